@@ -1,0 +1,1 @@
+"""A spiking Siamese network, written as Brian2 equations, that tracks an object through a video."""

@@ -1,0 +1,117 @@
+"""Layers of a Siamese branch, and their sizes.
+
+A branch is a tuple of :class:`Convolution` and :class:`MaxPool`; nothing here
+knows PyTorch or Brian2, so a model file describes itself with these.
+"""
+
+from dataclasses import asdict, dataclass
+
+from .errors import InputError
+
+__all__ = [
+    "ALEXNET",
+    "COMPACT",
+    "ARCHITECTURES",
+    "Convolution",
+    "MaxPool",
+    "convolutions",
+    "layers_from_json",
+    "layers_to_json",
+    "output_size",
+    "sizes",
+]
+
+
+@dataclass(frozen=True)
+class Convolution:
+    """A convolution without padding, followed by a rectifier where it says so.
+
+    Its weights have the shape ``(out_channels, in_channels // groups, kernel,
+    kernel)`` and its bias ``(out_channels,)``.
+    """
+
+    name: str
+    in_channels: int
+    out_channels: int
+    kernel: int
+    stride: int = 1
+    groups: int = 1
+    rectify: bool = True
+    batch_norm: bool = True
+
+    @property
+    def weight_shape(self):
+        """Shape of the weights: (out_channels, in_channels // groups, kernel, kernel)."""
+        return (self.out_channels, self.in_channels // self.groups, self.kernel, self.kernel)
+
+
+@dataclass(frozen=True)
+class MaxPool:
+    """Maximum over windows of ``kernel`` x ``kernel``, ``stride`` apart."""
+
+    name: str
+    kernel: int
+    stride: int
+
+
+#: SiamFC's AlexNet (Bertinetto 2016): exemplar 127 -> 6x6x256, search 255 -> 22x22x256.
+ALEXNET = (
+    Convolution("conv1", 3, 96, 11, stride=2),
+    MaxPool("pool1", 3, 2),
+    Convolution("conv2", 96, 256, 5, groups=2),
+    MaxPool("pool2", 3, 2),
+    Convolution("conv3", 256, 384, 3),
+    Convolution("conv4", 384, 384, 3, groups=2),
+    Convolution("conv5", 384, 256, 3, groups=2, rectify=False, batch_norm=False),
+)
+
+#: Strided convolutions alone: exemplar 127 -> 9x9x32, search 255 -> 25x25x32.
+COMPACT = (
+    Convolution("conv1", 3, 16, 11, stride=4),
+    Convolution("conv2", 16, 32, 5, stride=2),
+    Convolution("conv3", 32, 48, 3),
+    Convolution("conv4", 48, 32, 3),
+)
+
+ARCHITECTURES = {"alexnet": ALEXNET, "compact": COMPACT}
+
+
+def convolutions(layers):
+    """The convolutions among ``layers``, in order."""
+    return tuple(layer for layer in layers if isinstance(layer, Convolution))
+
+
+def output_size(layer, size):
+    """Side of a layer's output for an input of side ``size``: (size - kernel) // stride + 1."""
+    result = (size - layer.kernel) // layer.stride + 1
+    if size < layer.kernel:
+        raise InputError(f"{layer.name}: an input of {size} pixels is smaller than its kernel of {layer.kernel}")
+    return result
+
+
+def sizes(layers, image_size):
+    """Side of every layer's output, by layer name, for a square image."""
+    result, size = {}, image_size
+    for layer in layers:
+        size = result[layer.name] = output_size(layer, size)
+    return result
+
+
+def layers_to_json(layers):
+    """Plain lists and dictionaries that :func:`layers_from_json` reads back."""
+    return [{"type": type(layer).__name__, **asdict(layer)} for layer in layers]
+
+
+def layers_from_json(entries):
+    """Rebuild layers; raises :class:`InputError` naming the entry that is off."""
+    kinds = {"Convolution": Convolution, "MaxPool": MaxPool}
+    layers = []
+    for entry in entries:
+        fields = dict(entry)
+        kind = kinds.get(fields.pop("type", None))
+        try:
+            layer = kind(**fields)
+        except TypeError as error:
+            raise InputError(f"layer {entry.get('name', len(layers))!r}: not a layer description ({error})") from None
+        layers.append(layer)
+    return tuple(layers)
