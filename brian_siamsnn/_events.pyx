@@ -19,7 +19,7 @@ cdef extern from "event_kernel.h" namespace "siamsnn":
         const ConvolutionGeometry&, int, int) nogil
 
     int64_t pool_events[real](
-        const int32_t*, int, const real*, int, real*, real*,
+        const int32_t*, int, const real*, int, real*, real*, const real*, real*,
         const ConvolutionGeometry&) nogil
 
 
@@ -36,7 +36,7 @@ def convolve(const int32_t[::1] spikes, const real[::1] amplitude, const real[::
              int strip, int threads):
     """Add a step's spikes to the potentials ``v``; returns the synaptic events.
 
-    ``amplitude`` has one entry a presynaptic neuron, or one for all of them.
+    ``amplitude`` has one entry a spike, or one for all of them.
     """
     cdef ConvolutionGeometry g = geometry(shape_in, shape_out, kernel, stride, groups, block)
     cdef int n = spikes.shape[0]
@@ -50,6 +50,7 @@ def convolve(const int32_t[::1] spikes, const real[::1] amplitude, const real[::
 
 
 def pool(const int32_t[::1] spikes, const real[::1] amplitude, real[::1] count, real[::1] maximum,
+         const real[::1] emitted, real[::1] rise,
          tuple shape_in, tuple shape_out, int kernel, int stride):
     """Raise the windows' running maxima by a step's spikes; returns the events."""
     cdef ConvolutionGeometry g = geometry(shape_in, shape_out, kernel, stride, 1, 16)
@@ -59,5 +60,6 @@ def pool(const int32_t[::1] spikes, const real[::1] amplitude, real[::1] count, 
     if n == 0:
         return 0
     with nogil:
-        events = pool_events(&spikes[0], n, &amplitude[0], amplitude_stride, &count[0], &maximum[0], g)
+        events = pool_events(&spikes[0], n, &amplitude[0], amplitude_stride, &count[0], &maximum[0],
+                             &emitted[0], &rise[0], g)
     return events

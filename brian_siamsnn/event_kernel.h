@@ -65,7 +65,7 @@ void collect(SpikeList<Real>& list, const int32_t* spikes, int n, const Real* am
         const int owner = spikes[q] / group_channels;
         while (bin < owner) list.start[++bin] = q;
         list.row[q] = (spikes[q] - owner * group_channels) * g.block;
-        const Real a = amplitude[(int64_t)spikes[q] * amplitude_stride];
+        const Real a = amplitude[q * amplitude_stride];
         list.amplitude[q] = a;
         unit &= a == Real(1);
     }
@@ -175,22 +175,27 @@ int64_t convolve_events(const int32_t* spikes, int n, const Real* amplitude, int
 }
 
 // Running maximum over each window of its inputs' cumulated amplitudes.
-// count is kept per presynaptic neuron, maximum per postsynaptic neuron.
+// count is kept per presynaptic neuron; maximum, emitted and rise (how much of
+// the maximum was not emitted yet) per postsynaptic neuron.
 template <typename Real>
 int64_t pool_events(const int32_t* spikes, int n, const Real* amplitude, int amplitude_stride,
-                    Real* count, Real* maximum, const ConvolutionGeometry& g) {
+                    Real* count, Real* maximum, const Real* emitted, Real* rise,
+                    const ConvolutionGeometry& g) {
     int64_t events = 0;
     for (int q = 0; q < n; q++) {
         const int i = spikes[q], c = i % g.channels, pixel = i / g.channels;
         const int y = pixel / g.width, x = pixel % g.width;
-        const Real total = count[i] += amplitude[(int64_t)i * amplitude_stride];
-        // windows oy with oy*stride <= y < oy*stride + kernel
-        const int oy0 = y < g.kernel ? 0 : (y - g.kernel) / g.stride + 1, oy1 = std::min(y / g.stride, g.out_height - 1);
-        const int ox0 = x < g.kernel ? 0 : (x - g.kernel) / g.stride + 1, ox1 = std::min(x / g.stride, g.out_width - 1);
+        const Real total = count[i] += amplitude[q * amplitude_stride];
+        // the windows over y are those with oy*stride <= y < oy*stride + kernel
+        const int oy0 = y < g.kernel ? 0 : (y - g.kernel) / g.stride + 1;
+        const int ox0 = x < g.kernel ? 0 : (x - g.kernel) / g.stride + 1;
+        const int oy1 = std::min(y / g.stride, g.out_height - 1);
+        const int ox1 = std::min(x / g.stride, g.out_width - 1);
         for (int oy = oy0; oy <= oy1; oy++)
             for (int ox = ox0; ox <= ox1; ox++) {
-                Real& m = maximum[((int64_t)oy * g.out_width + ox) * g.channels + c];
-                m = std::max(m, total);
+                const int64_t j = ((int64_t)oy * g.out_width + ox) * g.channels + c;
+                maximum[j] = std::max(maximum[j], total);
+                rise[j] = maximum[j] - emitted[j];
                 events++;
             }
     }

@@ -1,0 +1,193 @@
+"""From a CNN to integrate-and-fire neurons: weights scaled so that one spike a step is the largest activation.
+
+With the activation a^l = ReLU(w^l a^(l-1) + b^l) of the CNN and a scale
+lambda^l for each layer, the spiking layer uses
+
+    w^l -> w^l lambda^(l-1) / lambda^l,      b^l -> b^l / lambda^l,
+
+so that its firing rate approximates a^l / lambda^l (Diehl 2015; Rueckauer 2017).
+The first layer sees the pixels themselves (real coding), so lambda^0 = 1.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from .architecture import Convolution, MaxPool, convolutions, sizes
+from .errors import InputError
+from .weights import SiameseModel, with_scales
+
+__all__ = ["PERCENTILE", "ActivationScales", "SpikingModel", "convert"]
+
+#: Activations above this percentile saturate: a few outliers would otherwise cost everyone their firing rate.
+PERCENTILE = 99.9
+
+_BINS = 4096
+
+
+class ActivationScales:
+    """Percentiles of activations, gathered crop by crop in constant memory.
+
+    Each channel keeps a histogram of ``log2`` of its positive activations, with
+    bins so narrow (0.7 %) that the percentile is exact enough for a scale.
+
+    Parameters
+    ----------
+    normalisation : {"layer", "channel"}
+        One scale a layer (layer-norm), or one a channel (channel-norm, Kim 2019).
+    percentile : float
+        Of all activations, zeros counted in, as Rueckauer (2017) has it for layer-norm.
+    """
+
+    _LOW, _HIGH = -20.0, 20.0
+
+    def __init__(self, normalisation="layer", percentile=PERCENTILE):
+        if normalisation not in ("layer", "channel"):
+            raise InputError(f"normalisation: expected 'layer' or 'channel', got {normalisation!r}")
+        self.normalisation, self.percentile = normalisation, percentile
+        self._histograms = {}
+
+    def add(self, activations):
+        """Count activations: a dict of layer name to an array (..., channels, height, width)."""
+        for name, a in activations.items():
+            channels = a.shape[-3]
+            # channels first, whatever stands before them
+            a = np.moveaxis(np.asarray(a), -3, 0).reshape(channels, -1)
+            if not np.isfinite(a).all():
+                raise InputError(f"{name}: its activations are not finite; are the weights of another input range?")
+            counts = self._histograms.setdefault(name, np.zeros((channels, _BINS + 1), np.int64))
+            positive = a > 0
+            level = (np.log2(a, where=positive, out=np.zeros_like(a)) - self._LOW) / (self._HIGH - self._LOW)
+            bins = 1 + np.clip((level * _BINS).astype(np.int64), 0, _BINS - 1)
+            bins[~positive] = 0
+            index = bins + np.arange(channels)[:, None] * (_BINS + 1)
+            counts += np.bincount(index.ravel(), minlength=counts.size).reshape(counts.shape)
+
+    def scales(self):
+        """Scale of every channel, by layer name; each an array (channels,).
+
+        Raises
+        ------
+        InputError
+            If nothing was added, or a layer never was active.
+        """
+        if not self._histograms:
+            raise InputError("conversion needs activations of at least one calibration crop, got none")
+        return {name: self._layer(name, counts) for name, counts in self._histograms.items()}
+
+    def _layer(self, name, counts):
+        whole = self._quantile(counts.sum(0))
+        if whole == 0:
+            raise InputError(f"{name}: below its {self.percentile} percentile no neuron was ever active; "
+                             "calibrate with other images")  # fmt: skip
+        if self.normalisation == "layer":
+            return np.full(len(counts), whole, np.float32)
+        # a channel that calibration never saw active keeps the layer's scale
+        return np.array([self._quantile(row) or whole for row in counts], np.float32)
+
+    def _quantile(self, counts):
+        bin_ = int(np.searchsorted(np.cumsum(counts), self.percentile / 100 * counts.sum()))
+        return 0.0 if bin_ == 0 else float(2 ** (self._LOW + (bin_ - 0.5) / _BINS * (self._HIGH - self._LOW)))
+
+
+def convert(model, activations, normalisation="layer", percentile=PERCENTILE):
+    """Give a CNN the scales that make it a spiking network.
+
+    Parameters
+    ----------
+    model : SiameseModel
+    activations : iterable of dict
+        For each calibration crop (or batch of them) the CNN's activations, layer
+        name to array (..., channels, height, width), after the rectifier; of a
+        layer without one only the positive ones count.
+    normalisation, percentile
+        See :class:`ActivationScales`.
+
+    Returns
+    -------
+    SiameseModel
+        The same, with ``scales``; :class:`SpikingModel` takes it.
+    """
+    gathered = ActivationScales(normalisation, percentile)
+    for crop in activations:
+        gathered.add(crop)
+    return with_scales(model, gathered.scales(), f"{normalisation}-norm, {percentile} percentile")
+
+
+@dataclass(frozen=True)
+class SpikingModel:
+    """Weights of the spiking network, in plain NumPy.
+
+    Attributes
+    ----------
+    layers : tuple
+        As in the CNN; every convolution becomes a layer of neurons with a
+        threshold of 1, so the last one is rectified whatever the CNN had.
+    weights : dict of str to (ndarray, ndarray)
+        w lambda^(l-1) / lambda^l and b / lambda^l, single precision.
+    """
+
+    layers: tuple
+    weights: dict
+
+    @classmethod
+    def from_model(cls, model: SiameseModel):
+        """Scale the weights of a converted model.
+
+        Raises
+        ------
+        InputError
+            If the model has no scales yet.
+        """
+        if not model.scales:
+            raise InputError("the model is not converted: it has no activation scales; "
+                             "convert it with 'brian-siamsnn weights import'")  # fmt: skip
+        weights, before = {}, np.ones(convolutions(model.layers)[0].in_channels)
+        for layer in convolutions(model.layers):
+            w, b = model.weights[layer.name]
+            after = np.asarray(model.scales[layer.name], np.float64)
+            # input channels of each output channel's group
+            per_group = before.reshape(layer.groups, 1, -1)
+            incoming = np.broadcast_to(per_group, (layer.groups, layer.out_channels // layer.groups, per_group.shape[2]))
+            factor = incoming.reshape(layer.out_channels, -1) / after[:, None]
+            weights[layer.name] = ((w * factor[:, :, None, None]).astype(np.float32), (b / after).astype(np.float32))
+            before = after
+        return cls(model.layers, weights)
+
+    def shapes(self, image_size):
+        """(height, width, channels) of every layer, by name, for a square image."""
+        result, channels = {}, 3
+        for layer in self.layers:
+            side = sizes(self.layers, image_size)[layer.name]
+            channels = layer.out_channels if isinstance(layer, Convolution) else channels
+            result[layer.name] = (side, side, channels)
+        return result
+
+    def current(self, image):
+        """Input of the first layer each step: its convolution of the image, plus bias.
+
+        The input is coded by real values (paper, III.D), so this does not change
+        over the steps and is worked out once an image, in NumPy.
+
+        Parameters
+        ----------
+        image : ndarray, shape (H, W, 3)
+            RGB, 0 to 255.
+
+        Returns
+        -------
+        ndarray, shape (H', W', channels), single precision
+        """
+        layer = self.layers[0]
+        w, b = self.weights[layer.name]
+        windows = np.lib.stride_tricks.sliding_window_view(
+            np.asarray(image, np.float32), (layer.kernel, layer.kernel), axis=(0, 1)
+        )[:: layer.stride, :: layer.stride]
+        height, width = windows.shape[:2]
+        result = windows.reshape(height * width, -1) @ w.reshape(layer.out_channels, -1).T
+        return (result + b).reshape(height, width, layer.out_channels)
+
+    def __post_init__(self):
+        first = self.layers[0]
+        if isinstance(first, MaxPool) or first.groups != 1:
+            raise InputError(f"{first.name}: the first layer must be a convolution in one group, it sees the image")

@@ -1,0 +1,117 @@
+"""What turns crops into response maps: the spiking network, or the CNN it was converted from.
+
+A matcher has ``set_exemplar(crop)`` and ``match(crops)``, which returns one
+response map for each crop, shape (crops, 17, 17).
+"""
+
+import numpy as np
+
+from .architecture import convolutions
+from .conversion import SpikingModel
+from .matching import Template, matching_kernel
+from .network import SpikingBranch
+from .tracker import EXEMPLAR_SIZE, SEARCH_SIZE
+
+__all__ = ["ConvolutionalMatcher", "SpikingMatcher"]
+
+
+class SpikingMatcher:
+    """Spike trains of exemplar and search crops, compared by PSM, TSM or HSM.
+
+    The bias b of Eq. 9 is left out: it is the same everywhere, so it moves no
+    peak.
+
+    Parameters
+    ----------
+    model : SiameseModel
+        Converted, see :mod:`brian_siamsnn.conversion`.
+    steps : int
+        T.
+    matching : {"hsm", "psm", "tsm"}
+    coding : str or NeuronEquations
+        Neuron model of the output layer.
+    threads : int, optional
+        Of the kernels.
+
+    Attributes
+    ----------
+    spikes, operations, pooling_events : int
+        Since the matcher was made: spikes of all layers, synaptic operations
+        of the convolutions (spikes times fan-out), and events into the pooling
+        gates.
+    """
+
+    def __init__(self, model, steps=20, matching="hsm", coding="rate", threads=None):
+        spiking = SpikingModel.from_model(model)
+        self._kernel = matching_kernel(matching, steps)
+        self.exemplar_branch, self.search_branch = (
+            SpikingBranch(spiking, size, steps, coding, threads=threads) for size in (EXEMPLAR_SIZE, SEARCH_SIZE)
+        )
+        self._convolutions = {layer.name for layer in convolutions(model.layers)}
+        self._template = None
+        self.spikes = self.operations = self.pooling_events = 0
+
+    def _embed(self, branch, image):
+        trains = branch.run(image).dense()
+        self.spikes += sum(int(steps.sum()) for steps in branch.spikes.values())
+        for layer, events in branch.operations.items():
+            if layer in self._convolutions:
+                self.operations += events
+            else:
+                self.pooling_events += events
+        return trains
+
+    def prepare(self):
+        """Make the code of the equations, which takes a while the first time on a machine."""
+        self.exemplar_branch.prepare()
+        self.search_branch.prepare()
+
+    def set_exemplar(self, crop):
+        """Take the exemplar: its spike trains are smoothed in time once."""
+        self._template = Template.from_trains(self._embed(self.exemplar_branch, crop), self._kernel)
+
+    def match(self, crops):
+        """Response maps of search crops, shape (crops, 17, 17)."""
+        return np.stack([self._template.match(self._embed(self.search_branch, crop)) for crop in crops])
+
+
+class ConvolutionalMatcher:
+    """SiamFC itself, for comparison (Eq. 1).
+
+    Parameters
+    ----------
+    model : SiameseModel
+        Its weights; it need not be converted.
+
+    Raises
+    ------
+    InputError
+        If PyTorch is not installed.
+    """
+
+    def __init__(self, model):
+        from .siamfc import SiamFC  # the only need for PyTorch while tracking
+
+        self._network = SiamFC.from_folded(model.layers, model.weights, model.response_scale, model.response_bias)
+        self._exemplar = None
+
+    def _embed(self, crops):
+        import torch
+
+        with torch.inference_mode():
+            images = torch.from_numpy(np.stack(crops)).permute(0, 3, 1, 2).float()
+            return self._network.embed(images.contiguous())
+
+    def prepare(self):
+        """Nothing has to be made ready."""
+
+    def set_exemplar(self, crop):
+        """Take the exemplar."""
+        self._exemplar = self._embed([crop])
+
+    def match(self, crops):
+        """Response maps of search crops, shape (crops, 17, 17)."""
+        import torch
+
+        with torch.inference_mode():
+            return self._network.response(self._exemplar, self._embed(crops)).numpy()

@@ -1,0 +1,287 @@
+"""One branch of the Siamese network as a :class:`brian2.Network`.
+
+Built once, run for every image. Within a time step the layers take their turn
+(Brian2's ``order``), so that a spike crosses all layers in the step in which it
+is fired, as Eq. 2-4 say:
+
+    slot groups       every layer adds its input current       v += I
+    slot thresholds   layer 1 fires; its spikes are added to layer 2;
+                      layer 2 fires; its spikes are added to layer 3; ...
+    slot resets       every neuron that fired is reset         v -= v_th
+
+``Network.run`` prepares all code anew at each call, which takes longer than
+simulating a small network. The branch prepares once and then steps through the
+network's objects in their order, as ``Network.run`` does, with its own clock set
+to zero for each image: ``t`` in an equation is the time within the image.
+"""
+
+import os
+
+import numpy as np
+from brian2 import Clock, Network, SpikeMonitor, Synapses, get_device, ms
+from brian2.core.base import BrianObject
+
+from .architecture import Convolution
+from .connectivity import convolution_synapses, fan_out, pooling_synapses, synapse_count
+from .convolution import SharedKernelConvolution, SharedKernelPooling, available_threads
+from .errors import InputError
+from .neurons import NeuronEquations, load_equations
+from .spikes import SpikeTrains
+
+__all__ = ["SpikingBranch"]
+
+#: Time step of the simulation, and of TrueNorth.
+TIME_STEP = 1 * ms
+
+#: Bytes that an explicit synapse takes once it is built, and while it is (measured, single precision).
+_BYTES_PER_SYNAPSE = 60
+
+
+class _Tally(BrianObject):
+    """Counts the spikes of a layer by step, and their synaptic events where a fan-out is given."""
+
+    def __init__(self, group, steps, order, fan_out_per_pixel=None, channels=1):
+        super().__init__(clock=group.clock, when="thresholds", order=order, name=f"{group.name}_tally")
+        self._space = group.variables["_spikespace"]
+        self._step = group.clock.variables["timestep"]
+        self.spikes = np.zeros(steps, np.int64)
+        self.fan_out, self.channels, self.events = fan_out_per_pixel, channels, 0
+
+    def run(self):
+        space = self._space.get_value()
+        fired = space[: space[-1]]
+        self.spikes[self._step.get_value()[0]] = len(fired)
+        if self.fan_out is not None:
+            self.events += int(self.fan_out[fired // self.channels].sum())
+
+
+class SpikingBranch:
+    """A spiking network that embeds images.
+
+    Parameters
+    ----------
+    model : SpikingModel
+    image_size : int
+        Side of the square images, in pixels: 127 (exemplar) or 255 (search).
+    steps : int
+        T, the time steps each image is shown for.
+    coding : str or NeuronEquations
+        Neuron model of the last layer.
+    hidden_coding : str or NeuronEquations
+        Neuron model of the layers before it.
+    pooling : str or NeuronEquations
+        Gate of the pooling layers.
+    connectivity : {"kernel", "synapses"}
+        Shared kernels driven by events, or explicit Synapses.
+    dtype : dtype
+        Precision of the neurons and weights.
+    record : tuple of str
+        Layers whose spikes are kept besides the last one's; see :meth:`trains`.
+    threads : int, optional
+        Threads of the kernels; as many as there are processors by default.
+
+    Attributes
+    ----------
+    network : brian2.Network
+    groups : dict of str to brian2.NeuronGroup
+    spikes : dict of str to ndarray, shape (T,)
+        Spikes of each layer in each step of the last image.
+    operations : dict of str to int
+        Synaptic events into each layer but the first, for the last image.
+
+    Raises
+    ------
+    InputError
+        If an argument is off, or explicit synapses would not fit into memory.
+    """
+
+    def __init__(self, model, image_size, steps=20, coding="rate", hidden_coding="rate", pooling="max_pool",
+                 connectivity="kernel", dtype=np.float32, record=(), threads=None):  # fmt: skip
+        if steps < 1:
+            raise InputError(f"steps: expected 1 or more, got {steps}")
+        if connectivity not in ("kernel", "synapses"):
+            raise InputError(f"connectivity: expected 'kernel' or 'synapses', got {connectivity!r}")
+        if get_device().__class__.__name__ != "RuntimeDevice":
+            raise InputError("a branch steps its network from Python and needs Brian2's runtime device; "
+                             f"set_device({get_device().__class__.__name__}) is in force")  # fmt: skip
+        self.model, self.image_size, self.steps = model, image_size, steps
+        self.shapes = model.shapes(image_size)
+        names = list(self.shapes)
+        for name in record:
+            if name not in names:
+                raise InputError(f"record: {name!r} is not a layer of this model {names}")
+        self._dtype = np.dtype(dtype)
+        self._explicit = connectivity == "synapses"
+        self._threads = threads or available_threads()
+        if self._explicit:
+            self._check_memory()
+        self.clock = Clock(dt=TIME_STEP, name="image_clock")
+        self.groups, self.equations, self._inputs, self._tallies = {}, {}, {}, {}
+        codings = {"hidden": _equations(hidden_coding), "last": _equations(coding), "pool": _equations(pooling)}
+        for k, layer in enumerate(model.layers):
+            kind = "last" if k == len(names) - 1 else "hidden"
+            self._add_layer(k, layer, codings[kind if isinstance(layer, Convolution) else "pool"])
+        self._monitors = {
+            name: self._monitor(name, 10 * names.index(name) + 1) for name in dict.fromkeys((*record, names[-1]))
+        }
+        self.network = Network(*self.groups.values(), *self._inputs.values(), *self._tallies.values(),
+                               *self._monitors.values())  # fmt: skip
+        self._ready = None
+
+    def _check_memory(self):
+        layers = list(zip(self.model.layers, self.model.layers[1:], strict=False))
+        count = sum(synapse_count(self.shapes[a.name], self.shapes[b.name], b) for a, b in layers)
+        free = os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") if hasattr(os, "sysconf") else float("inf")
+        if count * _BYTES_PER_SYNAPSE > free:
+            raise InputError(
+                f"explicit synapses: this network has {count / 1e6:,.0f} million of them for images of "
+                f"{self.image_size} pixels, about {count * _BYTES_PER_SYNAPSE / 2**30:.0f} GiB while they are built, "
+                f"and {free / 2**30:.0f} GiB are free; take connectivity='kernel', which gives the same spikes"
+            )
+
+    def _add_layer(self, k, layer, equations):
+        """Add the group of one layer, and what joins it to the one before."""
+        name, shape = layer.name, self.shapes[layer.name]
+        group = equations.group(int(np.prod(shape)), name, self.clock, self._dtype)
+        group.thresholder["spike"].when, group.thresholder["spike"].order = "thresholds", 10 * k
+        if isinstance(layer, Convolution) and k > 0:
+            group.variables["I"].get_value()[:] = np.tile(self.model.weights[name][1], shape[0] * shape[1])
+        if k > 0:
+            before = self.model.layers[k - 1].name
+            join = self._synapses if self._explicit else self._kernel
+            self._inputs[name] = join(layer, self.groups[before], self.equations[before], group, equations, 10 * k - 5)
+            if self._explicit:
+                reached = fan_out(self.shapes[before], shape, layer).ravel()
+                self._tallies[before] = _Tally(self.groups[before], self.steps, 10 * k - 9, reached,
+                                               self.shapes[before][2])  # fmt: skip
+        self._tallies[name] = _Tally(group, self.steps, 10 * k + 1)
+        self.groups[name], self.equations[name] = group, equations
+
+    def _kernel(self, layer, source, sender, target, equations, order):
+        shapes = self.shapes[source.name], self.shapes[target.name]
+        if isinstance(layer, Convolution):
+            weights = self.model.weights[layer.name][0]
+            return SharedKernelConvolution(source, target, sender.amplitude, layer, *shapes, order, weights, self._threads)
+        return SharedKernelPooling(source, target, sender.amplitude, layer, *shapes, order)
+
+    def _synapses(self, layer, source, sender, target, equations, order):
+        shapes = self.shapes[source.name], self.shapes[target.name]
+        convolution = isinstance(layer, Convolution)
+        synapses = Synapses(
+            source, target, "w : 1 (constant)" if convolution else equations.synapse,
+            on_pre=equations.arriving(sender), delay=0 * ms, name=f"{target.name}_input",
+            clock=self.clock, dtype=self._dtype,
+        )  # fmt: skip
+        if convolution:
+            i, j, w = convolution_synapses(*shapes, layer, self.model.weights[layer.name][0])
+            synapses.connect(i=i, j=j)
+            synapses.variables["w"].get_value()[:] = w
+        else:
+            i, j = pooling_synapses(*shapes, layer)
+            synapses.connect(i=i, j=j)
+        synapses.pre.when, synapses.pre.order = "thresholds", order
+        return synapses
+
+    def _monitor(self, name, order):
+        return SpikeMonitor(self.groups[name], variables=[self.equations[name].amplitude], name=f"{name}_spikes",
+                            when="thresholds", order=order)  # fmt: skip
+
+    @property
+    def codegen(self):
+        """Code generation that Brian2 chose for the neurons: ``"cython"`` or ``"numpy"``; known after a run."""
+        if self._ready is None:
+            return None
+        code = next(iter(self.groups.values())).thresholder["spike"].code_objects[0]
+        return code.generator_class.class_name
+
+    def prepare(self):
+        """Let Brian2 make the code of all equations; the first run does so otherwise."""
+        if self._ready is None:
+            self.network.run(0 * ms, namespace={})
+            self._ready = [obj for obj in self.network.sorted_objects if obj.active]
+
+    def reset(self):
+        """Put every state variable back to its value before the first step."""
+        for name, group in self.groups.items():
+            self.equations[name].reset_state(group)
+        for name, join in self._inputs.items():
+            if isinstance(join, SharedKernelPooling):
+                join.reset()
+            elif self._explicit and "count" in join.variables:
+                join.variables["count"].get_value()[:] = 0
+            if not self._explicit:
+                join.events = 0
+        for tally in self._tallies.values():
+            tally.spikes[:] = 0
+            tally.events = 0
+        for monitor in self._monitors.values():
+            # SpikeMonitor.reinit is not implemented in Brian2; these three are all that it keeps
+            monitor.resize(0)
+            monitor.variables["N"].set_value(0)
+            monitor.variables["count"].get_value()[:] = 0
+        self.clock.variables["timestep"].set_value(0)
+        self.clock.variables["t"].set_value(0.0)
+
+    def run(self, image):
+        """Show an image for T steps.
+
+        Parameters
+        ----------
+        image : ndarray, shape (image_size, image_size, 3)
+            RGB, 0 to 255.
+
+        Returns
+        -------
+        SpikeTrains
+            Of the last layer.
+
+        Raises
+        ------
+        InputError
+            If the image has another shape.
+        """
+        image = np.asarray(image)
+        expected = (self.image_size, self.image_size, 3)
+        if image.shape != expected:
+            raise InputError(f"image: expected shape {expected}, got {image.shape}")
+        self.prepare()
+        self.reset()
+        first = self.groups[self.model.layers[0].name]
+        first.variables["I"].get_value()[:] = self.model.current(image).ravel()
+        step, t = self.clock.variables["timestep"].get_value(), self.clock.variables["t"].get_value()
+        for k in range(1, self.steps + 1):
+            for obj in self._ready:
+                obj.run()
+            step[0], t[0] = k, k * self.clock.dt_
+        self.spikes = {name: tally.spikes.copy() for name, tally in self._tallies.items()}
+        self.operations = {name: self._events(name) for name in self._inputs}
+        return self.trains(self.model.layers[-1].name)
+
+    def _events(self, name):
+        if not self._explicit:
+            return int(self._inputs[name].events)
+        layers = [layer.name for layer in self.model.layers]
+        return self._tallies[layers[layers.index(name) - 1]].events
+
+    def trains(self, layer):
+        """Spikes of a recorded layer for the last image.
+
+        Parameters
+        ----------
+        layer : str
+            The last one, or one that was named in ``record``.
+
+        Returns
+        -------
+        SpikeTrains
+        """
+        if layer not in self._monitors:
+            raise InputError(f"{layer}: not recorded; recorded are {list(self._monitors)} (see record=)")
+        monitor = self._monitors[layer]
+        steps = np.round(np.asarray(monitor.t_[:]) / self.clock.dt_).astype(np.int64)
+        amplitude = np.array(getattr(monitor, f"{self.equations[layer].amplitude}_")[:], np.float32)
+        return SpikeTrains(np.array(monitor.i[:]), steps, amplitude, self.shapes[layer], self.steps)
+
+
+def _equations(coding):
+    return coding if isinstance(coding, NeuronEquations) else load_equations(coding)

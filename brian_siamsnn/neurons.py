@@ -1,0 +1,166 @@
+"""Neuron models from ``equations/*.toml`` to Brian2 groups.
+
+What runs is what is written in the file: its strings are handed to Brian2 as
+they are, after the named choices (``{reading}``) are filled in.
+"""
+
+import tomllib
+from dataclasses import dataclass, field
+
+import numpy as np
+from brian2 import NeuronGroup
+
+from .errors import InputError
+from .resources import find
+
+__all__ = ["NeuronEquations", "load_equations"]
+
+_TEXTS = {"name": True, "equation": False, "description": True, "model": True, "update": False,
+          "threshold": True, "reset": False, "synapse": False, "on_pre": True, "amplitude": True}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class NeuronEquations:
+    """One neuron model: Brian2 strings, with every parameter given a value.
+
+    Attributes
+    ----------
+    model, update, threshold, reset : str
+        As for :class:`brian2.NeuronGroup`; ``update`` is run once a step, before
+        the threshold, and adds the input current.
+    on_pre, synapse : str
+        What a spike does that arrives here, and the synapses' own variables.
+        ``{amplitude}`` stands for the amplitude of the sender.
+    amplitude : str
+        Variable of this model that holds what one of its spikes carries.
+    parameters : dict of str to float or int
+        Constants; those that the model declares as variables are set there.
+    initial : dict of str to float
+        State before the first step.
+    """
+
+    name: str
+    description: str
+    model: str
+    threshold: str
+    on_pre: str
+    amplitude: str
+    equation: str = ""
+    update: str = ""
+    reset: str = ""
+    synapse: str = ""
+    parameters: dict = field(default_factory=dict)
+    initial: dict = field(default_factory=dict)
+
+    def group(self, size, name, clock, dtype=np.float64):
+        """Make a population of these neurons, in their initial state.
+
+        Parameters
+        ----------
+        size : int
+            Number of neurons.
+        name : str
+            Of the group; its code is cached by it.
+        clock : brian2.Clock
+            Its step is the time step of Eq. 2.
+        dtype : dtype
+            Of the state variables.
+
+        Returns
+        -------
+        brian2.NeuronGroup
+        """
+        group = NeuronGroup(
+            size,
+            self.model,
+            threshold=self.threshold,
+            reset=self.reset,
+            name=name,
+            clock=clock,
+            dtype=dtype,
+            namespace=dict(self.parameters),
+        )
+        for parameter, value in self.parameters.items():
+            if parameter in group.variables:
+                setattr(group, parameter, value)
+        if self.update:
+            # a discrete update, as Eq. 2 is: an ODE would round dt in and out
+            group.run_regularly(self.update, when="groups", name=f"{name}_update", clock=clock)
+        self.reset_state(group)
+        return group
+
+    def reset_state(self, group):
+        """Put a group back into its initial state, before the next image."""
+        for variable, value in self.initial.items():
+            group.variables[variable].get_value()[:] = value
+
+    def arriving(self, sender):
+        """``on_pre`` for spikes that come from another model.
+
+        Parameters
+        ----------
+        sender : NeuronEquations
+            Model of the presynaptic neurons; its amplitude is filled in.
+        """
+        return self.on_pre.strip().replace("{amplitude}", sender.amplitude)
+
+    def __str__(self):
+        parts = [("model", self.model), ("each step", self.update), ("threshold", self.threshold),
+                 ("reset", self.reset), ("synapse", self.synapse), ("on a spike", self.on_pre)]  # fmt: skip
+        lines = [f"{self.name} ({self.equation})" if self.equation else self.name]
+        for label, text in parts:
+            lines += [f"  {label:<10} {line}" for line in text.strip().splitlines()]
+        lines += [f"  {key} = {value:g}" for key, value in self.parameters.items()]
+        return "\n".join(lines)
+
+
+def load_equations(name, **values):
+    """Read a neuron model.
+
+    Parameters
+    ----------
+    name : str or path
+        A model that ships (``"rate"``, ``"two_status"``, ...) or a TOML file.
+    **values
+        Parameters and choices that shall differ from the file's defaults.
+
+    Returns
+    -------
+    NeuronEquations
+
+    Raises
+    ------
+    InputError
+        If there is no such model, its file is not as described in the
+        documentation, or a value names no parameter of it.
+    """
+    path = find("equations", name, ".toml")
+    try:
+        text = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise InputError(f"{path}: not a TOML file ({error})") from None
+    known = {*_TEXTS, "initial", "parameters", "choices"}
+    if unknown := sorted(set(text) - known):
+        raise InputError(f"{path}: {unknown[0]!r} is not a key of a neuron model; known are {sorted(known)}")
+    for key, needed in _TEXTS.items():
+        if (needed or key in text) and not isinstance(text.get(key), str):
+            raise InputError(f"{path}: {key!r}: expected text, got {text.get(key)!r}")
+    fields = {key: text[key] for key in _TEXTS if key in text}
+    parameters = {key: entry["default"] for key, entry in text.get("parameters", {}).items()}
+    choices = text.get("choices", {})
+    for key, value in values.items():
+        if key in parameters:
+            parameters[key] = type(parameters[key])(value)
+        elif key not in choices:
+            raise InputError(f"{path.stem}: {key!r} is not one of its parameters {[*parameters, *choices]}")
+    for key, choice in choices.items():
+        wanted = values.get(key, choice["default"])
+        if wanted not in choice["options"]:
+            raise InputError(f"{path.stem}: {key} = {wanted!r}: expected one of {list(choice['options'])}")
+        fields = {part: content.replace("{" + key + "}", choice["options"][wanted]) for part, content in fields.items()}
+    initial = {}
+    for variable, value in text.get("initial", {}).items():
+        if isinstance(value, str) and value not in parameters:
+            raise InputError(f"{path}: initial {variable} = {value!r}: expected a number or one of {list(parameters)}")
+        initial[variable] = float(parameters[value] if isinstance(value, str) else value)
+    return NeuronEquations(**fields, parameters=parameters, initial=initial)

@@ -1,0 +1,37 @@
+"""Where the equation files and the model files are."""
+
+from pathlib import Path
+
+from .errors import InputError
+
+__all__ = ["find"]
+
+_PACKAGE = Path(__file__).resolve().parent
+
+
+def find(folder, name, suffix):
+    """Path of a file that ships with the package, or of the user's own.
+
+    Parameters
+    ----------
+    folder : {"equations", "weights"}
+        Which of the shipped folders ``name`` is looked up in.
+    name : str or path
+        A shipped name, such as ``"rate"``, or a path to a file.
+    suffix : str
+        Ending of such files, with the dot.
+
+    Raises
+    ------
+    InputError
+        If it is neither; the message lists the names that ship.
+    """
+    # installed, the folders are package data; in a checkout they are at its root
+    shipped = next(path for path in (_PACKAGE / "data" / folder, _PACKAGE.parent / folder) if path.is_dir())
+    inside = shipped / f"{name}{suffix}"
+    if Path(name).name == str(name) and inside.is_file():
+        return inside
+    if Path(name).is_file():
+        return Path(name)
+    names = ", ".join(sorted(path.stem for path in shipped.glob(f"*{suffix}"))) or "none"
+    raise InputError(f"{name}: no such file, and not one of the {folder} that ship ({names})")

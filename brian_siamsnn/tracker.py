@@ -1,0 +1,230 @@
+"""SiamFC's tracker: where in the next frame is what the box held in the first?
+
+The same tracker runs on the CNN and on the spiking network; they differ in the
+matcher that turns an exemplar crop and search crops into response maps
+(:mod:`brian_siamsnn.matchers`). Constants are those of SiamFC's three-scale
+tracker (Bertinetto 2016; MATLAB ``tracker.m``, siamfc-pytorch).
+"""
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from .errors import InputError
+
+__all__ = ["EXEMPLAR_SIZE", "SCALES", "SEARCH_SIZE", "ScaleSearch", "SiameseTracker", "crop", "rgb_image"]
+
+#: Sides of the two crops that the network sees, in pixels.
+EXEMPLAR_SIZE, SEARCH_SIZE = 127, 255
+
+CONTEXT = 0.5  # share of (w + h) that is added around the target
+STRIDE = 8  # of the network, in crop pixels
+UPSAMPLING = 16  # of the response map
+SIZE_LIMITS = 0.2, 5.0  # of the target, relative to the first frame
+
+
+@dataclass(frozen=True)
+class ScaleSearch:
+    """Constants that depend on the number of scales (SiamFC's ``params-3s.txt`` and ``params-5s.txt``)."""
+
+    step: float
+    penalty: float
+    damping: float  # learning rate of the size
+    window: float  # influence of the cosine window
+
+
+#: By number of scales.
+SCALES = {
+    1: ScaleSearch(1.0, 1.0, 0.0, 0.176),
+    3: ScaleSearch(1.0375, 0.9745, 0.59, 0.176),
+    5: ScaleSearch(1.0255, 0.962, 0.34, 0.168),
+}
+
+
+def rgb_image(image):
+    """Check an image; gray ones get three equal channels.
+
+    Parameters
+    ----------
+    image : ndarray of uint8, shape (H, W), (H, W, 1) or (H, W, 3)
+        Gray or RGB, 0 to 255.
+
+    Returns
+    -------
+    ndarray of uint8, shape (H, W, 3)
+
+    Raises
+    ------
+    InputError
+        For another type or shape, or an image without pixels.
+    """
+    image = np.asarray(image)
+    if image.ndim == 2:
+        image = image[:, :, None]
+    if image.ndim != 3 or image.shape[2] not in (1, 3) or image.size == 0 or image.dtype != np.uint8:
+        raise InputError(f"image: expected 8-bit gray (H, W) or RGB (H, W, 3), got {image.dtype} {image.shape}")
+    return np.repeat(image, 3, axis=2) if image.shape[2] == 1 else image
+
+
+def crop(image, centre, size, output_size, fill):
+    """Cut out a square and resize it.
+
+    Parameters
+    ----------
+    image : ndarray of uint8, shape (H, W, 3)
+    centre : tuple of float
+        (y, x) of its centre, zero-based pixels.
+    size : float
+        Its side in pixels; side and corner are rounded, as SiamFC does.
+    output_size : int
+        Side of the result.
+    fill : sequence of float
+        Colour of what lies outside the image: the mean of the first frame.
+
+    Returns
+    -------
+    ndarray of uint8, shape (output_size, output_size, 3)
+    """
+    side = max(1, round(size))
+    top, left = (round(c - (size - 1) / 2) for c in centre)
+    height, width = image.shape[:2]
+    inside = image[max(0, top) : max(0, top + side), max(0, left) : max(0, left + side)]
+    if inside.size == 0:
+        inside = np.empty((output_size, output_size, 3), np.uint8)
+        inside[:] = np.round(fill)
+        return inside
+    border = [max(0, -top), max(0, top + side - height), max(0, -left), max(0, left + side - width)]
+    if any(border):
+        inside = cv2.copyMakeBorder(inside, *border, cv2.BORDER_CONSTANT, value=list(fill))
+    return cv2.resize(inside, (output_size, output_size), interpolation=cv2.INTER_LINEAR)
+
+
+class SiameseTracker:
+    """Tracks one object.
+
+    Parameters
+    ----------
+    matcher : matcher
+        See :mod:`brian_siamsnn.matchers`.
+    scales : {1, 3, 5}
+        Sizes of the search region that are tried in every frame.
+
+    Attributes
+    ----------
+    box : ndarray, shape (4,)
+        x, y, w, h; zero-based, x and y the top left pixel.
+    score : float
+        Highest response in the last frame; NaN before the first update, and
+        where the response was not finite.
+    response : ndarray
+        Response map of the best scale in the last frame.
+
+    Examples
+    --------
+    >>> tracker = SiameseTracker(matcher)           # doctest: +SKIP
+    >>> tracker.init(frames[0], (200, 150, 17, 50)) # doctest: +SKIP
+    >>> boxes = [tracker.update(frame) for frame in frames[1:]]  # doctest: +SKIP
+    """
+
+    def __init__(self, matcher, scales=3):
+        if scales not in SCALES:
+            raise InputError(f"scales: expected one of {list(SCALES)}, got {scales}")
+        self.matcher, self._search = matcher, SCALES[scales]
+        exponents = np.arange(scales) - scales // 2
+        self._factors = self._search.step**exponents.astype(float)
+        self._penalties = np.where(exponents == 0, 1.0, self._search.penalty)
+        self._middle = scales // 2
+        self._centre = None
+        self.score, self.response = float("nan"), None
+
+    def init(self, image, box):
+        """Take the object from a first frame.
+
+        Parameters
+        ----------
+        image : ndarray of uint8
+            RGB or gray, see :func:`rgb_image`.
+        box : sequence of 4 float
+            x, y, w, h of the object.
+
+        Raises
+        ------
+        InputError
+            If the box has no area, is not finite, or lies outside the image.
+        """
+        image = rgb_image(image)
+        box = np.asarray(box, float)
+        if box.shape != (4,) or not np.isfinite(box).all() or not (box[2:] > 0).all():
+            raise InputError(f"box: expected x, y, width, height with a positive size, got {box.tolist()}")
+        height, width = image.shape[:2]
+        if box[0] >= width or box[1] >= height or box[0] + box[2] <= 0 or box[1] + box[3] <= 0:
+            raise InputError(f"box: {box.tolist()} lies outside the image of {width} x {height} pixels")
+        self._centre = box[1::-1] + (box[:1:-1] - 1) / 2  # y, x
+        self._size = box[:1:-1].copy()  # h, w
+        self._first_size = self._size.copy()
+        self._fill = image.mean((0, 1)).tolist()
+        exemplar = crop(image, self._centre, self._exemplar_side(), EXEMPLAR_SIZE, self._fill)
+        self.matcher.set_exemplar(exemplar)
+        self.score, self.response = float("nan"), None
+
+    def _exemplar_side(self):
+        """s_z = sqrt((w + p)(h + p)), p = context (w + h)."""
+        return float(np.sqrt(np.prod(self._size + CONTEXT * self._size.sum())))
+
+    @property
+    def box(self):
+        """The object's box: x, y, w, h."""
+        return np.concatenate([(self._centre - (self._size - 1) / 2)[::-1], self._size[::-1]])
+
+    def update(self, image):
+        """Find the object in the next frame.
+
+        Where the response is not finite, or there is none, the box stays. The
+        centre never leaves the image, and the size stays within 0.2 to 5 times
+        that of the first frame (as in MATLAB's ``tracker.m``).
+
+        Returns
+        -------
+        ndarray, shape (4,)
+            The new :attr:`box`.
+
+        Raises
+        ------
+        InputError
+            If there was no :meth:`init`, or the image is none.
+        """
+        if self._centre is None:
+            raise InputError("tracker: update before init; call init(image, box) with the first frame")
+        image = rgb_image(image)
+        side = self._exemplar_side() * SEARCH_SIZE / EXEMPLAR_SIZE
+        crops = [crop(image, self._centre, side * factor, SEARCH_SIZE, self._fill) for factor in self._factors]
+        responses = self.matcher.match(crops)
+        if not np.isfinite(responses).all():
+            self.score = float("nan")
+            return self.box
+        upsampled = responses.shape[-1] * UPSAMPLING
+        large = [cv2.resize(r, (upsampled, upsampled), interpolation=cv2.INTER_CUBIC) for r in responses]
+        peaks = np.array([r.max() for r in large]) * self._penalties
+        best = int(np.argmax(peaks))
+        if peaks[best] == peaks[self._middle]:  # a tie is no reason to change the size
+            best = self._middle
+        self.score, self.response = float(large[best].max()), responses[best]
+        self._move(self._peak(large[best]) * side * self._factors[best] / SEARCH_SIZE, self._factors[best], image)
+        return self.box
+
+    def _peak(self, response):
+        """Displacement (y, x) of the windowed response's peak, in crop pixels."""
+        size = len(response)
+        window = np.outer(np.hanning(size), np.hanning(size))
+        weight = self._search.window
+        normalised = (response - response.min()) / ((response - response.min()).sum() + 1e-16)
+        combined = (1 - weight) * normalised + weight * window / window.sum()
+        peak = np.array(np.unravel_index(np.argmax(combined), combined.shape))
+        return (peak - (size - 1) / 2) * STRIDE / UPSAMPLING
+
+    def _move(self, displacement, factor, image):
+        centre = self._centre + displacement
+        self._centre = np.clip(centre, 0, np.array(image.shape[:2]) - 1)
+        size = self._size * (1 - self._search.damping + self._search.damping * factor)
+        self._size = np.clip(size, SIZE_LIMITS[0] * self._first_size, SIZE_LIMITS[1] * self._first_size)
