@@ -8,7 +8,7 @@ import tomllib
 from dataclasses import dataclass, field
 
 import numpy as np
-from brian2 import NeuronGroup
+from brian2 import Equations, NeuronGroup
 
 from .errors import InputError
 from .resources import find
@@ -70,19 +70,20 @@ class NeuronEquations:
         -------
         brian2.NeuronGroup
         """
+        equations = Equations(self.model)
+        constants = {key: value for key, value in self.parameters.items() if key not in equations.names}
         group = NeuronGroup(
             size,
-            self.model,
+            equations,
             threshold=self.threshold,
             reset=self.reset,
             name=name,
             clock=clock,
             dtype=dtype,
-            namespace=dict(self.parameters),
+            namespace=constants,
         )
-        for parameter, value in self.parameters.items():
-            if parameter in group.variables:
-                setattr(group, parameter, value)
+        for parameter in self.parameters.keys() - constants.keys():
+            setattr(group, parameter, self.parameters[parameter])
         if self.update:
             # a discrete update, as Eq. 2 is: an ODE would round dt in and out
             group.run_regularly(self.update, when="groups", name=f"{name}_update", clock=clock)

@@ -1,0 +1,105 @@
+"""The CNN and four spiking configurations on a folder of sequences: Table I in small.
+
+    python analysis/tracking_table.py ROOT [ROOT ...] [--model compact] [--frames 100]
+
+Every ROOT is a folder of OTB, VOT or GOT-10k sequences; without any, the synthetic
+sequence is used. Writes boxes, video and summary of each run, ``table.csv`` and
+``table.md``. A run that is there already is not made again, so a table that was
+stopped goes on where it was.
+"""
+
+import argparse
+import csv
+import json
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from pathlib import Path
+
+from tqdm import tqdm
+
+# The rows of Table I: Eq. 6 alone, Eq. 8 alone, both (Eq. 9), and both with Eq. 12 at the output.
+CONFIGURATIONS = {
+    "CNN": None,
+    "SNN+PSM": {"matching": "psm"},
+    "SNN+TSM": {"matching": "tsm"},
+    "SNN+HSM": {"matching": "hsm"},
+    "SNN+HSM+TS": {"matching": "hsm", "coding": "two_status"},
+}
+
+
+def run(source, configuration, model, steps, frames, folder):
+    """One sequence, one configuration; the summary that it leaves in its folder."""
+    import brian2
+
+    from brian_siamsnn.matchers import ConvolutionalMatcher, SpikingMatcher
+    from brian_siamsnn.sequences import open_source
+    from brian_siamsnn.tracker import SiameseTracker
+    from brian_siamsnn.tracking import track, write_json
+    from brian_siamsnn.weights import load
+
+    brian2.prefs.logging.console_log_level = "ERROR"
+    brian2.BrianLogger.initialize()
+    options = CONFIGURATIONS[configuration]
+    # the runs share the processors, so each takes one thread
+    if options is None:
+        import torch
+
+        torch.set_num_threads(1)
+        matcher = ConvolutionalMatcher(load(model))
+    else:
+        matcher = SpikingMatcher(load(model), steps, threads=1, **options)
+    matcher.prepare()
+    result = track(open_source(source), SiameseTracker(matcher), frames=frames, output=folder)
+    summary = {"sequence": Path(source).name, "configuration": configuration, "frames": len(result.boxes),
+               "seconds": result.seconds, **result.metrics, "spikes": getattr(matcher, "spikes", 0),
+               "synaptic_operations": getattr(matcher, "operations", 0), "stopped": result.stopped}  # fmt: skip
+    write_json(folder / "summary.json", summary)
+    return summary
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("roots", nargs="*", type=Path, metavar="ROOT")
+    parser.add_argument("--model", default="compact")
+    parser.add_argument("--steps", type=int, default=20)
+    parser.add_argument("--frames", type=int, default=100)
+    parser.add_argument("--workers", type=int, default=2)
+    parser.add_argument("--output", type=Path, default=Path("brian-siamsnn-output/table"))
+    arguments = parser.parse_args()
+
+    sources = [str(path) for root in arguments.roots for path in sorted(root.iterdir()) if path.is_dir()] or ["synthetic"]
+    done, waiting = [], []
+    # sequence by sequence, so that a table which is stopped early has whole rows
+    for source in sources:
+        for configuration in CONFIGURATIONS:
+            folder = arguments.output / configuration / Path(source).name
+            if (folder / "summary.json").is_file():
+                done.append(json.loads((folder / "summary.json").read_text()))
+            else:
+                waiting.append((source, configuration, arguments.model, arguments.steps, arguments.frames, folder))
+    with ProcessPoolExecutor(arguments.workers) as pool, tqdm(total=len(done) + len(waiting), initial=len(done)) as bar:
+        for future in as_completed([pool.submit(run, *job) for job in waiting]):
+            done.append(future.result())
+            bar.update()
+
+    # One row a sequence, AUC and precision at 20 pixels of each configuration, and the means.
+    cells = {(row["sequence"], row["configuration"]): row for row in done}
+    names = [Path(source).name for source in sources]
+    head = ["sequence", "frames", *CONFIGURATIONS]
+    rows = [[name, cells[name, "CNN"]["frames"],
+             *(f"{cells[name, c]['auc']:.3f} / {cells[name, c]['precision20']:.3f}" for c in CONFIGURATIONS)]
+            for name in names]  # fmt: skip
+    means = [tuple(sum(cells[name, c][key] for name in names) / len(names) for key in ("auc", "precision20"))
+             for c in CONFIGURATIONS]  # fmt: skip
+    rows.append(["mean", "", *(f"{auc:.3f} / {precision:.3f}" for auc, precision in means)])
+    with open(arguments.output / "table.csv", "w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, list(done[0]), extrasaction="ignore")
+        writer.writeheader()
+        writer.writerows(sorted(done, key=lambda row: (row["sequence"], row["configuration"])))
+    lines = [head, ["---"] * len(head), *rows]
+    text = "\n".join("| " + " | ".join(str(cell) for cell in line) + " |" for line in lines) + "\n"
+    (arguments.output / "table.md").write_text(text, encoding="utf-8")
+    print("AUC / precision at 20 pixels\n" + text)
+
+
+if __name__ == "__main__":
+    main()

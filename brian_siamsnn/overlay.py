@@ -1,0 +1,165 @@
+"""What the tracker sees, drawn into the frame: boxes, a caption, the response map.
+
+The two colours, orange and sky blue, are from the palette of Okabe and Ito
+(2008), which is told apart with any colour vision; the true box is dashed as
+well.  Both lie on a dark edge, so that they show on bright and dark frames.
+"""
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from .errors import InputError
+
+__all__ = ["TRACKED_COLOUR", "TRUTH_COLOUR", "VideoWriter", "draw_overlay"]
+
+TRACKED_COLOUR = (230, 159, 0)
+TRUTH_COLOUR = (86, 180, 233)
+_EDGE = (20, 20, 20)
+_WHITE = (255, 255, 255)
+_DASH = 6
+_MARGIN = 6
+
+
+def draw_overlay(frame, box=None, truth=None, text="", response=None):
+    """Draw onto a copy of a frame.
+
+    Parameters
+    ----------
+    frame : ndarray, shape (H, W, 3), uint8
+        R, G, B.
+    box, truth : array_like, shape (4,), optional
+        The tracked and the true box x, y, w, h, zero-based.  What lies outside
+        the frame is cut off; a NaN box is not drawn.
+    text : str
+        Caption at the lower left, for example the frame and the overlap.
+    response : array_like, shape (h, w), optional
+        Response map, shown at the upper right from its least to its greatest
+        value in the colours of viridis.
+
+    Returns
+    -------
+    ndarray, shape (H, W, 3), uint8
+    """
+    canvas = np.ascontiguousarray(frame).copy()
+    if truth is not None:
+        _draw_box(canvas, truth, TRUTH_COLOUR, dashed=True)
+    if box is not None:
+        _draw_box(canvas, box, TRACKED_COLOUR, dashed=False)
+    if response is not None:
+        _draw_response(canvas, np.asarray(response, dtype=float))
+    names = [("tracked", TRACKED_COLOUR, box), ("truth", TRUTH_COLOUR, truth)]
+    _draw_legend(canvas, [(name, colour) for name, colour, drawn in names if drawn is not None])
+    if text:
+        _draw_text(canvas, text, _MARGIN, canvas.shape[0] - _MARGIN, _WHITE)
+    return canvas
+
+
+class VideoWriter:
+    """Writes frames to an MP4 file (MPEG-4 part 2), as a context manager.
+
+    The file is created with the first frame, whose size holds for all.
+
+    Parameters
+    ----------
+    path : path-like
+        Where to write; an existing file is replaced.
+    fps : float
+        Frames a second.
+    """
+
+    def __init__(self, path, fps=25.0):
+        self.path = Path(path)
+        self.fps = fps
+        self._writer = None
+        self._shape = None
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *exception):
+        self.close()
+
+    def write(self, frame):
+        """Add a frame.
+
+        Parameters
+        ----------
+        frame : ndarray, shape (H, W, 3), uint8
+            R, G, B.
+
+        Raises
+        ------
+        InputError
+            If the file cannot be written, or the frame differs in size from
+            the first one.
+        """
+        if self._writer is None:
+            self._open(frame)
+        if frame.shape != self._shape:
+            # OpenCV would drop it without a word
+            raise InputError(f"{self.path}: expected frames of the first one's shape {self._shape}, got {frame.shape}")
+        self._writer.write(cv2.cvtColor(frame, cv2.COLOR_RGB2BGR))
+
+    def close(self):
+        """Finish the file."""
+        if self._writer is not None:
+            self._writer.release()
+
+    def _open(self, frame):
+        height, width = frame.shape[:2]
+        writer = cv2.VideoWriter(str(self.path), cv2.VideoWriter_fourcc(*"mp4v"), self.fps, (width, height))
+        if not writer.isOpened():
+            raise InputError(
+                f"{self.path}: expected a place for an MP4 video of {width}x{height} pixels at {self.fps} frames/s, "
+                "but OpenCV cannot write one there; check that the folder exists, is writable and the name ends in .mp4"
+            )
+        self._writer, self._shape = writer, frame.shape
+
+
+def _draw_box(canvas, box, colour, dashed):
+    box = np.asarray(box, dtype=float)
+    if not np.isfinite(box).all():
+        return
+    height, width = canvas.shape[:2]
+    # a corner a few frames away from the view draws the same, and fits OpenCV's integers
+    reach = 2.0 * np.array([width, height])
+    left, top = np.clip(np.rint(box[:2]), -reach, reach).astype(int).tolist()
+    right, bottom = np.clip(np.rint(box[:2] + box[2:] - 1), -reach, reach).astype(int).tolist()
+    corners = [(left, top), (right, top), (right, bottom), (left, bottom)]
+    cv2.rectangle(canvas, corners[0], corners[2], _EDGE, 2 if dashed else 4)
+    for start, end in zip(corners, corners[1:] + corners[:1], strict=True):
+        for piece in _dashes(start, end) if dashed else [(start, end)]:
+            cv2.line(canvas, *piece, colour, 2)
+
+
+def _dashes(start, end):
+    start, end = np.array(start), np.array(end)
+    count = max(int(np.hypot(*(end - start)) / _DASH) // 2 * 2 + 1, 1)
+    points = np.rint(np.linspace(start, end, count + 1)).astype(int).tolist()
+    return list(zip(points[:-1:2], points[1::2], strict=True))
+
+
+def _draw_text(canvas, text, left, bottom, colour):
+    font, size = cv2.FONT_HERSHEY_SIMPLEX, 0.45
+    (width, height), below = cv2.getTextSize(text, font, size, 1)
+    # a dark plate, for a dark outline does not fit: the width of OpenCV 5's letters grows with their thickness
+    plate = canvas[max(bottom - height - below, 0) : bottom, left : left + width + 4]
+    plate[:] = plate // 3
+    cv2.putText(canvas, text, (left + 2, bottom - below), font, size, colour, 1, cv2.LINE_AA)
+
+
+def _draw_legend(canvas, entries):
+    for row, (name, colour) in enumerate(entries):
+        _draw_text(canvas, name, _MARGIN, _MARGIN + 18 * (row + 1), colour)
+
+
+def _draw_response(canvas, response):
+    side = min(canvas.shape[:2]) // 4
+    levels = (response - response.min()) / (np.ptp(response) or 1)
+    levels = cv2.resize(np.rint(255 * levels).astype(np.uint8), (side, side), interpolation=cv2.INTER_NEAREST)
+    inset = cv2.cvtColor(cv2.applyColorMap(levels, cv2.COLORMAP_VIRIDIS), cv2.COLOR_BGR2RGB)
+    left = canvas.shape[1] - side - _MARGIN
+    canvas[_MARGIN : _MARGIN + side, left : left + side] = inset
+    cv2.rectangle(canvas, (left - 1, _MARGIN - 1), (left + side, _MARGIN + side), _WHITE, 1)

@@ -1,0 +1,170 @@
+"""One object through a whole sequence, with everything that is worth keeping on disk.
+
+What is finished is kept: boxes are written frame by frame, and if a frame
+cannot be read the video and the summary of what came before it are completed.
+"""
+
+import json
+import os
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from .errors import InputError
+from .evaluation import score
+from .overlay import VideoWriter, draw_overlay
+
+__all__ = ["TrackingResult", "track"]
+
+#: Frame rate of the written video where the source has none.
+DEFAULT_FPS = 25.0
+
+
+@dataclass(frozen=True)
+class TrackingResult:
+    """What a tracker did on a sequence.
+
+    Attributes
+    ----------
+    boxes : ndarray, shape (N, 4)
+        x, y, w, h, zero-based; the first is the one that was given.
+    scores : ndarray, shape (N,)
+        Highest response in each frame; NaN in the first.
+    seconds : float
+        Spent in the tracker, without reading and writing.
+    metrics : dict
+        ``mean_iou``, ``auc`` and ``precision20`` where there is ground truth.
+    stopped : str or None
+        Why it ended before the sequence did.
+    """
+
+    boxes: np.ndarray
+    scores: np.ndarray
+    seconds: float
+    metrics: dict
+    stopped: str | None = None
+
+    @property
+    def fps(self):
+        """Frames a second in the tracker; the first frame has no search and does not count."""
+        return (len(self.boxes) - 1) / self.seconds if self.seconds > 0 and len(self.boxes) > 1 else None
+
+
+def track(sequence, tracker, first_box=None, frames=None, output=None, progress=None):
+    """Track one object.
+
+    Parameters
+    ----------
+    sequence : Sequence
+        Of :func:`brian_siamsnn.sequences.open_source`.
+    tracker : SiameseTracker
+    first_box : sequence of 4 float, optional
+        x, y, w, h in the first frame, zero-based; by default the sequence's own.
+    frames : int, optional
+        Stop after so many; all by default.
+    output : path, optional
+        Folder for ``boxes.csv`` and ``tracked.mp4``; made if it is not there.
+    progress : callable, optional
+        Called after each frame.
+
+    Returns
+    -------
+    TrackingResult
+        Complete up to the frame that could not be read, if there is one;
+        ``stopped`` then says why.
+
+    Raises
+    ------
+    InputError
+        If there is no first box, or it is none, or not even the first frame
+        can be read, or the output cannot be written.
+    """
+    first_box = sequence.first_box if first_box is None else np.asarray(first_box, float)
+    if first_box is None:
+        raise InputError(f"{sequence.name}: no box is known for its first frame; give it with --init x,y,w,h")
+    output = _Output(output, sequence.fps or DEFAULT_FPS)
+    boxes, scores, seconds, stopped = [], [], 0.0, None
+    try:
+        for k, frame in enumerate(sequence):
+            began = time.perf_counter()
+            if k == 0:
+                tracker.init(frame, first_box)
+                box = first_box
+            else:
+                box = tracker.update(frame)
+                seconds += time.perf_counter() - began
+            boxes.append(np.array(box, float))
+            scores.append(tracker.score)
+            truth = sequence.boxes[k] if sequence.boxes is not None and k < len(sequence.boxes) else None
+            output.add(k, frame, box, tracker, truth)
+            if progress is not None:
+                progress()
+            if k + 1 == frames:
+                break
+    except InputError as error:
+        if not boxes:
+            raise
+        stopped = str(error)
+    except KeyboardInterrupt:
+        if not boxes:
+            raise
+        stopped = "interrupted"
+    finally:
+        output.close()
+    boxes = np.array(boxes)
+    metrics = {}
+    if sequence.boxes is not None and np.isfinite(sequence.boxes[: len(boxes)]).all(1).sum() > 1:
+        metrics = {key: value for key, value in score(boxes, sequence.boxes[: len(boxes)]).items() if key != "frames"}
+    return TrackingResult(boxes, np.array(scores), seconds, metrics, stopped)
+
+
+class _Output:
+    """``boxes.csv``, a line a frame as soon as it is known, and ``tracked.mp4``."""
+
+    def __init__(self, folder, fps):
+        self._boxes = self._video = None
+        if folder is None:
+            return
+        folder = Path(folder)
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            self._boxes = open(folder / "boxes.csv", "w", encoding="utf-8", newline="")
+        except OSError as error:
+            raise InputError(f"{folder}: cannot be written to ({error.strerror})") from None
+        self._boxes.write("frame,x,y,w,h,score\n")
+        self._video = VideoWriter(folder / "tracked.mp4", fps)
+
+    def add(self, k, frame, box, tracker, truth):
+        if self._boxes is None:
+            return
+        self._boxes.write(f"{k},{','.join(f'{value:.4f}' for value in box)},{tracker.score:.6g}\n")
+        self._boxes.flush()
+        self._video.write(draw_overlay(frame, box, truth, f"frame {k}", tracker.response))
+
+    def close(self):
+        if self._boxes is not None:
+            self._boxes.close()
+            self._video.close()
+
+
+def write_json(path, content):
+    """Write a JSON file, whole or not at all; numbers that are not finite become null."""
+
+    def plain(value):
+        if isinstance(value, dict):
+            return {key: plain(item) for key, item in value.items()}
+        if isinstance(value, float | np.floating):
+            return float(value) if np.isfinite(value) else None
+        return value
+
+    path = Path(path)
+    unfinished = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        unfinished.write_text(json.dumps(plain(content), indent=2) + "\n", encoding="utf-8")
+        os.replace(unfinished, path)
+    except OSError as error:
+        raise InputError(f"{path}: cannot be written ({error.strerror})") from None
+    finally:
+        unfinished.unlink(missing_ok=True)

@@ -1,0 +1,161 @@
+"""Both forms of connectivity against each other and against PyTorch, spike by spike."""
+
+import brian2
+import numpy as np
+import pytest
+from reference import NETWORKS, image, simulate, small_model
+
+from brian_siamsnn.errors import InputError
+from brian_siamsnn.network import SpikingBranch
+from brian_siamsnn.neurons import load_equations
+
+SIZE, STEPS = 26, 12
+
+
+def run(model, connectivity, dtype=np.float64, coding="rate", steps=STEPS, **options):
+    layers = tuple(layer.name for layer in model.layers)
+    branch = SpikingBranch(model, SIZE, steps, coding, connectivity=connectivity, dtype=dtype, record=layers, **options)
+    branch.run(image(SIZE))
+    return branch, {name: branch.trains(name).dense() for name in layers}
+
+
+@pytest.fixture(params=NETWORKS)
+def model(request):
+    return small_model(NETWORKS[request.param])
+
+
+@pytest.mark.parametrize("connectivity", ["kernel", "synapses"])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_spikes_equal_pytorch(model, connectivity, dtype):
+    pytest.importorskip("torch", reason="the reference simulation is PyTorch's")
+    _, trains = run(model, connectivity, dtype)
+    expected = simulate(model, model.current(image(SIZE)), STEPS)
+    for name, train in trains.items():
+        # every layer takes part, or equality would say nothing
+        assert 0.005 < (expected[name] > 0).mean() < 0.9
+        np.testing.assert_array_equal(train, expected[name], err_msg=name)
+
+
+@pytest.mark.parametrize("connectivity", ["kernel", "synapses"])
+def test_two_status_output_equals_pytorch(connectivity):
+    pytest.importorskip("torch", reason="the reference simulation is PyTorch's")
+    model = small_model(NETWORKS["pools"])
+    coding = load_equations("two_status", reading="ceil", beta=0.625, p=4)
+    _, trains = run(model, connectivity, coding=coding)
+    # p = 4: closed in the steps 1-4 and 9-12, open in 5-8
+    thresholds = [1000.0] * 4 + [0.625] * 4 + [1000.0] * 4
+    expected = simulate(model, model.current(image(SIZE)), STEPS, thresholds)
+    assert (expected["conv3"] > 0).any()
+    for name, train in trains.items():
+        np.testing.assert_array_equal(train, expected[name].astype(np.float32), err_msg=name)
+
+
+def test_two_status_in_hidden_layers_is_the_same_in_both_forms():
+    model = small_model(NETWORKS["pools"])
+    coding = load_equations("two_status", reading="floor_from_zero", beta=0.625, p=2)
+    (_, kernel), (_, synapses) = (run(model, form, hidden_coding=coding) for form in ("kernel", "synapses"))
+    assert {float(a) for a in np.unique(kernel["conv1"])} == {0.0, 0.625}
+    for name in kernel:
+        assert kernel[name].any()
+        np.testing.assert_array_equal(kernel[name], synapses[name], err_msg=name)
+
+
+@pytest.mark.cython
+def test_cython_gives_the_spikes_of_numpy(monkeypatch):
+    model = small_model(NETWORKS["pools"])
+    _, expected = run(model, "kernel")
+    monkeypatch.setitem(brian2.prefs, "codegen.target", "cython")
+    for connectivity in ("kernel", "synapses"):
+        branch, trains = run(model, connectivity)
+        assert branch.codegen == "cython"
+        for name, train in trains.items():
+            np.testing.assert_array_equal(train, expected[name], err_msg=name)
+
+
+def test_one_thread_gives_the_spikes_of_two():
+    model = small_model(NETWORKS["wide"])
+    (_, one), (_, two) = (run(model, "kernel", np.float32, threads=threads) for threads in (1, 2))
+    for name in one:
+        np.testing.assert_array_equal(one[name], two[name])
+
+
+def test_every_image_starts_afresh():
+    model = small_model(NETWORKS["pools"])
+    for connectivity in ("kernel", "synapses"):
+        branch = SpikingBranch(model, SIZE, STEPS, "two_status", connectivity=connectivity)
+        first, between, again = (branch.run(image(SIZE, seed)) for seed in (1, 2, 1))
+        assert not np.array_equal(first.dense(), between.dense())
+        np.testing.assert_array_equal(first.dense(), again.dense())
+        assert len(first) == branch.spikes["conv3"].sum()
+
+
+def test_operations_are_spikes_times_synapses(model):
+    counted = {}
+    for connectivity in ("kernel", "synapses"):
+        branch, trains = run(model, connectivity)
+        counted[connectivity] = branch.operations
+    assert counted["kernel"] == counted["synapses"]
+    # by counting Brian2's own synapses of each neuron that fired
+    before = dict(zip(list(branch.groups)[1:], branch.groups, strict=False))
+    for name, synapses in _synapses(branch).items():
+        spikes_of_neuron = (trains[before[name]] > 0).sum(0).ravel()
+        outgoing = np.bincount(synapses.i[:], minlength=spikes_of_neuron.size)
+        assert counted["synapses"][name] == (spikes_of_neuron * outgoing).sum()
+
+
+def _synapses(branch):
+    return {obj.target.name: obj for obj in branch.network.objects if isinstance(obj, brian2.Synapses)}
+
+
+def test_pixels_as_a_population_give_the_constant_current():
+    """Real coding (III.D): pixels that fire their value in every step drive the first layer like its current."""
+    from brian_siamsnn.architecture import Convolution
+    from brian_siamsnn.connectivity import convolution_synapses
+
+    layer = Convolution("conv1", 3, 6, 3, 2)
+    model = small_model((layer,))
+    size, picture = 9, image(9)
+    branch = SpikingBranch(model, size, STEPS, dtype=np.float64)
+    expected = branch.run(picture)
+
+    clock = brian2.Clock(dt=1 * brian2.ms)
+    real, rate = load_equations("real"), load_equations("rate")
+    pixels = real.group(size * size * 3, "pixels", clock)
+    pixels.value = picture.ravel().astype(float)
+    shape = branch.shapes["conv1"]
+    neurons = rate.group(int(np.prod(shape)), "neurons", clock)
+    neurons.I = np.tile(model.weights["conv1"][1], shape[0] * shape[1])
+    i, j, w = convolution_synapses((size, size, 3), shape, layer, model.weights["conv1"][0])
+    synapses = brian2.Synapses(pixels, neurons, "w : 1", on_pre=rate.arriving(real), delay=0 * brian2.ms, clock=clock)
+    synapses.connect(i=i, j=j)
+    synapses.w = w
+    pixels.thresholder["spike"].when = synapses.pre.when = neurons.thresholder["spike"].when = "thresholds"
+    pixels.thresholder["spike"].order, synapses.pre.order, neurons.thresholder["spike"].order = 0, 1, 2
+    monitor = brian2.SpikeMonitor(neurons)
+    brian2.Network(pixels, neurons, synapses, monitor).run(STEPS * brian2.ms)
+    assert len(expected) > 50
+    np.testing.assert_array_equal(monitor.i, expected.neuron)
+    np.testing.assert_array_equal(np.round(monitor.t / brian2.ms), expected.step)
+
+
+def test_what_cannot_be_built_is_said():
+    model = small_model(NETWORKS["plain"])
+    with pytest.raises(InputError, match="steps: expected 1 or more, got 0"):
+        SpikingBranch(model, SIZE, 0)
+    with pytest.raises(InputError, match="connectivity: expected 'kernel' or 'synapses', got 'dense'"):
+        SpikingBranch(model, SIZE, connectivity="dense")
+    with pytest.raises(InputError, match="record: 'conv9' is not a layer"):
+        SpikingBranch(model, SIZE, record=("conv9",))
+    branch = SpikingBranch(model, SIZE, 2)
+    with pytest.raises(InputError, match=r"image: expected shape \(26, 26, 3\), got \(27, 26, 3\)"):
+        branch.run(np.zeros((27, 26, 3), np.uint8))
+    branch.run(image(SIZE))
+    with pytest.raises(InputError, match="conv1: not recorded"):
+        branch.trains("conv1")
+
+
+def test_explicit_synapses_that_do_not_fit_are_refused_before_they_are_built():
+    from brian_siamsnn.architecture import ALEXNET
+
+    with pytest.raises(InputError, match=r"explicit synapses: this network has 2,\d\d\d million .* GiB are free"):
+        SpikingBranch(small_model(ALEXNET), 255, connectivity="synapses")
