@@ -180,8 +180,8 @@ class SiameseTracker:
     def update(self, image):
         """Find the object in the next frame.
 
-        Where the response is not finite, or there is none, the box stays. The
-        centre never leaves the image, and the size stays within 0.2 to 5 times
+        Where the response is not finite, or the same everywhere, the box stays.
+        The centre never leaves the image, and the size stays within 0.2 to 5 times
         that of the first frame (as in MATLAB's ``tracker.m``).
 
         Returns
@@ -200,8 +200,8 @@ class SiameseTracker:
         side = self._exemplar_side() * SEARCH_SIZE / EXEMPLAR_SIZE
         crops = [crop(image, self._centre, side * factor, SEARCH_SIZE, self._fill) for factor in self._factors]
         responses = self.matcher.match(crops)
-        if not np.isfinite(responses).all():
-            self.score = float("nan")
+        if not np.isfinite(responses).all() or responses.min() == responses.max():
+            self.score = float(responses.max())  # NaN if there is one
             return self.box
         upsampled = responses.shape[-1] * UPSAMPLING
         large = [cv2.resize(r, (upsampled, upsampled), interpolation=cv2.INTER_CUBIC) for r in responses]

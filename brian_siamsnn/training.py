@@ -315,6 +315,7 @@ def _draw(history, spiking_from, file):
     left, right = figure.subplots(1, 2)
     left.plot(steps, [row["loss"] for row in history], label="training")
     left.plot(steps, [row["held_out_loss"] for row in history], label="held out")
+    left.axvline(spiking_from, color="0.6", linestyle=":", label="quantised from here")
     left.set(xlabel="step", ylabel="balanced logistic loss", ylim=(0, None))
     left.legend()
     right.plot(steps, [row["distance"] for row in history], color="C2")
@@ -324,6 +325,5 @@ def _draw(history, spiking_from, file):
     share.plot(steps, [row["within_1"] for row in history], color="C3")
     share.set(ylim=(0, 1))
     share.set_ylabel("peaks within 1 cell", color="C3")
-    for axes in (left, right):
-        axes.axvline(spiking_from, color="0.6", linestyle=":")
+    right.axvline(spiking_from, color="0.6", linestyle=":")
     figure.savefig(file, dpi=120)

@@ -1,14 +1,18 @@
-"""Fixtures that several test modules share."""
+"""What all tests share."""
 
 from pathlib import Path
 
+import brian2
 import pytest
+
+# NumPy needs no compilation; the tests marked cython ask for that by themselves
+brian2.prefs.codegen.target = "numpy"
 
 
 @pytest.fixture(scope="session")
 def data():
-    """Folder of the real sequences, beside the checkout; see its README."""
-    folder = Path(__file__).parents[2] / "shared" / "data"
+    """Folder of the real sequences and published weights, which are not part of the project."""
+    folder = Path(__file__).resolve().parents[2] / "shared" / "data"
     if not folder.is_dir():
-        pytest.skip("the real sequences are not here: no ../shared/data beside the repository root")
+        pytest.skip("the real sequences and weights (../shared/data) are not here")
     return folder

@@ -1,0 +1,155 @@
+"""Spike times worked out by hand, and what a neuron conserves."""
+
+import brian2
+import numpy as np
+import pytest
+from brian2 import ms
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from brian_siamsnn.errors import InputError
+from brian_siamsnn.neurons import load_equations
+
+
+def spike_steps(equations, current, steps):
+    """Steps (1, 2, ...) in which one neuron with a constant current fires, and its potential at the end."""
+    clock = brian2.Clock(dt=1 * ms)
+    group = equations.group(1, "neuron", clock)
+    group.I = current
+    monitor = brian2.SpikeMonitor(group)
+    brian2.Network(group, monitor).run(steps * ms)
+    return [round(t / ms) + 1 for t in monitor.t], float(group.v[0])
+
+
+def test_reset_by_subtraction_keeps_the_remainder():
+    # v after each step: .375 .75 1.125->.125 .5 .875 1.25->.25 .625 1->0 (fires at equality) .375
+    steps, v = spike_steps(load_equations("rate"), 0.375, 9)
+    assert steps == [3, 6, 8]
+    assert v == 0.375
+
+
+def test_negative_input_never_fires_and_a_strong_one_fires_at_every_step():
+    assert spike_steps(load_equations("rate"), -0.5, 6) == ([], -3.0)
+    # 1.5 a step against a threshold of 1: the surplus of 0.5 a step stays in v
+    assert spike_steps(load_equations("rate"), 1.5, 4) == ([1, 2, 3, 4], 2.0)
+
+
+def test_initial_potential_shifts_the_first_spike():
+    # .5 .75 1->0 .25 .5 .75 1->0
+    assert spike_steps(load_equations("rate", v_init=0.25), 0.25, 7)[0] == [3, 7]
+
+
+def test_threshold_scales_the_rate():
+    # threshold 0.5: .25 .5->0 .25 .5->0
+    assert spike_steps(load_equations("rate", v_th=0.5), 0.25, 4)[0] == [2, 4]
+
+
+@pytest.mark.parametrize(
+    ("reading", "open_steps"),
+    [
+        ("floor", [*range(1, 10), 20]),
+        ("floor_from_zero", [*range(1, 11)]),
+        ("real", [t for t in range(1, 21) if t != 10]),
+        ("ceil", [*range(11, 21)]),
+    ],
+)
+def test_readings_of_two_status(reading, open_steps):
+    # one unit a step is more than beta, so the neuron fires whenever it may
+    steps, v = spike_steps(load_equations("two_status", reading=reading, beta=0.625), 1.0, 20)
+    assert steps == open_steps
+    assert v == 20 - 0.625 * len(open_steps)
+
+
+def test_two_status_gathers_in_depression_and_discharges_after_it():
+    # closed in 1-3: v = .5 1 1.5; open in 4-6: 2->1.375->(+.5) 1.875->1.25->1.75->1.125; closed again
+    equations = load_equations("two_status", reading="ceil", p=3, beta=0.625)
+    assert spike_steps(equations, 0.5, 7) == ([4, 5, 6], 1.625)
+
+
+def test_time_step_of_one_tenth_of_a_millisecond():
+    """The step number comes from timestep(t, dt): t/dt, cut off, is wrong at steps 49, 59, 81."""
+    clock = brian2.Clock(dt=0.1 * ms)
+    equations = load_equations("two_status", reading="floor_from_zero", p=1, beta=1.0)
+    group = equations.group(1, "neuron", clock)
+    group.I = 1.0
+    monitor = brian2.SpikeMonitor(group)
+    brian2.Network(group, monitor).run(10 * ms)
+    np.testing.assert_array_equal(np.round(monitor.t / (0.1 * ms)), np.arange(0, 100, 2))
+
+
+@settings(max_examples=20, deadline=None)
+@given(
+    current=st.lists(st.integers(-64, 128), min_size=1, max_size=6),
+    coding=st.sampled_from(["rate", "two_status"]),
+    steps=st.integers(1, 25),
+)
+def test_input_is_potential_plus_what_was_emitted(current, coding, steps):
+    """Eq. 2 summed over time: T*I = v(T) + sum of the emitted amplitudes; and v stays below the threshold."""
+    current = np.array(current) / 64  # dyadic, so that sums are exact
+    equations = load_equations(coding, **({"beta": 0.625} if coding == "two_status" else {}))
+    clock = brian2.Clock(dt=1 * ms)
+    group = equations.group(len(current), "neurons", clock)
+    group.I = current
+    monitor = brian2.SpikeMonitor(group, variables=["v_th"])
+    brian2.Network(group, monitor).run(steps * ms)
+    emitted = np.bincount(monitor.i, weights=monitor.v_th, minlength=len(current))
+    np.testing.assert_array_equal(steps * current, group.v + emitted)
+    counts = np.bincount(monitor.i, minlength=len(current))
+    assert (counts <= steps).all()
+    if coding == "rate":
+        # the rate is the rectified current, cut at one spike a step, to within one spike
+        np.testing.assert_array_equal(counts, np.floor(np.clip(current, 0, 1) * steps))
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.integers(0, 2**32 - 1), st.integers(1, 12))
+def test_pooling_emits_the_maximum_count(seed, steps):
+    """The gate's spikes, cumulated, equal the largest cumulated count of its inputs at every step."""
+    fires = np.random.default_rng(seed).random((steps, 4)) < np.random.default_rng(seed + 1).random(4)
+    clock = brian2.Clock(dt=1 * ms)
+    pool, rate = load_equations("max_pool"), load_equations("rate")
+    t, i = np.nonzero(fires)
+    sources = brian2.SpikeGeneratorGroup(4, i, t * ms, clock=clock)
+    gate = pool.group(1, "gate", clock)
+    on_pre = pool.arriving(rate).replace("v_th_pre", "1.0")
+    synapses = brian2.Synapses(sources, gate, pool.synapse, on_pre=on_pre, delay=0 * ms, clock=clock)
+    synapses.connect()
+    sources.order, synapses.pre.when, synapses.pre.order = -1, "thresholds", 1
+    gate.thresholder["spike"].when, gate.thresholder["spike"].order = "thresholds", 2
+    monitor = brian2.SpikeMonitor(gate, variables=["rise"])
+    brian2.Network(sources, gate, synapses, monitor).run(steps * ms)
+    emitted = np.bincount(np.round(monitor.t / ms).astype(int), minlength=steps)
+    np.testing.assert_array_equal(np.cumsum(emitted), np.cumsum(fires, 0).max(1))
+    assert (np.array(monitor.rise) == 1).all()
+
+
+def test_a_model_of_ones_own_works_by_its_path(tmp_path):
+    path = tmp_path / "leaky.toml"
+    path.write_text(
+        'name = "leaky"\ndescription = "loses half"\nmodel = "v : 1\\nI : 1 (constant)\\nv_th : 1 (shared, constant)"\n'
+        'update = "v = leak*v + I"\nthreshold = "v >= v_th"\nreset = "v -= v_th"\non_pre = "v_post += w"\n'
+        'amplitude = "v_th"\n[initial]\nv = 0\n[parameters.v_th]\ndefault = 1.0\n[parameters.leak]\ndefault = 0.5\n'
+    )
+    # .75 1.125->.125 .8125 1.15625
+    assert spike_steps(load_equations(path), 0.75, 4)[0] == [2, 4]
+    assert "leak = 0.25" in str(load_equations(path, leak=0.25))
+
+
+def test_errors_name_the_thing(tmp_path):
+    with pytest.raises(InputError, match="nonsense: no such file, and not one of the equations that ship .*rate"):
+        load_equations("nonsense")
+    with pytest.raises(InputError, match="rate: 'gamma' is not one of its parameters"):
+        load_equations("rate", gamma=2)
+    with pytest.raises(InputError, match="reading = 'up': expected one of .*floor"):
+        load_equations("two_status", reading="up")
+    path = tmp_path / "own.toml"
+    for text, message in [
+        ("name = ", "not a TOML file"),
+        ('name = "a"', "'description': expected text"),
+        ('nam = "a"', "'nam' is not a key of a neuron model"),
+        ('name="a"\ndescription="b"\nmodel="v:1"\nthreshold="v>1"\non_pre="v+=1"\namplitude="v"\n[initial]\nv="v0"\n',
+         "initial v = 'v0': expected a number or one of"),
+    ]:  # fmt: skip
+        path.write_text(text)
+        with pytest.raises(InputError, match=message):
+            load_equations(path)
