@@ -66,7 +66,9 @@ def main():
     parser.add_argument("--output", type=Path, default=Path("brian-siamsnn-output/table"))
     arguments = parser.parse_args()
 
-    sources = [str(path) for root in arguments.roots for path in sorted(root.iterdir()) if path.is_dir()] or ["synthetic"]
+    sources = [str(path) for root in arguments.roots for path in sorted(root.iterdir()) if path.is_dir()] or [
+        "synthetic"
+    ]
     done, waiting = [], []
     # sequence by sequence, so that a table which is stopped early has whole rows
     for source in sources:

@@ -58,9 +58,9 @@ def calibrate(model, crops, normalisation="layer", percentile=PERCENTILE):
     InputError
         If PyTorch is not installed, there is no crop, or a layer never is active.
     """
-    from .siamfc import SiamFC
-
     import torch
+
+    from .siamfc import SiamFC
 
     network = SiamFC.from_folded(model.layers, model.weights)
     names = [layer.name for layer in convolutions(model.layers)]

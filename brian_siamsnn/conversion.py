@@ -148,7 +148,9 @@ class SpikingModel:
             after = np.asarray(model.scales[layer.name], np.float64)
             # input channels of each output channel's group
             per_group = before.reshape(layer.groups, 1, -1)
-            incoming = np.broadcast_to(per_group, (layer.groups, layer.out_channels // layer.groups, per_group.shape[2]))
+            incoming = np.broadcast_to(
+                per_group, (layer.groups, layer.out_channels // layer.groups, per_group.shape[2])
+            )
             factor = incoming.reshape(layer.out_channels, -1) / after[:, None]
             weights[layer.name] = ((w * factor[:, :, None, None]).astype(np.float32), (b / after).astype(np.float32))
             before = after

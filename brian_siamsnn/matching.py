@@ -92,7 +92,9 @@ class Template:
         """
         steps = len(trains)
         if kernel.shape != (steps, steps):
-            raise InputError(f"template: spike trains of {steps} steps need a kernel {steps, steps}, got {kernel.shape}")
+            raise InputError(
+                f"template: spike trains of {steps} steps need a kernel {steps, steps}, got {kernel.shape}"
+            )
         return cls((np.tensordot(kernel, trains, axes=1) / (2 * steps)).astype(np.float32))
 
     def match(self, trains):

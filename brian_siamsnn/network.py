@@ -161,7 +161,9 @@ class SpikingBranch:
         shapes = self.shapes[source.name], self.shapes[target.name]
         if isinstance(layer, Convolution):
             weights = self.model.weights[layer.name][0]
-            return SharedKernelConvolution(source, target, sender.amplitude, layer, *shapes, order, weights, self._threads)
+            return SharedKernelConvolution(
+                source, target, sender.amplitude, layer, *shapes, order, weights, self._threads
+            )
         return SharedKernelPooling(source, target, sender.amplitude, layer, *shapes, order)
 
     def _synapses(self, layer, source, sender, target, equations, order):
@@ -204,7 +206,7 @@ class SpikingBranch:
         """Put every state variable back to its value before the first step."""
         for name, group in self.groups.items():
             self.equations[name].reset_state(group)
-        for name, join in self._inputs.items():
+        for join in self._inputs.values():
             if isinstance(join, SharedKernelPooling):
                 join.reset()
             elif self._explicit and "count" in join.variables:

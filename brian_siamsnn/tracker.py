@@ -132,7 +132,7 @@ class SiameseTracker:
             raise InputError(f"scales: expected one of {list(SCALES)}, got {scales}")
         self.matcher, self._search = matcher, SCALES[scales]
         exponents = np.arange(scales) - scales // 2
-        self._factors = self._search.step**exponents.astype(float)
+        self._factors = self._search.step ** exponents.astype(float)
         self._penalties = np.where(exponents == 0, 1.0, self._search.penalty)
         self._middle = scales // 2
         self._centre = None

@@ -69,9 +69,31 @@ def simulate(model, current, steps, output_threshold=None):
 #: Strides, groups, kernel sizes, pools that overlap or do not, borders that a stride leaves over,
 #: and channel counts that fill the kernel's blocks of 16, 32 and 64 outputs or do not.
 NETWORKS = {
-    "plain": (Convolution("conv1", 3, 8, 3), Convolution("conv2", 8, 16, 3), Convolution("conv3", 16, 5, 3)),
-    "strides": (Convolution("conv1", 3, 12, 5, 2), Convolution("conv2", 12, 40, 4, 2), Convolution("conv3", 40, 20, 2, 3)),
-    "groups": (Convolution("conv1", 3, 8, 3, 2), Convolution("conv2", 8, 36, 3, groups=2), Convolution("conv3", 36, 12, 1, groups=4)),
-    "pools": (Convolution("conv1", 3, 6, 3), MaxPool("pool1", 3, 2), Convolution("conv2", 6, 70, 3, groups=2), MaxPool("pool2", 2, 2), Convolution("conv3", 70, 9, 2)),
-    "wide": (Convolution("conv1", 3, 4, 5, 3), Convolution("conv2", 4, 132, 2), Convolution("conv3", 132, 65, 3)),
-}  # fmt: skip
+    "plain": (
+        Convolution("conv1", 3, 8, 3),
+        Convolution("conv2", 8, 16, 3),
+        Convolution("conv3", 16, 5, 3),
+    ),
+    "strides": (
+        Convolution("conv1", 3, 12, 5, 2),
+        Convolution("conv2", 12, 40, 4, 2),
+        Convolution("conv3", 40, 20, 2, 3),
+    ),
+    "groups": (
+        Convolution("conv1", 3, 8, 3, 2),
+        Convolution("conv2", 8, 36, 3, groups=2),
+        Convolution("conv3", 36, 12, 1, groups=4),
+    ),
+    "pools": (
+        Convolution("conv1", 3, 6, 3),
+        MaxPool("pool1", 3, 2),
+        Convolution("conv2", 6, 70, 3, groups=2),
+        MaxPool("pool2", 2, 2),
+        Convolution("conv3", 70, 9, 2),
+    ),
+    "wide": (
+        Convolution("conv1", 3, 4, 5, 3),
+        Convolution("conv2", 4, 132, 2),
+        Convolution("conv3", 132, 65, 3),
+    ),
+}

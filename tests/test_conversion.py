@@ -25,7 +25,10 @@ def cnn():
     for layer in LAYERS:
         if isinstance(layer, Convolution):
             w = rng.normal(0, 1 / np.sqrt(np.prod(layer.weight_shape[1:])), layer.weight_shape)
-            weights[layer.name] = (w * (0.02 if layer.name == "conv1" else 1.5), rng.normal(0.1, 0.1, layer.out_channels))
+            weights[layer.name] = (
+                w * (0.02 if layer.name == "conv1" else 1.5),
+                rng.normal(0.1, 0.1, layer.out_channels),
+            )
     return SiameseModel(LAYERS, weights)
 
 

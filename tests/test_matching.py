@@ -21,7 +21,9 @@ def match(z, x, matching, **parameters):
 def correlate(z, x):
     """z * x at every shift, summed over channels; z (h, w, C), x (H, W, C)."""
     rows, columns = x.shape[0] - z.shape[0] + 1, x.shape[1] - z.shape[1] + 1
-    return np.array([[(z * x[r : r + z.shape[0], c : c + z.shape[1]]).sum() for c in range(columns)] for r in range(rows)])
+    return np.array(
+        [[(z * x[r : r + z.shape[0], c : c + z.shape[1]]).sum() for c in range(columns)] for r in range(rows)]
+    )
 
 
 steps = st.integers(1, 6)

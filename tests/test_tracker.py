@@ -129,7 +129,12 @@ def test_gray_images_and_wrong_ones():
         np.testing.assert_array_equal(rgb_image(image), np.dstack([gray] * 3))
     tracked = tracker((10, 10, 20, 20), image=np.zeros((64, 64), np.uint8))
     assert np.isfinite(tracked.update(np.zeros((64, 64), np.uint8))).all()
-    for wrong in (np.zeros((4, 4, 4), np.uint8), np.zeros((4, 4, 3)), np.zeros((0, 4, 3), np.uint8), np.zeros(4, np.uint8)):
+    for wrong in (
+        np.zeros((4, 4, 4), np.uint8),
+        np.zeros((4, 4, 3)),
+        np.zeros((0, 4, 3), np.uint8),
+        np.zeros(4, np.uint8),
+    ):
         with pytest.raises(InputError, match="image: expected 8-bit gray"):
             rgb_image(wrong)
 

@@ -170,6 +170,9 @@ def test_published_network_at_full_size_on_a_real_sequence(data, tmp_path):
     assert command("weights", "import", checkpoint, "--output", model, "--calibration", data / "train" / "photos") == 0
     for kind in ("cnn", "snn"):
         source = data / "otb" / "Crossing"
-        assert command("track", source, "--model", model, "--tracker", kind, "--frames", 8, "--output", tmp_path / kind) == 0
+        assert (
+            command("track", source, "--model", model, "--tracker", kind, "--frames", 8, "--output", tmp_path / kind)
+            == 0
+        )
         summary = json.loads((tmp_path / kind / "summary.json").read_text())
         assert summary["mean_iou"] > 0.7 and summary["precision20"] == 1

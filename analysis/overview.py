@@ -1,0 +1,78 @@
+"""The picture of the README: frames of the demo, the spikes behind one of them, and the response they give.
+
+python analysis/overview.py [--output docs/overview.png]
+"""
+
+import argparse
+
+import matplotlib
+
+matplotlib.use("Agg")
+import matplotlib.pyplot as plt
+import numpy as np
+
+from brian_siamsnn.matchers import SpikingMatcher
+from brian_siamsnn.network import SpikingBranch
+from brian_siamsnn.overlay import draw_overlay
+from brian_siamsnn.synthetic import SyntheticSequence
+from brian_siamsnn.tracker import EXEMPLAR_SIZE, SEARCH_SIZE, SiameseTracker, crop
+from brian_siamsnn.weights import load
+
+parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+parser.add_argument("--output", default="docs/overview.png")
+arguments = parser.parse_args()
+
+# Track the demo, and keep what the tracker saw in a few frames.
+shown = [0, 40, 80, 110]
+sequence = SyntheticSequence()
+matcher = SpikingMatcher(load("compact"))
+tracker = SiameseTracker(matcher)
+pictures, responses = {}, {}
+for k, frame in enumerate(sequence):
+    box = sequence.boxes[0] if k == 0 else tracker.update(frame)
+    if k == 0:
+        tracker.init(frame, box)
+    if k in shown:
+        pictures[k] = draw_overlay(frame, box, sequence.boxes[k])
+        responses[k] = tracker.response
+    if k == max(shown):
+        break
+
+# The spikes of every layer for the last search crop: the same branch again, with all layers recorded.
+branch: SpikingBranch = matcher.search_branch
+layers = [layer.name for layer in branch.model.layers]
+recorded = SpikingBranch(branch.model, branch.image_size, record=tuple(layers))
+x, y, w, h = tracker.box
+side = np.sqrt((w + (w + h) / 2) * (h + (w + h) / 2)) * SEARCH_SIZE / EXEMPLAR_SIZE
+recorded.run(crop(frame, (y + h / 2, x + w / 2), side, SEARCH_SIZE, frame.mean((0, 1))))
+
+figure = plt.figure(figsize=(12, 6.4), layout="constrained")
+rows = figure.subfigures(2, 1, height_ratios=[1, 1.05])
+for axes, k in zip(rows[0].subplots(1, len(shown)), shown, strict=True):
+    axes.imshow(pictures[k])
+    axes.set_title(f"frame {k}", fontsize=10)
+    axes.axis("off")
+left, middle, right = rows[1].subplots(1, 3, width_ratios=[1.5, 0.9, 0.9])
+
+# A raster of 600 neurons a layer that fired at least once, drawn evenly.
+rng = np.random.default_rng(0)
+colours = ["#0072B2", "#56B4E9", "#009E73", "#E69F00"]
+base, ticks = 0, []
+for name, colour in zip(layers, colours, strict=True):
+    trains = recorded.trains(name)
+    chosen = np.sort(rng.choice(np.unique(trains.neuron), 600, replace=False))
+    keep = np.isin(trains.neuron, chosen)
+    left.scatter(trains.step[keep] + 1, base + np.searchsorted(chosen, trains.neuron[keep]), s=1.6, c=colour, lw=0)
+    ticks.append(base + 300)
+    base += 640
+left.set(xlabel="time step", xticks=[1, 5, 10, 15, 20], xlim=(0.3, recorded.steps + 0.7), ylim=(-20, base))
+left.set(title="spikes of 600 neurons a layer", yticks=ticks, yticklabels=layers)
+
+rates = [recorded.spikes[name].sum() / recorded.steps / np.prod(recorded.shapes[name]) for name in layers]
+middle.bar(layers, 100 * np.array(rates), color=colours)
+middle.set(title="mean firing rate (% of steps)")
+image = right.imshow(responses[shown[-1]], cmap="viridis")
+right.set_title(f"response map (HSM), frame {shown[-1]}")
+right.axis("off")
+rows[1].colorbar(image, ax=right, shrink=0.8)
+figure.savefig(arguments.output, dpi=110)
