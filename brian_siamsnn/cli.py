@@ -1,9 +1,11 @@
 """The command line: ``brian-siamsnn``."""
 
+import os
 import sys
 from pathlib import Path
 
 import click
+import cv2
 from tqdm import tqdm
 
 from . import __version__
@@ -84,10 +86,11 @@ def _track(source, box, model, kind, steps, matching, coding, scales, frames, ou
     from .matchers import ConvolutionalMatcher, SpikingMatcher
     from .sequences import open_source
     from .tracker import SiameseTracker
-    from .tracking import track, write_json
+    from .tracking import known_box, track, write_json
     from .weights import load
 
     sequence = open_source(source)
+    box = known_box(sequence, box)
     network = load(model)
     _quiet()
     if kind == "snn":
@@ -200,6 +203,9 @@ def import_command(checkpoint, output, architecture, normalisation, calibration)
 
 def main(arguments=None):
     """Run the command line; what the user can mend is one line on stderr and exit code 2."""
+    # OpenCV and FFmpeg report a broken video on stderr as well, at length; OpenCV 5 moved the switch
+    (cv2.setLogLevel if hasattr(cv2, "setLogLevel") else cv2.utils.logging.setLogLevel)(0)
+    os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")
     try:
         code = cli.main(args=arguments, prog_name="brian-siamsnn", standalone_mode=False)
     except click.ClickException as error:

@@ -28,6 +28,10 @@
 
 namespace siamsnn {
 
+// Fewer events than this are done (in about 0.2 ms) before a second thread is awake; on a busy
+// machine waiting for it takes a whole time slice.
+constexpr int64_t PARALLEL_EVENTS = 4000000;
+
 struct ConvolutionGeometry {
     int height, width, channels;              // presynaptic layer
     int out_height, out_width, out_channels;  // postsynaptic layer
@@ -162,8 +166,9 @@ int64_t convolve_events(const int32_t* spikes, int n, const Real* amplitude, int
     const int blocks = (group_outputs + g.block - 1) / g.block;
     const int strips = (g.out_height + strip - 1) / strip;
     const int64_t block_size = (int64_t)g.kernel * g.kernel * (g.channels / g.groups) * g.block;
+    const int64_t fan_out = (int64_t)g.kernel * g.kernel / (g.stride * g.stride) * group_outputs;
     int64_t events = 0;
-    #pragma omp parallel for schedule(dynamic, 1) reduction(+ : events) num_threads(threads)
+    #pragma omp parallel for schedule(dynamic, 1) reduction(+ : events) num_threads(threads) if (n * fan_out > PARALLEL_EVENTS)
     for (int task = 0; task < g.groups * blocks * strips; task++) {
         const int s = task % strips, gb = task / strips, b = gb % blocks, group = gb / blocks;
         events += add_strip_any(spike_list, kernel + gb * block_size, v, group,

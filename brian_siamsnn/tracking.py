@@ -16,7 +16,7 @@ from .errors import InputError
 from .evaluation import score
 from .overlay import VideoWriter, draw_overlay
 
-__all__ = ["TrackingResult", "track"]
+__all__ = ["TrackingResult", "known_box", "track", "write_json"]
 
 #: Frame rate of the written video where the source has none.
 DEFAULT_FPS = 25.0
@@ -81,9 +81,7 @@ def track(sequence, tracker, first_box=None, frames=None, output=None, progress=
         If there is no first box, or it is none, or not even the first frame
         can be read, or the output cannot be written.
     """
-    first_box = sequence.first_box if first_box is None else np.asarray(first_box, float)
-    if first_box is None:
-        raise InputError(f"{sequence.name}: no box is known for its first frame; give it with --init x,y,w,h")
+    first_box = known_box(sequence, first_box)
     output = _Output(output, sequence.fps or DEFAULT_FPS)
     boxes, scores, seconds, stopped = [], [], 0.0, None
     try:
@@ -95,10 +93,10 @@ def track(sequence, tracker, first_box=None, frames=None, output=None, progress=
             else:
                 box = tracker.update(frame)
                 seconds += time.perf_counter() - began
-            boxes.append(np.array(box, float))
-            scores.append(tracker.score)
             truth = sequence.boxes[k] if sequence.boxes is not None and k < len(sequence.boxes) else None
             output.add(k, frame, box, tracker, truth)
+            boxes.append(np.array(box, float))
+            scores.append(tracker.score)
             if progress is not None:
                 progress()
             if k + 1 == frames:
@@ -120,27 +118,49 @@ def track(sequence, tracker, first_box=None, frames=None, output=None, progress=
     return TrackingResult(boxes, np.array(scores), seconds, metrics, stopped)
 
 
+def known_box(sequence, first_box=None):
+    """The box that was given, or the sequence's own of its first frame.
+
+    Raises
+    ------
+    InputError
+        If neither is there.
+    """
+    if first_box is None:
+        first_box = sequence.first_box
+    if first_box is None:
+        raise InputError(f"{sequence.name}: no box is known for its first frame; give it with --init x,y,w,h")
+    return np.asarray(first_box, float)
+
+
 class _Output:
     """``boxes.csv``, a line a frame as soon as it is known, and ``tracked.mp4``."""
 
     def __init__(self, folder, fps):
+        self._folder, self._fps = folder, fps
         self._boxes = self._video = None
-        if folder is None:
-            return
-        folder = Path(folder)
+
+    def _open(self):
+        # only once there is something to write: a run that cannot start leaves an earlier one's files alone
+        folder = Path(self._folder)
         try:
             folder.mkdir(parents=True, exist_ok=True)
             self._boxes = open(folder / "boxes.csv", "w", encoding="utf-8", newline="")
         except OSError as error:
             raise InputError(f"{folder}: cannot be written to ({error.strerror})") from None
         self._boxes.write("frame,x,y,w,h,score\n")
-        self._video = VideoWriter(folder / "tracked.mp4", fps)
+        self._video = VideoWriter(folder / "tracked.mp4", self._fps)
 
     def add(self, k, frame, box, tracker, truth):
-        if self._boxes is None:
+        if self._folder is None:
             return
-        self._boxes.write(f"{k},{','.join(f'{value:.4f}' for value in box)},{tracker.score:.6g}\n")
-        self._boxes.flush()
+        if self._boxes is None:
+            self._open()
+        try:
+            self._boxes.write(f"{k},{','.join(f'{value:.4f}' for value in box)},{tracker.score:.6g}\n")
+            self._boxes.flush()
+        except OSError as error:
+            raise InputError(f"{self._folder}: cannot be written to ({error.strerror})") from None
         self._video.write(draw_overlay(frame, box, truth, f"frame {k}", tracker.response))
 
     def close(self):

@@ -139,9 +139,9 @@ def import_checkpoint(path, layers=ALEXNET):
         raise InputError(f"{path}: no such file")
     try:
         state = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:  # torch raises many kinds, none of them documented
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise InputError(f"{path}: not a PyTorch checkpoint of plain tensors ({reason})") from None
+    except Exception:  # torch raises many kinds, none of them documented, with advice to load unsafely
+        raise InputError(f"{path}: not a PyTorch checkpoint of plain tensors; it is damaged, another kind of file, or "
+                         "holds Python objects, which are not loaded because they can run code") from None  # fmt: skip
     for key in ("state_dict", "model"):
         if isinstance(state, dict) and isinstance(state.get(key), dict):
             state = state[key]

@@ -97,6 +97,13 @@ def test_a_broken_frame_keeps_what_was_finished(sequence, tmp_path, capsys):
     assert int(cv2.VideoCapture(str(output / "tracked.mp4")).get(cv2.CAP_PROP_FRAME_COUNT)) == 3
 
 
+def test_a_run_that_cannot_start_leaves_an_earlier_one_alone(tmp_path):
+    (tmp_path / "boxes.csv").write_text("earlier")
+    assert command("track", "synthetic", "--init", "5000,10,20,20", "--output", tmp_path) == 2
+    assert [path.name for path in tmp_path.iterdir()] == ["boxes.csv"]
+    assert (tmp_path / "boxes.csv").read_text() == "earlier"
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
