@@ -11,11 +11,12 @@ matplotlib.use("Agg")
 import matplotlib.pyplot as plt
 import numpy as np
 
+from brian_siamsnn.geometry import EXEMPLAR_SIZE, SEARCH_SIZE, box_centre, exemplar_side
 from brian_siamsnn.matchers import SpikingMatcher
 from brian_siamsnn.network import SpikingBranch
 from brian_siamsnn.overlay import draw_overlay
 from brian_siamsnn.synthetic import SyntheticSequence
-from brian_siamsnn.tracker import EXEMPLAR_SIZE, SEARCH_SIZE, SiameseTracker, crop
+from brian_siamsnn.tracker import SiameseTracker, crop
 from brian_siamsnn.weights import load
 
 parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -42,9 +43,8 @@ for k, frame in enumerate(sequence):
 branch: SpikingBranch = matcher.search_branch
 layers = [layer.name for layer in branch.model.layers]
 recorded = SpikingBranch(branch.model, branch.image_size, record=tuple(layers))
-x, y, w, h = tracker.box
-side = np.sqrt((w + (w + h) / 2) * (h + (w + h) / 2)) * SEARCH_SIZE / EXEMPLAR_SIZE
-recorded.run(crop(frame, (y + h / 2, x + w / 2), side, SEARCH_SIZE, frame.mean((0, 1))))
+side = exemplar_side(*tracker.box[2:]) * SEARCH_SIZE / EXEMPLAR_SIZE
+recorded.run(crop(frame, box_centre(tracker.box)[::-1], side, SEARCH_SIZE, frame.mean((0, 1))))
 
 figure = plt.figure(figsize=(12, 6.4), layout="constrained")
 rows = figure.subfigures(2, 1, height_ratios=[1, 1.05])

@@ -6,7 +6,8 @@ import numpy as np
 
 from .architecture import convolutions
 from .conversion import PERCENTILE, convert
-from .tracker import SEARCH_SIZE, crop, rgb_image
+from .geometry import SEARCH_SIZE
+from .tracker import crop, rgb_image
 
 __all__ = ["CALIBRATION_CROPS", "calibrate", "calibration_crops"]
 

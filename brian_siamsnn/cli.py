@@ -41,7 +41,8 @@ def _tracking_options(command):
         click.option("--matching", type=click.Choice(MATCHINGS), default="hsm", show_default=True,
                      help="How spike trains are compared (Eq. 6-9)."),
         click.option("--coding", default="rate", show_default=True, metavar="NAME|FILE",
-                     help="Neuron model of the output layer: rate, two_status, or a TOML file."),
+                     help="Neuron model of the output layer: rate, two_status, two_status:reading=ceil,beta=0.7 or the "
+                          "like, or a TOML file."),
         click.option("--scales", type=click.Choice([str(n) for n in SCALES]), default="3", show_default=True,
                      help="Sizes of the search region that are tried in each frame."),
         click.option("--frames", type=click.IntRange(1), help="Stop after so many frames."),

@@ -8,9 +8,9 @@ import numpy as np
 
 from .architecture import convolutions
 from .conversion import SpikingModel
+from .geometry import EXEMPLAR_SIZE, SEARCH_SIZE
 from .matching import Template, matching_kernel
 from .network import SpikingBranch
-from .tracker import EXEMPLAR_SIZE, SEARCH_SIZE
 
 __all__ = ["ConvolutionalMatcher", "SpikingMatcher"]
 

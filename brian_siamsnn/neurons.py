@@ -6,6 +6,7 @@ they are, after the named choices (``{reading}``) are filled in.
 
 import tomllib
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import numpy as np
 from brian2 import Equations, NeuronGroup
@@ -121,7 +122,9 @@ def load_equations(name, **values):
     Parameters
     ----------
     name : str or path
-        A model that ships (``"rate"``, ``"two_status"``, ...) or a TOML file.
+        A model that ships (``"rate"``, ``"two_status"``, ...) or a TOML file,
+        and after a colon what shall differ from its defaults:
+        ``"two_status:reading=ceil,beta=0.7"``.
     **values
         Parameters and choices that shall differ from the file's defaults.
 
@@ -135,6 +138,8 @@ def load_equations(name, **values):
         If there is no such model, its file is not as described in the
         documentation, or a value names no parameter of it.
     """
+    name, given = _split(name)
+    values = {**given, **values}
     path = find("equations", name, ".toml")
     try:
         text = tomllib.loads(path.read_text(encoding="utf-8"))
@@ -151,7 +156,11 @@ def load_equations(name, **values):
     choices = text.get("choices", {})
     for key, value in values.items():
         if key in parameters:
-            parameters[key] = type(parameters[key])(value)
+            try:
+                parameters[key] = type(parameters[key])(value)
+            except ValueError:
+                kind = "a whole number" if isinstance(parameters[key], int) else "a number"
+                raise InputError(f"{path.stem}: {key} = {value!r}: expected {kind}") from None
         elif key not in choices:
             raise InputError(f"{path.stem}: {key!r} is not one of its parameters {[*parameters, *choices]}")
     for key, choice in choices.items():
@@ -165,3 +174,15 @@ def load_equations(name, **values):
             raise InputError(f"{path}: initial {variable} = {value!r}: expected a number or one of {list(parameters)}")
         initial[variable] = float(parameters[value] if isinstance(value, str) else value)
     return NeuronEquations(**fields, parameters=parameters, initial=initial)
+
+
+def _split(name):
+    """Name and values of ``name:key=value,key=value``; a path that is there is taken as it stands."""
+    if Path(name).is_file() or ":" not in str(name):
+        return name, {}
+    name, _, rest = str(name).partition(":")
+    pairs = [part.partition("=") for part in rest.split(",")]
+    for key, equals, value in pairs:
+        if not (key.strip() and equals and value.strip()):
+            raise InputError(f"{name}: expected key=value after the colon, got {rest!r}")
+    return name, {key.strip(): value.strip() for key, _, value in pairs}

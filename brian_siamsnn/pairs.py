@@ -1,7 +1,7 @@
 """Pairs of an exemplar and a search crop, cut from annotated videos and from still photos.
 
-Images are RGB, uint8, (H, W, 3); positions are 0-based pixels (x, y); boxes
-are 1-based (x, y, width, height) as in OTB.
+Images are RGB, uint8, (H, W, 3); positions (x, y) and boxes (x, y, width,
+height) are zero-based pixels.
 """
 
 from functools import lru_cache
@@ -11,25 +11,20 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 
+from .annotations import read_boxes
 from .errors import InputError
+from .geometry import EXEMPLAR_SIZE, SEARCH_SIZE, box_centre, exemplar_side
 
 __all__ = [
-    "EXEMPLAR_SIZE",
-    "SEARCH_SIZE",
-    "STRIDE",
     "Pair",
     "PairSampler",
     "Video",
-    "context_side",
     "crop",
     "held_out_pairs",
     "read_photos",
     "read_videos",
 ]
 
-EXEMPLAR_SIZE, SEARCH_SIZE = 127, 255
-#: Pixels of a search crop between two neighbours of the response map.
-STRIDE = 8
 #: Largest displacement of the target from the centre of a search crop (pixels).
 MAX_SHIFT = 32
 #: Most frames between exemplar and search crop, as in siamfc-pytorch.
@@ -60,24 +55,16 @@ def read_videos(folder):
     Raises
     ------
     InputError
-        When there is none, a box is not four numbers, or boxes and frames
+        When there is none, an annotation file is malformed, or boxes and frames
         differ in number.
     """
     videos = []
     for annotation in sorted(Path(folder).glob("*/groundtruth_rect.txt")):
         files = tuple(str(file) for file in sorted((annotation.parent / "img").glob("*.jpg")))
-        boxes = []
-        for number, line in enumerate(annotation.read_text().splitlines(), start=1):
-            try:
-                box = [float(field) for field in line.replace(",", " ").split()]
-            except ValueError:
-                box = []
-            if len(box) != 4:
-                raise InputError(f"{annotation}, line {number}: expected x, y, width, height, got {line!r}")
-            boxes.append(box)
+        boxes = read_boxes(annotation, origin=1)
         if len(boxes) != len(files):
             raise InputError(f"{annotation}: expected a box for each of {len(files)} frames, got {len(boxes)}")
-        videos.append(Video(annotation.parent.name, files, np.array(boxes).reshape(-1, 4)))
+        videos.append(Video(annotation.parent.name, files, boxes))
     if not videos:
         raise InputError(f"{folder}: expected folders with img/*.jpg and groundtruth_rect.txt, found none")
     return videos
@@ -98,12 +85,6 @@ def _read_image(file):
     if image is None:
         raise InputError(f"{file}: not an image that OpenCV can decode")
     return cv2.cvtColor(image, cv2.COLOR_BGR2RGB)
-
-
-def context_side(width, height):
-    """Side of the exemplar region in the frame: sqrt((w + p)(h + p)) with p = (w + h)/2 (SiamFC's context of 0.5)."""
-    margin = (width + height) / 2
-    return np.sqrt((width + margin) * (height + margin))
 
 
 def crop(image, centre, transform, size, displacement=(0.0, 0.0)):
@@ -142,11 +123,6 @@ def crop(image, centre, transform, size, displacement=(0.0, 0.0)):
     )
 
 
-def _centre(box):
-    """Centre of a 1-based box as a 0-based position."""
-    return box[:2] - 1 + (box[2:] - 1) / 2
-
-
 def _usable(boxes):
     """Indices of boxes that show something; a comparison with NaN is false."""
     return np.flatnonzero((boxes[:, 2:] >= MIN_SIDE).all(axis=1))
@@ -175,8 +151,8 @@ def held_out_pairs(videos, per_video, seed=0):
             crops = []
             for frame, size, displacement in ((first, EXEMPLAR_SIZE, np.zeros(2)), (second, SEARCH_SIZE, shift)):
                 box = video.boxes[frame]
-                transform = np.eye(2) * context_side(*box[2:]) / EXEMPLAR_SIZE
-                crops.append(crop(_read_image(video.files[frame]), _centre(box), transform, size, displacement))
+                transform = np.eye(2) * exemplar_side(*box[2:]) / EXEMPLAR_SIZE
+                crops.append(crop(_read_image(video.files[frame]), box_centre(box), transform, size, displacement))
             pairs.append(Pair(*crops, shift))
     return pairs
 
@@ -225,15 +201,15 @@ class PairSampler:
             views = [(image, _photo_box(image, rng))] * 2
             change = _change(rng, stretch=0.15, turn=0.2)
         (first, first_box), (second, second_box) = views
-        transform = mirror * context_side(*first_box[2:]) / EXEMPLAR_SIZE
-        exemplar = crop(first, _centre(first_box), transform, EXEMPLAR_SIZE)
-        transform = change @ mirror * context_side(*second_box[2:]) / EXEMPLAR_SIZE
-        search = crop(second, _centre(second_box), transform, SEARCH_SIZE, shift)
+        transform = mirror * exemplar_side(*first_box[2:]) / EXEMPLAR_SIZE
+        exemplar = crop(first, box_centre(first_box), transform, EXEMPLAR_SIZE)
+        transform = change @ mirror * exemplar_side(*second_box[2:]) / EXEMPLAR_SIZE
+        search = crop(second, box_centre(second_box), transform, SEARCH_SIZE, shift)
         if rng.random() < 1 / 3:
             # what stays of a video is the frame, of a photo the target alone
-            x, y, width, height = (1, 1, *second.shape[1::-1]) if from_video else second_box
-            corners = np.array([[0, 0], [width, 0], [width, height], [0, height]]) + (x - 1.5, y - 1.5)
-            corners = (corners - _centre(second_box)) @ np.linalg.inv(transform).T + shift + (SEARCH_SIZE - 1) / 2
+            x, y, width, height = (0, 0, *second.shape[1::-1]) if from_video else second_box
+            corners = np.array([[0, 0], [width, 0], [width, height], [0, height]]) + (x - 0.5, y - 0.5)
+            corners = (corners - box_centre(second_box)) @ np.linalg.inv(transform).T + shift + (SEARCH_SIZE - 1) / 2
             search = self._before_another_photo(search, corners, rng)
         search = _disturb(search, second_box[2:] / np.sqrt(abs(np.linalg.det(transform))), shift, rng)
         if rng.random() < 0.25:
@@ -276,7 +252,7 @@ def _photo_box(image, rng):
         corner = np.floor(rng.uniform(0, np.array([width, height]) - size))
         x, y, w, h = np.concatenate([corner, size]).astype(int)
         contrast = cv2.meanStdDev(image[y : y + h, x : x + w])[1].mean()
-        candidates.append((contrast, x + 1.0, y + 1.0, float(w), float(h)))
+        candidates.append((contrast, float(x), float(y), float(w), float(h)))
     return np.array(max(candidates)[1:])
 
 

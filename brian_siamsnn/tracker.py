@@ -12,14 +12,10 @@ import cv2
 import numpy as np
 
 from .errors import InputError
+from .geometry import EXEMPLAR_SIZE, SEARCH_SIZE, STRIDE, box_centre, exemplar_side
 
-__all__ = ["EXEMPLAR_SIZE", "SCALES", "SEARCH_SIZE", "ScaleSearch", "SiameseTracker", "crop", "rgb_image"]
+__all__ = ["SCALES", "ScaleSearch", "SiameseTracker", "crop", "rgb_image"]
 
-#: Sides of the two crops that the network sees, in pixels.
-EXEMPLAR_SIZE, SEARCH_SIZE = 127, 255
-
-CONTEXT = 0.5  # share of (w + h) that is added around the target
-STRIDE = 8  # of the network, in crop pixels
 UPSAMPLING = 16  # of the response map
 SIZE_LIMITS = 0.2, 5.0  # of the target, relative to the first frame
 
@@ -160,17 +156,13 @@ class SiameseTracker:
         height, width = image.shape[:2]
         if box[0] >= width or box[1] >= height or box[0] + box[2] <= 0 or box[1] + box[3] <= 0:
             raise InputError(f"box: {box.tolist()} lies outside the image of {width} x {height} pixels")
-        self._centre = box[1::-1] + (box[:1:-1] - 1) / 2  # y, x
+        self._centre = box_centre(box)[::-1]  # y, x
         self._size = box[:1:-1].copy()  # h, w
         self._first_size = self._size.copy()
         self._fill = image.mean((0, 1)).tolist()
-        exemplar = crop(image, self._centre, self._exemplar_side(), EXEMPLAR_SIZE, self._fill)
+        exemplar = crop(image, self._centre, exemplar_side(*self._size), EXEMPLAR_SIZE, self._fill)
         self.matcher.set_exemplar(exemplar)
         self.score, self.response = float("nan"), None
-
-    def _exemplar_side(self):
-        """s_z = sqrt((w + p)(h + p)), p = context (w + h)."""
-        return float(np.sqrt(np.prod(self._size + CONTEXT * self._size.sum())))
 
     @property
     def box(self):
@@ -197,7 +189,7 @@ class SiameseTracker:
         if self._centre is None:
             raise InputError("tracker: update before init; call init(image, box) with the first frame")
         image = rgb_image(image)
-        side = self._exemplar_side() * SEARCH_SIZE / EXEMPLAR_SIZE
+        side = exemplar_side(*self._size) * SEARCH_SIZE / EXEMPLAR_SIZE
         crops = [crop(image, self._centre, side * factor, SEARCH_SIZE, self._fill) for factor in self._factors]
         responses = self.matcher.match(crops)
         if not np.isfinite(responses).all() or responses.min() == responses.max():

@@ -18,7 +18,8 @@ from tqdm import tqdm
 
 from .architecture import ARCHITECTURES, convolutions
 from .errors import InputError
-from .pairs import STRIDE, PairSampler, held_out_pairs, read_photos, read_videos
+from .geometry import STRIDE
+from .pairs import PairSampler, held_out_pairs, read_photos, read_videos
 
 # by way of siamfc, which says what to install where PyTorch is missing
 from .siamfc import ClipFloorShift, SiamFC, balanced_loss, labels, nn, torch

@@ -159,3 +159,38 @@ def test_explicit_synapses_that_do_not_fit_are_refused_before_they_are_built():
 
     with pytest.raises(InputError, match=r"explicit synapses: this network has 2,\d\d\d million .* GiB are free"):
         SpikingBranch(small_model(ALEXNET), 255, connectivity="synapses")
+
+
+@pytest.mark.data
+def test_full_siamfc_on_a_real_image_equals_pytorch(data):
+    """The published network at full width: 0.46 thousand million synapses, every layer, spike by spike."""
+    pytest.importorskip("torch", reason="checkpoints are PyTorch's")
+    from brian_siamsnn.calibration import calibrate, calibration_crops
+    from brian_siamsnn.conversion import SpikingModel
+    from brian_siamsnn.sequences import open_source
+    from brian_siamsnn.tracker import crop
+    from brian_siamsnn.weights import import_checkpoint
+
+    cnn = import_checkpoint(data / "weights" / "siamfc_3s_color_pretrained_bnfolded.pth")
+    sequence = open_source(data / "otb" / "Crossing")
+    model = SpikingModel.from_model(calibrate(cnn, calibration_crops(sequence, 2)))
+    picture = crop(next(iter(sequence)), (120, 180), 200, 127, (0, 0, 0))
+    layers = tuple(layer.name for layer in model.layers)
+    branch = SpikingBranch(model, 127, 8, dtype=np.float64, record=layers)
+    branch.run(picture)
+    expected = simulate(model, model.current(picture), 8)
+    for name in layers:
+        assert (expected[name] > 0).mean() > 0.005
+        np.testing.assert_array_equal(branch.trains(name).dense(), expected[name], err_msg=name)
+
+
+def test_the_shipped_model_as_explicit_synapses():
+    """Five million Brian2 synapses of the exemplar branch give the spikes of the shared kernel."""
+    from brian_siamsnn.conversion import SpikingModel
+    from brian_siamsnn.weights import load
+
+    model = SpikingModel.from_model(load("compact"))
+    kernel, synapses = (SpikingBranch(model, 127, 6, connectivity=form) for form in ("kernel", "synapses"))
+    np.testing.assert_array_equal(kernel.run(image(127)).dense(), synapses.run(image(127)).dense())
+    assert kernel.spikes["conv4"].sum() > 100
+    assert kernel.operations == synapses.operations

@@ -135,6 +135,20 @@ def test_a_model_of_ones_own_works_by_its_path(tmp_path):
     assert "leak = 0.25" in str(load_equations(path, leak=0.25))
 
 
+def test_values_after_a_colon():
+    equations = load_equations("two_status:reading=floor_from_zero, beta=0.75,p=3")
+    assert (equations.parameters["beta"], equations.parameters["p"]) == (0.75, 3)
+    assert equations == load_equations("two_status", reading="floor_from_zero", beta=0.75, p=3)
+    for name, message in [
+        ("two_status:beta", "expected key=value after the colon, got 'beta'"),
+        ("two_status:beta=a", "beta = 'a': expected a number"),
+        ("two_status:p=1.5", "p = '1.5': expected a whole number"),
+        ("two_status:q=1", "'q' is not one of its parameters"),
+    ]:
+        with pytest.raises(InputError, match=message):
+            load_equations(name)
+
+
 def test_errors_name_the_thing(tmp_path):
     with pytest.raises(InputError, match="nonsense: no such file, and not one of the equations that ship .*rate"):
         load_equations("nonsense")

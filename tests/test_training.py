@@ -8,7 +8,8 @@ import pytest
 
 from brian_siamsnn.architecture import COMPACT
 from brian_siamsnn.errors import InputError
-from brian_siamsnn.pairs import PairSampler, context_side, crop, held_out_pairs, read_photos, read_videos
+from brian_siamsnn.geometry import exemplar_side
+from brian_siamsnn.pairs import PairSampler, crop, held_out_pairs, read_photos, read_videos
 from brian_siamsnn.weights import import_checkpoint
 
 torch = pytest.importorskip("torch")
@@ -55,7 +56,7 @@ def centre_of_light(image):
 def test_videos_are_read_with_any_separator(data):
     a, b = read_videos(data / "video")
     assert (a.name, b.name) == ("a", "b")
-    assert a.boxes[0].tolist() == [51, 61, 21, 21]
+    assert a.boxes[0].tolist() == [50, 60, 21, 21]
     np.testing.assert_array_equal(a.boxes, b.boxes)
     assert np.isnan(a.boxes[3]).all()
     assert [Path(file).name for file in a.files[:2]] == ["0000.jpg", "0001.jpg"]
@@ -64,8 +65,8 @@ def test_videos_are_read_with_any_separator(data):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("1,2,3\n", r"line 1: expected x, y, width, height, got '1,2,3'"),
-        ("1 2 3 4\nx\n", r"line 2: expected x, y, width, height, got 'x'"),
+        ("1,2,3\n", r"line 1: expected 4 numbers .* got '1,2,3'"),
+        ("1 2 3 4\nx\n", r"line 2: expected 4 numbers .* got 'x'"),
         ("1 2 3 4\n", "expected a box for each of 0 frames, got 1"),
     ],
 )
@@ -89,9 +90,9 @@ def test_empty_folders_and_broken_images_are_named(tmp_path, data):
 
 def test_context_by_hand():
     # 10 x 20: p = 15, sqrt(25 * 35)
-    assert context_side(10, 20) == pytest.approx(29.580399)
+    assert exemplar_side(10, 20) == pytest.approx(29.580399)
     # a square of side s has a region of 2 s
-    assert context_side(30, 30) == 60
+    assert exemplar_side(30, 30) == 60
 
 
 @pytest.mark.parametrize(
@@ -148,7 +149,7 @@ def test_another_photo_surrounds_the_frame_of_a_video(data, tmp_path):
     cv2.imwrite(str(tmp_path / "white.jpg"), np.full((80, 100, 3), 255, np.uint8))
     cv2.imwrite(str(tmp_path / "dark.jpg"), np.zeros((90, 110, 3), np.uint8))
     video = read_videos(data / "video")[0]
-    video = video._replace(files=(str(tmp_path / "white.jpg"),) * 6, boxes=np.tile([21.0, 11, 60, 60], (6, 1)))
+    video = video._replace(files=(str(tmp_path / "white.jpg"),) * 6, boxes=np.tile([20.0, 10, 60, 60], (6, 1)))
     sampler = PairSampler([video], [str(tmp_path / "dark.jpg")], seed=4)
     # without the photo the surroundings have the mean colour, white
     surrounded = [p for p in map(sampler, range(80)) if p.search.max() > 127 and p.search[[0, -1]].max() < 60]

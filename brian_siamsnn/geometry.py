@@ -1,0 +1,33 @@
+"""What tracker and training have to agree on: the crops around a box (Bertinetto 2016).
+
+Boxes are x, y, w, h in pixels, zero-based: (x, y) is the centre of the top left pixel.
+"""
+
+import numpy as np
+
+__all__ = ["EXEMPLAR_SIZE", "SEARCH_SIZE", "STRIDE", "box_centre", "exemplar_side"]
+
+#: Sides of the two crops that the network sees, in pixels.
+EXEMPLAR_SIZE, SEARCH_SIZE = 127, 255
+
+#: Pixels of a search crop between two neighbours of the response map.
+STRIDE = 8
+
+#: Share of (w + h) that is added around the target.
+CONTEXT = 0.5
+
+
+def exemplar_side(width, height):
+    """Side of the region around a target that becomes the exemplar crop, in pixels.
+
+    s_z = sqrt((w + p)(h + p)),  p = context (w + h); the search region is
+    SEARCH_SIZE / EXEMPLAR_SIZE times as large.
+    """
+    margin = CONTEXT * (width + height)
+    return float(np.sqrt((width + margin) * (height + margin)))
+
+
+def box_centre(box):
+    """Centre (x, y) of a box: x + (w - 1)/2, y + (h - 1)/2."""
+    box = np.asarray(box, float)
+    return box[:2] + (box[2:] - 1) / 2
