@@ -38,14 +38,18 @@ _BYTES_PER_SYNAPSE = 60
 
 
 class _Tally(BrianObject):
-    """Counts the spikes of a layer by step, and their synaptic events where a fan-out is given."""
+    """Counts the spikes of a layer by step, and their synaptic events where no kernel does."""
 
-    def __init__(self, group, steps, order, fan_out_per_pixel=None, channels=1):
+    def __init__(self, group, steps, order):
         super().__init__(clock=group.clock, when="thresholds", order=order, name=f"{group.name}_tally")
         self._space = group.variables["_spikespace"]
         self._step = group.clock.variables["timestep"]
         self.spikes = np.zeros(steps, np.int64)
-        self.fan_out, self.channels, self.events = fan_out_per_pixel, channels, 0
+        self.fan_out, self.channels, self.events = None, 1, 0
+
+    def count_events(self, fan_out_per_pixel, channels):
+        """Count synaptic events as well: each spike times the fan-out of its pixel."""
+        self.fan_out, self.channels = fan_out_per_pixel.ravel(), channels
 
     def run(self):
         space = self._space.get_value()
@@ -151,9 +155,8 @@ class SpikingBranch:
             join = self._synapses if self._explicit else self._kernel
             self._inputs[name] = join(layer, self.groups[before], self.equations[before], group, equations, 10 * k - 5)
             if self._explicit:
-                reached = fan_out(self.shapes[before], shape, layer).ravel()
-                self._tallies[before] = _Tally(self.groups[before], self.steps, 10 * k - 9, reached,
-                                               self.shapes[before][2])  # fmt: skip
+                reached = fan_out(self.shapes[before], shape, layer)
+                self._tallies[before].count_events(reached, self.shapes[before][2])
         self._tallies[name] = _Tally(group, self.steps, 10 * k + 1)
         self.groups[name], self.equations[name] = group, equations
 
