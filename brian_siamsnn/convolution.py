@@ -12,9 +12,17 @@ import numpy as np
 from brian2.core.base import BrianObject
 
 from . import _events
+from .architecture import Convolution
 from .errors import InputError
+from .neurons import load_equations
 
-__all__ = ["SharedKernel", "SharedKernelConvolution", "SharedKernelPooling", "available_threads"]
+__all__ = [
+    "SharedKernel",
+    "SharedKernelConvolution",
+    "SharedKernelPooling",
+    "available_threads",
+    "check_kernel_equations",
+]
 
 #: Output rows that are swept together: enough for the kernel rows in the first-level cache to be used again.
 STRIP = 4
@@ -62,6 +70,10 @@ class SharedKernel(BrianObject):
         amplitude = self.source.variables[self.amplitude].get_value()
         return fired, amplitude if amplitude.size == 1 else amplitude[fired]
 
+    def reset(self):
+        """Forget the spikes of the last image."""
+        self.events = 0
+
     def values(self, variable):
         """The array behind a variable of the postsynaptic group."""
         return self.target.variables[variable].get_value()
@@ -100,14 +112,11 @@ class SharedKernelPooling(SharedKernel):
 
     def __init__(self, source, target, amplitude, layer, shape_in, shape_out, order):
         super().__init__(source, target, amplitude, layer, shape_in, shape_out, order)
-        for variable in ("m", "emitted", "rise"):
-            if variable not in target.variables:
-                raise InputError(f"{target.name}: pooling by kernel needs a variable {variable!r}, as max_pool has; "
-                                 "use explicit synapses for another model")  # fmt: skip
         self.count = np.zeros(source.N, self.values("m").dtype)
 
     def reset(self):
         """Forget the spikes of the last image."""
+        super().reset()
         self.count[:] = 0
 
     def run(self):
@@ -117,6 +126,28 @@ class SharedKernelPooling(SharedKernel):
             fired, amplitude, self.count, self.values("m"), self.values("emitted"), self.values("rise"),
             self.shape_in, self.shape_out, self.layer.kernel, self.layer.stride,
         )  # fmt: skip
+
+
+def check_kernel_equations(equations, layer):
+    """Raise :class:`InputError` if a kernel would do something else than the equations' ``on_pre`` says.
+
+    Parameters
+    ----------
+    equations : NeuronEquations
+        Of the layer's neurons.
+    layer : Convolution or MaxPool
+    """
+    known = "rate" if isinstance(layer, Convolution) else "max_pool"
+    expected = load_equations(known).on_pre
+
+    def plain(text):
+        return "".join(text.split())
+
+    if plain(equations.on_pre) != plain(expected):
+        raise InputError(
+            f"{equations.name}: a shared kernel does what {known} does on a spike ({expected.strip()!r}), "
+            f"not {equations.on_pre.strip()!r}; build the network with connectivity='synapses' for that"
+        )
 
 
 def _blocked(weights, groups, block):

@@ -20,13 +20,18 @@ from pathlib import Path
 
 import numpy as np
 from brian2 import Clock, Network, SpikeMonitor, Synapses, get_device, ms
-from brian2.core.base import BrianObject
+from brian2.core.base import BrianObject, BrianObjectException
 
 from .architecture import Convolution
 from .connectivity import convolution_synapses, fan_out, pooling_synapses, synapse_count
-from .convolution import SharedKernelConvolution, SharedKernelPooling, available_threads
+from .convolution import (
+    SharedKernelConvolution,
+    SharedKernelPooling,
+    available_threads,
+    check_kernel_equations,
+)
 from .errors import InputError
-from .neurons import NeuronEquations, load_equations
+from .neurons import NeuronEquations, load_equations, reset_state
 from .spikes import SpikeTrains
 
 __all__ = ["SpikingBranch"]
@@ -147,8 +152,13 @@ class SpikingBranch:
     def _add_layer(self, k, layer, equations):
         """Add the group of one layer, and what joins it to the one before."""
         name, shape = layer.name, self.shapes[layer.name]
+        if not self._explicit:
+            check_kernel_equations(equations, layer)
         group = equations.group(int(np.prod(shape)), name, self.clock, self._dtype)
         group.thresholder["spike"].when, group.thresholder["spike"].order = "thresholds", 10 * k
+        if isinstance(layer, Convolution) and "I" not in group.variables:
+            raise InputError(f"{equations.name}: a neuron of a network needs a variable I, its input current; "
+                             f"it has {sorted(group.equations.names)}")  # fmt: skip
         if isinstance(layer, Convolution) and k > 0:
             group.variables["I"].get_value()[:] = np.tile(self.model.weights[name][1], shape[0] * shape[1])
         if k > 0:
@@ -203,20 +213,22 @@ class SpikingBranch:
     def prepare(self):
         """Let Brian2 make the code of all equations; the first run does so otherwise."""
         if self._ready is None:
-            self.network.run(0 * ms, namespace={})
+            try:
+                self.network.run(0 * ms, namespace={})
+            except BrianObjectException as error:
+                reason = str(error.__cause__ or error).splitlines()[0]
+                raise InputError(f"Brian2 cannot make code of these equations: {reason}") from error
             self._ready = [obj for obj in self.network.sorted_objects if obj.active]
 
     def reset(self):
         """Put every state variable back to its value before the first step."""
         for name, group in self.groups.items():
-            self.equations[name].reset_state(group)
+            reset_state(group, self.equations[name].initial)
         for join in self._inputs.values():
-            if isinstance(join, SharedKernelPooling):
+            if self._explicit:
+                reset_state(join, {})
+            else:
                 join.reset()
-            elif self._explicit and "count" in join.variables:
-                join.variables["count"].get_value()[:] = 0
-            if not self._explicit:
-                join.events = 0
         for tally in self._tallies.values():
             tally.spikes[:] = 0
             tally.events = 0

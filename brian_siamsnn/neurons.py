@@ -10,11 +10,12 @@ from pathlib import Path
 
 import numpy as np
 from brian2 import Equations, NeuronGroup
+from brian2.equations.equations import SUBEXPRESSION
 
 from .errors import InputError
 from .resources import find
 
-__all__ = ["NeuronEquations", "load_equations"]
+__all__ = ["NeuronEquations", "load_equations", "reset_state"]
 
 _TEXTS = {"name": True, "equation": False, "description": True, "model": True, "update": False,
           "threshold": True, "reset": False, "synapse": False, "on_pre": True, "amplitude": True}  # fmt: skip
@@ -37,7 +38,7 @@ class NeuronEquations:
     parameters : dict of str to float or int
         Constants; those that the model declares as variables are set there.
     initial : dict of str to float
-        State before the first step.
+        State before the first step; 0 for a variable that is not named.
     """
 
     name: str
@@ -70,7 +71,19 @@ class NeuronEquations:
         Returns
         -------
         brian2.NeuronGroup
+
+        Raises
+        ------
+        InputError
+            If Brian2 does not accept the equations.
         """
+        try:
+            return self._group(size, name, clock, dtype)
+        except Exception as error:  # Brian2 raises whatever its parsers do
+            reason = str(error.__cause__ or error).splitlines()[0]
+            raise InputError(f"{self.name}: Brian2 does not accept these equations: {reason}") from error
+
+    def _group(self, size, name, clock, dtype):
         equations = Equations(self.model)
         constants = {key: value for key, value in self.parameters.items() if key not in equations.names}
         group = NeuronGroup(
@@ -88,13 +101,8 @@ class NeuronEquations:
         if self.update:
             # a discrete update, as Eq. 2 is: an ODE would round dt in and out
             group.run_regularly(self.update, when="groups", name=f"{name}_update", clock=clock)
-        self.reset_state(group)
+        reset_state(group, self.initial)
         return group
-
-    def reset_state(self, group):
-        """Put a group back into its initial state, before the next image."""
-        for variable, value in self.initial.items():
-            group.variables[variable].get_value()[:] = value
 
     def arriving(self, sender):
         """``on_pre`` for spikes that come from another model.
@@ -114,6 +122,20 @@ class NeuronEquations:
             lines += [f"  {label:<10} {line}" for line in text.strip().splitlines()]
         lines += [f"  {key} = {value:g}" for key, value in self.parameters.items()]
         return "\n".join(lines)
+
+
+def reset_state(group, initial):
+    """Put every variable of a group that changes with time back to its value before the first step.
+
+    Parameters
+    ----------
+    group : brian2.NeuronGroup or brian2.Synapses
+    initial : dict of str to float
+        Values; 0 for a variable that is not named.
+    """
+    for equation in group.equations.values():
+        if equation.type != SUBEXPRESSION and "constant" not in equation.flags:
+            group.variables[equation.varname].get_value()[:] = initial.get(equation.varname, 0)
 
 
 def load_equations(name, **values):

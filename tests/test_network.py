@@ -154,6 +154,63 @@ def test_what_cannot_be_built_is_said():
         branch.trains("conv1")
 
 
+OWN = '''
+name = "adaptive"
+description = "integrate-and-fire whose threshold grows with each spike of its own"
+model = """
+v : 1
+I : 1 (constant)
+v_th : 1
+spent : 1
+"""
+update = "v += I"
+threshold = "v >= v_th"
+reset = """
+v -= v_th
+spent += 1
+v_th = 1 + 0.125*spent
+"""
+on_pre = "v_post += w * {amplitude}_pre"
+amplitude = "v_th"
+[initial]
+v_th = 1.0
+'''
+
+
+def test_a_model_of_ones_own_runs_and_all_its_state_is_reset(tmp_path):
+    path = tmp_path / "adaptive.toml"
+    path.write_text(OWN)
+    model = small_model(NETWORKS["plain"])
+    results = {}
+    for connectivity in ("kernel", "synapses"):
+        branch = SpikingBranch(model, SIZE, STEPS, str(path), str(path), connectivity=connectivity, dtype=np.float64)
+        results[connectivity] = [branch.run(image(SIZE)).dense() for _ in range(2)]
+        # `spent` is not named under [initial], and starts at zero again nevertheless
+        np.testing.assert_array_equal(*results[connectivity])
+    np.testing.assert_array_equal(results["kernel"][0], results["synapses"][0])
+    assert len(np.unique(results["kernel"][0])) > 3  # amplitudes 0, 1, 1.125, 1.25, ...
+
+
+def test_a_kernel_refuses_what_it_would_not_do(tmp_path):
+    path = tmp_path / "own.toml"
+    model = small_model(NETWORKS["plain"])
+    path.write_text(OWN.replace("w * {amplitude}_pre", "2 * w"))
+    with pytest.raises(
+        InputError, match="adaptive: a shared kernel does what rate does on a spike .*'v_post [+]= 2 [*] w'"
+    ):
+        SpikingBranch(model, SIZE, coding=str(path))
+    SpikingBranch(model, SIZE, 2, str(path), connectivity="synapses").run(image(SIZE))
+    path.write_text(OWN.replace("I : 1 (constant)", "J : 1").replace("v += I", "v += J"))
+    with pytest.raises(InputError, match="adaptive: a neuron of a network needs a variable I"):
+        SpikingBranch(model, SIZE, coding=str(path))
+    path.write_text(OWN.replace("v >= v_th", "v >="))
+    with pytest.raises(InputError, match="Brian2 (does not accept|cannot make code of) these equations"):
+        SpikingBranch(model, SIZE, coding=str(path)).run(image(SIZE))
+    path.write_text(OWN.replace("v : 1", "v : volt"))
+    with pytest.raises(InputError, match="Brian2 (does not accept|cannot make code of) these equations"):
+        SpikingBranch(model, SIZE, coding=str(path)).run(image(SIZE))
+
+
 def test_explicit_synapses_that_do_not_fit_are_refused_before_they_are_built():
     from brian_siamsnn.architecture import ALEXNET
 

@@ -144,6 +144,17 @@ def test_checkpoint_of_another_architecture(tmp_path, capsys):
     assert not (tmp_path / "m.safetensors").exists()
 
 
+def test_equations_that_brian2_does_not_accept(tmp_path, capsys):
+    from brian_siamsnn.resources import find
+
+    path = tmp_path / "own.toml"
+    path.write_text(find("equations", "rate", ".toml").read_text().replace("v >= v_th", "v >= theta"))
+    assert command("track", "synthetic", "--coding", path, "--output", tmp_path / "out") == 2
+    error = capsys.readouterr().err.strip().splitlines()[-1]
+    assert error.startswith("error: ") and "theta" in error
+    assert not (tmp_path / "out").exists()
+
+
 def test_a_sequence_without_a_box_asks_for_one(sequence, matcher, tmp_path):
     from brian_siamsnn.sequences import open_source
 
