@@ -144,9 +144,8 @@ def _prepare(matcher):
 
     if not hasattr(matcher, "search_branch"):
         return
-    click.echo("preparing the equations (compiled once on a machine, that takes a minute) ...", err=True, nl=False)
+    click.echo("preparing the equations (compiled once on a machine, that takes a minute) ...", err=True)
     matcher.prepare()
-    click.echo(" done", err=True)
     if matcher.search_branch.codegen == "numpy" and prefs.codegen.target == "auto":
         click.echo("note: no working C++ compiler for Brian2's Cython code, so the neurons are simulated by its NumPy "
                    "code: the same spikes, slower", err=True)  # fmt: skip
