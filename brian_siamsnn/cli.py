@@ -2,6 +2,7 @@
 
 import os
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import click
@@ -195,8 +196,8 @@ def import_command(checkpoint, output, architecture, normalisation, calibration)
     model = import_checkpoint(checkpoint, ARCHITECTURES[architecture])
     crops = calibration_crops(open_source(calibration))
     model = calibrate(model, tqdm(crops, total=CALIBRATION_CROPS, desc="calibrating", disable=None), normalisation)
-    model.provenance["calibration"] = Path(calibration).name
-    write(model, output)
+    provenance = {**model.provenance, "calibration": Path(calibration).name}
+    write(replace(model, provenance=provenance), output)
     scales = ", ".join(f"{name} {scale.mean():.2f}" for name, scale in model.scales.items())
     click.echo(f"{output}: {architecture}, {model.normalisation}; activation of one spike a step: {scales}")
 

@@ -9,13 +9,13 @@ so that its firing rate approximates a^l / lambda^l (Diehl 2015; Rueckauer 2017)
 The first layer sees the pixels themselves (real coding), so lambda^0 = 1.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from .architecture import Convolution, MaxPool, convolutions, sizes
 from .errors import InputError
-from .weights import SiameseModel, with_scales
+from .weights import SiameseModel
 
 __all__ = ["PERCENTILE", "ActivationScales", "SpikingModel", "convert"]
 
@@ -111,7 +111,7 @@ def convert(model, activations, normalisation="layer", percentile=PERCENTILE):
     gathered = ActivationScales(normalisation, percentile)
     for crop in activations:
         gathered.add(crop)
-    return with_scales(model, gathered.scales(), f"{normalisation}-norm, {percentile} percentile")
+    return replace(model, scales=gathered.scales(), normalisation=f"{normalisation}-norm, {percentile} percentile")
 
 
 @dataclass(frozen=True)
@@ -158,9 +158,9 @@ class SpikingModel:
 
     def shapes(self, image_size):
         """(height, width, channels) of every layer, by name, for a square image."""
-        result, channels = {}, 3
+        result, channels, sides = {}, 3, sizes(self.layers, image_size)
         for layer in self.layers:
-            side = sizes(self.layers, image_size)[layer.name]
+            side = sides[layer.name]
             channels = layer.out_channels if isinstance(layer, Convolution) else channels
             result[layer.name] = (side, side, channels)
         return result

@@ -1,10 +1,11 @@
-"""Where the equation files and the model files are."""
+"""Files: where those that ship are, and how results are written."""
 
+import os
 from pathlib import Path
 
 from .errors import InputError
 
-__all__ = ["find"]
+__all__ = ["find", "write_whole"]
 
 _PACKAGE = Path(__file__).resolve().parent
 
@@ -35,3 +36,28 @@ def find(folder, name, suffix):
         return Path(name)
     names = ", ".join(sorted(path.stem for path in shipped.glob(f"*{suffix}"))) or "none"
     raise InputError(f"{name}: no such file, and not one of the {folder} that ship ({names})")
+
+
+def write_whole(path, content):
+    """Write a file so that it is always a whole one: the new one, or what was there before.
+
+    Parameters
+    ----------
+    path : str or path
+        Replaced if it is there.
+    content : bytes
+
+    Raises
+    ------
+    InputError
+        If it cannot be written.
+    """
+    path = Path(path)
+    unfinished = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        unfinished.write_bytes(content)
+        os.replace(unfinished, path)
+    except OSError as error:
+        raise InputError(f"{path}: cannot be written ({error.strerror})") from None
+    finally:
+        unfinished.unlink(missing_ok=True)

@@ -5,7 +5,6 @@ cannot be read the video and the summary of what came before it are completed.
 """
 
 import json
-import os
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +14,7 @@ import numpy as np
 from .errors import InputError
 from .evaluation import score
 from .overlay import VideoWriter, draw_overlay
+from .resources import write_whole
 
 __all__ = ["TrackingResult", "known_box", "track", "write_json"]
 
@@ -179,12 +179,4 @@ def write_json(path, content):
             return float(value) if np.isfinite(value) else None
         return value
 
-    path = Path(path)
-    unfinished = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        unfinished.write_text(json.dumps(plain(content), indent=2) + "\n", encoding="utf-8")
-        os.replace(unfinished, path)
-    except OSError as error:
-        raise InputError(f"{path}: cannot be written ({error.strerror})") from None
-    finally:
-        unfinished.unlink(missing_ok=True)
+    write_whole(path, (json.dumps(plain(content), indent=2) + "\n").encode())

@@ -7,8 +7,8 @@ and every rectifier is followed by
 spiking network with T time steps can express.
 """
 
-import os
 from concurrent.futures import ThreadPoolExecutor
+from io import BytesIO
 from pathlib import Path
 from time import perf_counter
 
@@ -20,6 +20,7 @@ from .architecture import ARCHITECTURES, convolutions
 from .errors import InputError
 from .geometry import STRIDE
 from .pairs import PairSampler, held_out_pairs, read_photos, read_videos
+from .resources import write_whole
 
 # by way of siamfc, which says what to install where PyTorch is missing
 from .siamfc import ClipFloorShift, SiamFC, balanced_loss, labels, nn, torch
@@ -304,9 +305,9 @@ def _batches(sampler, batch, start, stop):
 
 def _save(state, file):
     """Write ``state`` so that ``file`` is always a whole one."""
-    partial = file.with_name(file.name + ".partial")
-    torch.save(state, partial)
-    os.replace(partial, file)
+    buffer = BytesIO()
+    torch.save(state, buffer)
+    write_whole(file, buffer.getvalue())
 
 
 def _draw(history, spiking_from, file):

@@ -11,8 +11,7 @@ One file thus serves the CNN and the spiking network alike.
 
 import hashlib
 import json
-import os
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -21,7 +20,7 @@ from safetensors.numpy import save
 
 from .architecture import ALEXNET, convolutions, layers_from_json, layers_to_json
 from .errors import InputError
-from .resources import find
+from .resources import find, write_whole
 
 __all__ = ["INPUT_CONVENTION", "SiameseModel", "fold_batch_norm", "import_checkpoint", "load", "read", "write"]
 
@@ -220,15 +219,7 @@ def write(model, path, dtype=np.float32):
         "provenance": model.provenance,
     }
     description["sha256"] = _digest(tensors, description)
-    path = Path(path)
-    unfinished = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        unfinished.write_bytes(save(tensors, {"brian_siamsnn": json.dumps(description)}))
-        os.replace(unfinished, path)
-    except OSError as error:
-        raise InputError(f"{path}: cannot be written ({error.strerror})") from None
-    finally:
-        unfinished.unlink(missing_ok=True)
+    write_whole(path, save(tensors, {"brian_siamsnn": json.dumps(description)}))
 
 
 def read(path):
@@ -277,8 +268,3 @@ def read(path):
 def load(name):
     """Read a model by the name of a shipped one, such as ``"compact"``, or by its path."""
     return read(find("weights", name, ".safetensors"))
-
-
-def with_scales(model, scales, normalisation):
-    """The same model, converted: see :func:`brian_siamsnn.conversion.convert`."""
-    return replace(model, scales=scales, normalisation=normalisation)
