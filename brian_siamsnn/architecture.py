@@ -4,6 +4,7 @@ A branch is a tuple of :class:`Convolution` and :class:`MaxPool`; nothing here
 knows PyTorch or Brian2, so a model file describes itself with these.
 """
 
+import re
 from dataclasses import asdict, dataclass
 
 from .errors import InputError
@@ -14,6 +15,8 @@ __all__ = [
     "ARCHITECTURES",
     "Convolution",
     "MaxPool",
+    "architecture",
+    "compact",
     "convolutions",
     "layers_from_json",
     "layers_to_json",
@@ -65,15 +68,56 @@ ALEXNET = (
     Convolution("conv5", 384, 256, 3, groups=2, rectify=False, batch_norm=False),
 )
 
-#: Strided convolutions alone: exemplar 127 -> 9x9x32, search 255 -> 25x25x32.
-COMPACT = (
-    Convolution("conv1", 3, 16, 11, stride=4),
-    Convolution("conv2", 16, 32, 5, stride=2),
-    Convolution("conv3", 32, 48, 3),
-    Convolution("conv4", 48, 32, 3),
-)
+
+def compact(description):
+    """A network of the compact family: strided convolutions, each rectified, without pooling.
+
+    The first two convolutions are 11x11/4 and 5x5/2, all others 3x3/1: stride 8
+    and a 17x17 response, as SiamFC has.
+
+    Parameters
+    ----------
+    description : str
+        Output channels of each layer, with its groups where it has several:
+        ``"16-32-48-32"``, ``"16-64g2-32"``.
+
+    Returns
+    -------
+    tuple of Convolution
+
+    Raises
+    ------
+    InputError
+        If it is not such a description, or groups do not divide the channels.
+    """
+    if not re.fullmatch(r"\d+(-\d+(g\d+)?)+", description):
+        raise InputError(f"architecture: expected channels such as 16-32-48-32 or 16-64g2-32, got {description!r}")
+    layers, channels = [], 3
+    for k, part in enumerate(description.split("-")):
+        out, groups = (int(number) for number in (*part.split("g"), "1")[:2])
+        if 0 in (out, groups) or out % groups or channels % groups:
+            raise InputError(f"architecture: {part} in {description}: expected groups that divide its {out} channels "
+                             f"and the {channels} before it")  # fmt: skip
+        kernel, stride = ((11, 4), (5, 2))[k] if k < 2 else (3, 1)
+        layers.append(Convolution(f"conv{k + 1}", channels, out, kernel, stride, groups))
+        channels = out
+    return tuple(layers)
+
+
+#: The shipped compact network: exemplar 127 -> 9x9x32, search 255 -> 25x25x32.
+COMPACT = compact("16-32-48-32")
 
 ARCHITECTURES = {"alexnet": ALEXNET, "compact": COMPACT}
+
+
+def architecture(name):
+    """Layers by name in :data:`ARCHITECTURES`, or by description, see :func:`compact`."""
+    if name in ARCHITECTURES:
+        return ARCHITECTURES[name]
+    if name[:1].isdecimal():
+        return compact(name)
+    names = ", ".join(ARCHITECTURES)
+    raise InputError(f"architecture: expected one of {names}, or channels such as 16-32-48-32, got {name!r}")
 
 
 def convolutions(layers):

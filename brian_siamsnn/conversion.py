@@ -125,10 +125,14 @@ class SpikingModel:
         threshold of 1, so the last one is rectified whatever the CNN had.
     weights : dict of str to (ndarray, ndarray)
         w lambda^(l-1) / lambda^l and b / lambda^l, single precision.
+    initial_potential : float
+        Membrane potential before the first step; a neuron model that has a
+        parameter ``v_init`` starts there unless another value is asked for.
     """
 
     layers: tuple
     weights: dict
+    initial_potential: float = 0.0
 
     @classmethod
     def from_model(cls, model: SiameseModel):
@@ -154,7 +158,7 @@ class SpikingModel:
             factor = incoming.reshape(layer.out_channels, -1) / after[:, None]
             weights[layer.name] = ((w * factor[:, :, None, None]).astype(np.float32), (b / after).astype(np.float32))
             before = after
-        return cls(model.layers, weights)
+        return cls(model.layers, weights, model.initial_potential)
 
     def shapes(self, image_size):
         """(height, width, channels) of every layer, by name, for a square image."""

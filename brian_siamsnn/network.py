@@ -127,7 +127,8 @@ class SpikingBranch:
             self._check_memory()
         self.clock = Clock(dt=TIME_STEP, name="image_clock")
         self.groups, self.equations, self._inputs, self._tallies = {}, {}, {}, {}
-        codings = {"hidden": _equations(hidden_coding), "last": _equations(coding), "pool": _equations(pooling)}
+        codings = {kind: _equations(given, model.initial_potential)
+                   for kind, given in {"hidden": hidden_coding, "last": coding, "pool": pooling}.items()}  # fmt: skip
         for k, layer in enumerate(model.layers):
             kind = "last" if k == len(names) - 1 else "hidden"
             self._add_layer(k, layer, codings[kind if isinstance(layer, Convolution) else "pool"])
@@ -310,5 +311,7 @@ def _available_memory():
     return 1024 * int(re.search(r"MemAvailable:\s+(\d+)", text)[1])
 
 
-def _equations(coding):
-    return coding if isinstance(coding, NeuronEquations) else load_equations(coding)
+def _equations(coding, initial_potential):
+    if isinstance(coding, NeuronEquations):
+        return coding
+    return load_equations(coding, defaults={"v_init": initial_potential})

@@ -138,7 +138,7 @@ def reset_state(group, initial):
             group.variables[equation.varname].get_value()[:] = initial.get(equation.varname, 0)
 
 
-def load_equations(name, **values):
+def load_equations(name, *, defaults=None, **values):
     """Read a neuron model.
 
     Parameters
@@ -147,6 +147,8 @@ def load_equations(name, **values):
         A model that ships (``"rate"``, ``"two_status"``, ...) or a TOML file,
         and after a colon what shall differ from its defaults:
         ``"two_status:reading=ceil,beta=0.7"``.
+    defaults : dict of str to float, optional
+        Defaults to take in place of the file's, for the parameters that it has.
     **values
         Parameters and choices that shall differ from the file's defaults.
 
@@ -174,7 +176,7 @@ def load_equations(name, **values):
         if (needed or key in text) and not isinstance(text.get(key), str):
             raise InputError(f"{path}: {key!r}: expected text, got {text.get(key)!r}")
     fields = {key: text[key] for key in _TEXTS if key in text}
-    parameters = {key: entry["default"] for key, entry in text.get("parameters", {}).items()}
+    parameters = {key: (defaults or {}).get(key, entry["default"]) for key, entry in text.get("parameters", {}).items()}
     choices = text.get("choices", {})
     for key, value in values.items():
         if key in parameters:

@@ -16,7 +16,7 @@ try:
 except ImportError:
     raise InputError("brian_siamsnn.siamfc needs PyTorch: pip install 'brian_siamsnn[torch]'") from None
 
-__all__ = ["ClipFloorShift", "SiamFC", "balanced_loss", "labels"]
+__all__ = ["SiamFC", "balanced_loss", "labels"]
 
 #: Positive labels within this distance (|dx| + |dy|, response cells): SiamFC's 16 pixels at a stride of 8.
 RADIUS = 2
@@ -182,36 +182,6 @@ class SiamFC(nn.Module):
         super()._load_from_state_dict(state_dict, prefix, *arguments)
 
 
-class ClipFloorShift(nn.Module):
-    r"""Activation as the spike count of an integrate-and-fire neuron can express it (Bu 2022).
-
-    .. math:: h(x) = \frac{\lambda}{T}\,\mathrm{clip}\left(
-              \left\lfloor \frac{x T}{\lambda} + \frac12 \right\rfloor, 0, T\right)
-
-    is the mean output over T time steps of a neuron with threshold
-    :math:`\lambda` that starts at :math:`v = \lambda/2`.  The gradient passes
-    the floor unchanged, and reaches :math:`\lambda`, which is learnt.
-
-    Parameters
-    ----------
-    bound : float
-        Initial :math:`\lambda`, in units of the activation.
-    levels : int
-        T, time steps.
-    """
-
-    def __init__(self, bound, levels):
-        super().__init__()
-        self.bound = nn.Parameter(torch.tensor(float(bound)))
-        self.levels = levels
-
-    def forward(self, x):
-        """h(x), of the shape of ``x``."""
-        counts = x * (self.levels / self.bound) + 0.5
-        counts = counts + (counts.floor() - counts).detach()
-        return counts.clamp(0, self.levels) * (self.bound / self.levels)
-
-
 def labels(displacements, size):
     """Where a response map should be high: 1 within ``RADIUS`` of the target, else 0.
 
@@ -230,7 +200,7 @@ def labels(displacements, size):
     torch.Tensor
         Shape (B, size, size).
     """
-    cells = torch.arange(size) - (size - 1) / 2
+    cells = torch.arange(size, device=displacements.device) - (size - 1) / 2
     dx, dy = (cells - displacements[:, axis, None] for axis in (0, 1))
     return (dx.abs()[:, None, :] + dy.abs()[:, :, None] <= RADIUS).float()
 

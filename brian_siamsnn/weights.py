@@ -22,7 +22,16 @@ from .architecture import ALEXNET, convolutions, layers_from_json, layers_to_jso
 from .errors import InputError
 from .resources import find, write_whole
 
-__all__ = ["INPUT_CONVENTION", "SiameseModel", "fold_batch_norm", "import_checkpoint", "load", "read", "write"]
+__all__ = [
+    "INPUT_CONVENTION",
+    "SiameseModel",
+    "export",
+    "fold_batch_norm",
+    "import_checkpoint",
+    "load",
+    "read",
+    "write",
+]
 
 FORMAT = "brian_siamsnn model 1"
 
@@ -51,6 +60,9 @@ class SiameseModel:
         Empty until the model is converted.
     normalisation : str
         How the scales came about; empty until the model is converted.
+    initial_potential : float
+        Membrane potential before the first step that the weights were trained
+        for, in thresholds.
     provenance : dict
         Free text: source, licence, training data.
     """
@@ -61,10 +73,13 @@ class SiameseModel:
     response_bias: float = 0.0
     scales: dict = field(default_factory=dict)
     normalisation: str = ""
+    initial_potential: float = 0.0
     provenance: dict = field(default_factory=dict)
 
     def __post_init__(self):
         checked = {}
+        if not 0 <= self.initial_potential < 1:
+            raise InputError(f"initial_potential: expected 0 or more, below 1, got {self.initial_potential}")
         for layer in convolutions(self.layers):
             if layer.name not in self.weights:
                 raise InputError(f"{layer.name}: the model has no weights for it; it has {sorted(self.weights)}")
@@ -161,6 +176,38 @@ def import_checkpoint(path, layers=ALEXNET):
     )
 
 
+def export(network, provenance, bounds=None, normalisation="", initial_potential=0.0):
+    """A trained network as a model, batch norm folded in.
+
+    Parameters
+    ----------
+    network : SiamFC
+    provenance : dict
+    bounds : dict of str to float, optional
+        Learnt upper bound of each convolution's activation: its scale.
+    normalisation, initial_potential
+        See :class:`SiameseModel`.
+
+    Returns
+    -------
+    SiameseModel
+    """
+    tensors = {key: value.detach().cpu().float().numpy() for key, value in network.state_dict().items()}
+    layers = convolutions(network.layers)
+    return SiameseModel(
+        network.layers,
+        {layer.name: _layer_weights(tensors, layer, "network") for layer in layers},
+        response_scale=float(tensors["adjust.scale"]),
+        response_bias=float(tensors["adjust.bias"]),
+        scales={layer.name: np.full(layer.out_channels, bounds[layer.name], np.float32) for layer in layers}
+        if bounds
+        else {},
+        normalisation=normalisation,
+        initial_potential=initial_potential,
+        provenance=provenance,
+    )
+
+
 def _layer_weights(tensors, layer, path):
     """Weights and bias of one convolution, batch norm folded in."""
     prefixes = [f"backbone.{layer.name}.0", f"{layer.name}.0", f"backbone.{layer.name}", layer.name]
@@ -216,6 +263,7 @@ def write(model, path, dtype=np.float32):
         "response": {"scale": model.response_scale, "bias": model.response_bias},
         "input": INPUT_CONVENTION,
         "normalisation": model.normalisation,
+        "initial_potential": model.initial_potential,
         "provenance": model.provenance,
     }
     description["sha256"] = _digest(tensors, description)
@@ -259,6 +307,7 @@ def read(path):
             response_bias=float(description["response"]["bias"]),
             scales={name: tensors[f"{name}.scale"] for name in names} if description["normalisation"] else {},
             normalisation=description["normalisation"],
+            initial_potential=float(description["initial_potential"]),
             provenance=description["provenance"],
         )
     except (KeyError, TypeError, json.JSONDecodeError) as error:

@@ -1,8 +1,10 @@
 """Scales by percentile, scaled weights, and what they promise: rates that follow the CNN's activations."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
-from reference import image
+from reference import image, small_model
 
 from brian_siamsnn.architecture import Convolution, MaxPool
 from brian_siamsnn.conversion import ActivationScales, SpikingModel, convert
@@ -114,3 +116,31 @@ def test_errors_name_the_thing(cnn):
         ActivationScales("spike")
     with pytest.raises(InputError, match="pool1: the first layer must be a convolution"):
         SpikingModel(LAYERS[1:], {})
+
+
+def test_spike_counts_of_the_first_layer_are_what_clip_floor_shift_says():
+    torch = pytest.importorskip("torch")
+    from brian_siamsnn.quantisation import ClipFloorShift
+
+    steps, bound = 7, 0.75
+    layers = (Convolution("conv1", 3, 4, 5, 2), Convolution("conv2", 4, 2, 3))
+    model = small_model(layers)
+    cnn = SiameseModel(layers, model.weights, scales={"conv1": np.full(4, bound), "conv2": np.ones(2)},
+                       normalisation="learnt", initial_potential=0.5)  # fmt: skip
+    branch = SpikingBranch(SpikingModel.from_model(cnn), 21, steps, dtype=np.float64, record=("conv1",))
+    pixels = image(21)
+    branch.run(pixels)
+    activation = torch.from_numpy(model.current(pixels)).double()
+    expected = ClipFloorShift(bound, steps).double()(activation).detach().numpy() * steps / bound
+    counts = branch.trains("conv1").counts()
+    assert set(np.unique(counts)) == set(range(steps + 1))
+    # an activation may fall on the edge between two counts, where single precision decides
+    assert (counts != np.round(expected)).mean() < 1e-3
+
+
+def test_a_neuron_model_keeps_the_initial_potential_that_it_is_given():
+    model = replace(small_model((Convolution("conv1", 3, 4, 5, 2), Convolution("conv2", 4, 2, 3))),
+                    initial_potential=0.5)  # fmt: skip
+    branch = SpikingBranch(model, 21, 4, coding="rate:v_init=0.25")
+    assert set(branch.groups["conv1"].v[:]) == {0.5}
+    assert set(branch.groups["conv2"].v[:]) == {0.25}

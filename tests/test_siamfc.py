@@ -5,15 +5,13 @@ import sys
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from brian_siamsnn.architecture import ALEXNET, COMPACT, Convolution, MaxPool
 from brian_siamsnn.errors import InputError
 
 torch = pytest.importorskip("torch")
 
-from brian_siamsnn.siamfc import ClipFloorShift, SiamFC, balanced_loss, labels  # noqa: E402
+from brian_siamsnn.siamfc import SiamFC, balanced_loss, labels  # noqa: E402
 
 
 @pytest.fixture(scope="module")
@@ -172,30 +170,3 @@ def test_positive_and_negative_cells_weigh_the_same():
     # 13 positive cells at +1 and 276 negative ones at -2 give 1/2 log(1 + e^-1) + 1/2 log(1 + e^-2)
     responses = torch.where(targets > 0, 1.0, -2.0)
     assert balanced_loss(responses, targets).item() == pytest.approx((0.3132617 + 0.1269280) / 2, rel=1e-5)
-
-
-def test_clip_floor_shift_by_hand():
-    # threshold 2, 4 steps: one spike is worth 0.5, and comes from 0.25 on
-    gate = ClipFloorShift(2.0, 4)
-    x = torch.tensor([-3.0, 0.0, 0.24, 0.25, 0.74, 0.75, 1.9, 7.0], requires_grad=True)
-    output = gate(x)
-    assert output.tolist() == [0, 0, 0, 0.5, 0.5, 1.0, 2.0, 2.0]
-    output[-1].backward(retain_graph=True)
-    assert gate.bound.grad.item() == 1.0
-    output.sum().backward()
-    assert x.grad.tolist() == [0, 1, 1, 1, 1, 1, 1, 0]
-
-
-@given(st.integers(-64, 192), st.integers(1, 24))
-def test_clip_floor_shift_is_the_mean_output_of_an_integrate_and_fire_neuron(sixteenths, levels):
-    # binary fractions, so that neither side rounds before it compares with the threshold
-    threshold, current = 4.0, sixteenths / 16
-    v, spikes = threshold / 2, 0
-    for _ in range(levels):
-        v += current
-        if v >= threshold:
-            v -= threshold
-            spikes += 1
-    gate = ClipFloorShift(threshold, levels).double()
-    counts = gate(torch.tensor(current, dtype=torch.float64)).item() * levels / threshold
-    assert counts == pytest.approx(spikes)

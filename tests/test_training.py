@@ -6,20 +6,27 @@ import cv2
 import numpy as np
 import pytest
 
-from brian_siamsnn.architecture import COMPACT
+from brian_siamsnn.architecture import ALEXNET, COMPACT, compact
 from brian_siamsnn.errors import InputError
 from brian_siamsnn.geometry import exemplar_side
 from brian_siamsnn.pairs import PairSampler, crop, held_out_pairs, read_photos, read_videos
-from brian_siamsnn.weights import import_checkpoint
+from brian_siamsnn.recipe import HELD_OUT, Recipe
+from brian_siamsnn.weights import SiameseModel, read
 
 torch = pytest.importorskip("torch")
 
 from brian_siamsnn import training  # noqa: E402
+from brian_siamsnn.optimisation import TrainingRun  # noqa: E402
 from brian_siamsnn.siamfc import SiamFC  # noqa: E402
 
 REAL = Path(__file__).parents[2] / "shared" / "data" / "train"
 #: Small enough for seconds; the last three of six steps are quantised.
-TINY = {"steps": 6, "batch": 2, "spiking_share": 0.5, "held_out": ("b",)}
+TINY = {"steps": 6, "batch": 2, "spiking_share": 0.5, "held_out": ("b",), "pairs": 5}
+
+
+@pytest.fixture(autouse=True)
+def few_held_out_pairs(monkeypatch):
+    monkeypatch.setattr(training, "HELD_OUT_PAIRS", 4)
 
 
 @pytest.fixture(scope="module")
@@ -194,92 +201,198 @@ def test_score_of_a_perfect_and_of_a_blind_network(data, monkeypatch):
     assert score["distance"] == pytest.approx(np.linalg.norm(cells.numpy() + 8, axis=1).mean(), rel=1e-5)
 
 
+@pytest.fixture(scope="module")
+def teacher():
+    with torch.random.fork_rng():
+        torch.manual_seed(1)
+        network = SiamFC(compact("4-6-5-5"))
+        weights = {name: (stage[0].weight.detach().numpy(), stage[0].bias.detach().numpy())
+                   for name, stage in network.stages.items()}  # fmt: skip
+    return SiameseModel(network.layers, weights, 0.01, -0.5)
+
+
+@pytest.mark.parametrize("taught", [False, True])
 @pytest.mark.parametrize("report_every", [2, 3])
-def test_a_killed_run_goes_on_to_the_same_end(data, tmp_path, monkeypatch, report_every):
-    whole = training.train(data, tmp_path / "whole.pt", report_every=report_every, **TINY)
-    make_pair = PairSampler.__call__
+def test_a_killed_run_goes_on_to_the_same_end(data, tmp_path, monkeypatch, teacher, taught, report_every):
+    # noise in the last part, so that the state of the random numbers matters
+    recipe = Recipe(architecture="4-6-5", report_every=report_every, activation="clip_noise", operations_weight=0.1, **TINY)
+    options = {"teacher": teacher} if taught else {}
+    whole = training.train(data, tmp_path / "whole.safetensors", recipe, **options)
+    make_batch = training._to_device
 
-    def killed(self, index):
-        if index == 10:
+    def killed(arrays, device):
+        calls.append(arrays)
+        if len(calls) == 6:
             raise KeyboardInterrupt
-        return make_pair(self, index)
+        return make_batch(arrays, device)
 
+    calls = []
+    output = tmp_path / "killed.safetensors"
     with monkeypatch.context() as patch:
-        patch.setattr(PairSampler, "__call__", killed)
+        patch.setattr(training, "_to_device", killed)
         with pytest.raises(KeyboardInterrupt):
-            training.train(data, tmp_path / "killed.pt", report_every=report_every, **TINY)
-    assert not (tmp_path / "killed.pt").exists()
+            training.train(data, output, recipe, **options)
+    assert not output.exists()
     # step 3 is the last before activations are quantised, step 4 the first report after it
     checkpoint = torch.load(tmp_path / "killed.checkpoint.pt", weights_only=True)
     assert checkpoint["step"] == {2: 4, 3: 3}[report_every]
-    resumed = training.train(data, tmp_path / "killed.pt", report_every=report_every, **TINY)
-    assert resumed["log"]["history"] == whole["log"]["history"]
-    assert resumed["log"]["bounds"] == whole["log"]["bounds"]
-    for name, tensor in whole["state_dict"].items():
-        assert torch.equal(resumed["state_dict"][name], tensor), name
+    resumed = training.train(data, output, recipe, **options)
+    assert _log(resumed) == _log(whole)
+    for name, (w, b) in whole.weights.items():
+        np.testing.assert_array_equal(resumed.weights[name][0], w)
+        np.testing.assert_array_equal(resumed.weights[name][1], b)
+        np.testing.assert_array_equal(resumed.scales[name], whole.scales[name])
     # from step 3 on the statistics of batch norm rest, while weights and, once in use, bounds are learnt
-    for part in ("backbone.conv1.1.running_mean", "backbone.conv4.1.running_var"):
-        assert torch.equal(checkpoint["network"][part], whole["state_dict"][part])
-    assert not torch.equal(
-        checkpoint["network"]["backbone.conv1.0.weight"], whole["state_dict"]["backbone.conv1.0.weight"]
-    )
-    assert all(checkpoint["gates"][f"{name}.bound"] != bound for name, bound in whole["log"]["bounds"].items())
+    final = torch.load(tmp_path / "killed.checkpoint.pt", weights_only=True)
+    for part in ("backbone.conv1.1.running_mean", "backbone.conv3.1.running_var"):
+        assert torch.equal(checkpoint["network"][part], final["network"][part])
+    part = "backbone.conv1.0.weight"
+    assert not torch.equal(checkpoint["network"][part], final["network"][part])
+    assert all(checkpoint["gates"][f"{name}.bound"] != scale[0] for name, scale in whole.scales.items())
 
 
-def test_training_learns_and_writes_a_model(data, tmp_path):
-    output = tmp_path / "model.pt"
-    result = training.train(data, output, steps=30, batch=4, report_every=10, held_out=("b",))
-    losses = [row["loss"] for row in result["log"]["history"]]
-    assert [row["step"] for row in result["log"]["history"]] == [10, 20, 30]
-    assert losses[-1] < losses[0]
-    assert set(result["log"]["bounds"]) == {"conv1", "conv2", "conv3", "conv4"}
-    assert min(result["log"]["bounds"].values()) > 0
+def _log(model):
+    return {key: value for key, value in model.provenance["training"].items() if key != "seconds"}
+
+
+def test_training_learns_and_writes_a_model_that_spikes(data, tmp_path):
+    output = tmp_path / "model.safetensors"
+    model = training.train(data, output, Recipe(architecture="4-6-5", steps=30, batch=4, report_every=10,
+                                                held_out=("b",)))  # fmt: skip
+    history = model.provenance["training"]["history"]
+    assert [row["step"] for row in history] == [10, 20, 30]
+    # a blind network's is log 2
+    assert history[-1]["loss"] < 0.65
     assert (tmp_path / "model.png").stat().st_size > 1000
 
-    written = torch.load(output, weights_only=True)
-    assert written["layers"] == "compact"
-    assert written["log"] == result["log"]
-    network = SiamFC(COMPACT)
-    network.load_state_dict(written["state_dict"])
-    # what the importer makes of the file is the same network
-    model = import_checkpoint(output, COMPACT)
-    folded = SiamFC.from_folded(COMPACT, model.weights, model.response_scale, model.response_bias)
+    written = read(output)
+    assert written.layers == compact("4-6-5")
+    assert written.provenance == model.provenance
+    assert (written.normalisation, written.initial_potential) == ("learnt bounds, clip_floor_shift, T = 20", 0.5)
+    # the file is the network of the checkpoint, batch norm folded in, and its bounds
+    checkpoint = torch.load(tmp_path / "model.checkpoint.pt", weights_only=True)
+    network = SiamFC(written.layers)
+    network.load_state_dict(checkpoint["network"])
+    folded = SiamFC.from_folded(written.layers, written.weights, written.response_scale, written.response_bias)
     crops = torch.rand(1, 3, 127, 127) * 255, torch.rand(2, 3, 255, 255) * 255
     with torch.no_grad():
         torch.testing.assert_close(folded(*crops), network.eval()(*crops), rtol=1e-3, atol=1e-3)
+    for name, scale in written.scales.items():
+        np.testing.assert_array_equal(scale, checkpoint["gates"][f"{name}.bound"].item())
+
+
+def test_an_ordinary_network_gets_its_scales_from_photos(data, tmp_path):
+    recipe = Recipe(**{**TINY, "activation": "relu"})
+    model = training.train(data, tmp_path / "model.safetensors", recipe)
+    assert (model.normalisation, model.initial_potential) == ("layer-norm, 99.9 percentile", 0)
+    assert set(model.scales) == {"conv1", "conv2", "conv3", "conv4"}
+
+
+def test_a_model_can_be_trained_on_and_its_last_layer_learns_to_be_rectified(data, tmp_path):
+    alexnet = SiamFC(tuple(ALEXNET))
+    weights = {name: (stage[0].weight.detach().numpy(), stage[0].bias.detach().numpy())
+               for name, stage in alexnet.stages.items() if name.startswith("conv")}  # fmt: skip
+    initial = SiameseModel(ALEXNET, weights)
+    recipe = Recipe(**{**TINY, "steps": 1, "spiking_share": 1.0, "learning_rate": 1e-12})
+    model = training.train(data, tmp_path / "model.safetensors", recipe, initial=initial)
+    assert [layer.name for layer in model.layers] == [layer.name for layer in ALEXNET]
+    assert model.layers[-1].rectify and not ALEXNET[-1].rectify
+    assert set(model.scales) == set(weights)
+    for name, (w, _) in weights.items():
+        np.testing.assert_allclose(model.weights[name][0], w, atol=1e-9)
+
+
+def test_operations_are_rates_times_synapses_and_their_weight_lowers_them():
+    rng = np.random.default_rng(0)
+    exemplars, searches = (rng.integers(0, 256, (2, side, side, 3), dtype=np.uint8) for side in (127, 207))
+    batch = training._to_device((exemplars, searches, np.zeros((2, 2))), "cpu")
+    operations = {}
+    for weight in (0.0, 30.0):
+        run = TrainingRun(Recipe(architecture="4-6-5", spiking_share=1.0, steps=15, learning_rate=0.02,
+                                 operations_weight=weight))  # fmt: skip
+        for _ in range(15):
+            run.advance(batch)
+        # conv1: 62 x 62 pixels of 4 channels, conv2: 29 x 29 of 6; 25 and 9 places in the kernels
+        synapses = {"conv1": 29 * 29 * 6 * 25 * 4, "conv2": 27 * 27 * 5 * 9 * 6}
+        expected = 20 * sum(count * run.gates[name].rate.item() for name, count in synapses.items())
+        operations[weight] = run.operations()
+        assert operations[weight] == pytest.approx(expected, rel=1e-5)
+    assert 0 < operations[30.0] < 0.7 * operations[0.0]
 
 
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"architecture": "resnet"}, "architecture: expected one of alexnet, compact, got 'resnet'"),
+        ({"architecture": "resnet"}, "architecture: expected one of alexnet, compact, or channels .* got 'resnet'"),
+        ({"architecture": "16-x"}, "architecture: expected channels such as .* got '16-x'"),
+        ({"architecture": "16-33g2"}, "33g2 in 16-33g2: expected groups that divide its 33 channels and the 16 before"),
+        ({"activation": "tanh"}, "activation: expected one of clip_floor_shift, clip_noise, relu, got 'tanh'"),
         ({"steps": 0}, "steps: expected a positive number, got 0"),
-        ({"spiking_share": 1.0}, "spiking_share: expected at least 0 and less than 1"),
+        ({"learning_rate": float("nan")}, "learning_rate: expected a positive number, got nan"),
+        ({"operations_weight": -1.0}, "operations_weight: expected 0 or more, got -1.0"),
+        ({"spiking_share": 1.1}, "spiking_share: expected 0 to 1, got 1.1"),
+        ({"pairs": 1}, "pairs: expected at least a batch of 2, got 1"),
         ({"held_out": ("b", "c")}, "held_out: expected names of videos in .*, got c"),
-        ({"held_out": ()}, "held_out: expected names of videos in .*, got none"),
+        ({"held_out": ()}, "held_out: expected names of videos, got none"),
         ({"held_out": ("a", "b")}, "at least one to train on"),
     ],
 )
 def test_wrong_settings_are_named(data, tmp_path, settings, message):
     with pytest.raises(InputError, match=message):
-        training.train(data, tmp_path / "model.pt", **{**TINY, **settings})
+        training.train(data, tmp_path / "model.safetensors", Recipe(**{**TINY, **settings}))
 
 
 def test_an_output_without_folder_is_named_before_anything_is_trained(data, tmp_path):
     with pytest.raises(InputError, match="create .*nowhere first"):
-        training.train(data, tmp_path / "nowhere" / "model.pt", **TINY)
+        training.train(data, tmp_path / "nowhere" / "model.safetensors", Recipe(**TINY))
 
 
-def test_a_checkpoint_of_other_settings_is_refused(data, tmp_path):
-    settings = {**TINY, "steps": 1, "spiking_share": 0}
-    training.train(data, tmp_path / "model.pt", **settings)
+def test_a_checkpoint_of_other_settings_or_none_is_refused(data, tmp_path):
+    settings = {**TINY, "steps": 1, "activation": "relu"}
+    output = tmp_path / "model.safetensors"
+    training.train(data, output, Recipe(**settings))
     with pytest.raises(InputError, match="checkpoint with another batch, seed; delete it"):
-        training.train(data, tmp_path / "model.pt", **{**settings, "batch": 3, "seed": 1})
+        training.train(data, output, Recipe(**{**settings, "batch": 3, "seed": 1}))
+    (tmp_path / "model.checkpoint.pt").write_bytes(b"nothing")
+    with pytest.raises(InputError, match="model.checkpoint.pt: not a checkpoint of a training run"):
+        training.train(data, output, Recipe(**settings))
 
 
 def test_a_diverging_run_says_so(data, tmp_path):
     with pytest.raises(InputError, match="lower learning_rate"):
-        training.train(data, tmp_path / "model.pt", **{**TINY, "learning_rate": 1e30})
+        training.train(data, tmp_path / "model.safetensors", Recipe(**{**TINY, "learning_rate": 1e30}))
+
+
+def test_windows_keep_their_targets_where_the_response_can_show_them():
+    displacements = np.array([[32.0, -32.0], [0.0, 0.0], [-31.0, 4.0]])
+    seen = [training._windows(displacements, np.random.default_rng(seed)) for seed in range(300)]
+    left = displacements - (np.array(seen) - 3) * 8
+    assert np.abs(left).max() <= 32
+    # a target in the middle can be anywhere within 24 pixels, one at the edge only nearer
+    assert {start[1, 0] for start in seen} == set(range(7))
+    assert {start[0, 0] for start in seen} == {3, 4, 5, 6}
+    assert {start[0, 1] for start in seen} == {0, 1, 2, 3}
+
+
+def test_the_command_trains_with_a_teacher(data, tmp_path, teacher, capsys):
+    from brian_siamsnn.cli import main
+    from brian_siamsnn.weights import write
+
+    write(teacher, tmp_path / "teacher.safetensors")
+    output = tmp_path / "student.safetensors"
+    arguments = ["train", "--data", str(data), "--output", str(output), "--architecture", "4-6-5", "--steps", "2",
+                 "--batch", "2", "--pairs", "3", "--held-out", "b", "--device", "cpu",
+                 "--teacher", str(tmp_path / "teacher.safetensors")]  # fmt: skip
+    with pytest.raises(SystemExit) as end:
+        main(arguments)
+    assert end.value.code == 0
+    assert "held out, the response peaks" in capsys.readouterr().out
+    assert read(output).provenance["training"]["recipe"]["pairs"] == 3
+    assert (tmp_path / "student.pool" / "filled.json").read_text() == "3"
+    with pytest.raises(SystemExit) as end:
+        main([*arguments, "--pool", str(tmp_path / "student.pool"), "--seed", "1"])
+    assert end.value.code == 2
+    assert "a checkpoint with another seed" in capsys.readouterr().err
 
 
 @pytest.mark.data
@@ -287,5 +400,5 @@ def test_a_diverging_run_says_so(data, tmp_path):
 def test_real_videos_show_their_targets():
     videos = read_videos(REAL / "video")
     assert len(videos) == 25
-    assert set(training.HELD_OUT) < {video.name for video in videos}
+    assert set(HELD_OUT) < {video.name for video in videos}
     assert {video.name: int(np.isnan(video.boxes[:, 0]).sum()) for video in videos}["tld_pedestrian3"] == 28

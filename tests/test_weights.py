@@ -21,7 +21,7 @@ def model():
         for layer in convolutions(LAYERS)
     }
     scales = {"conv1": np.full(4, 2.0), "conv2": np.arange(1.0, 7.0)}
-    return SiameseModel(LAYERS, weights, 0.5, -1.25, scales, "layer-norm", {"source": "a test"})
+    return SiameseModel(LAYERS, weights, 0.5, -1.25, scales, "layer-norm", 0.25, {"source": "a test"})
 
 
 def test_round_trip(model, tmp_path):
@@ -31,6 +31,7 @@ def test_round_trip(model, tmp_path):
     assert back.layers == LAYERS
     assert (back.response_scale, back.response_bias) == (0.5, -1.25)
     assert (back.normalisation, back.provenance) == ("layer-norm", {"source": "a test"})
+    assert back.initial_potential == 0.25
     for name, (w, b) in model.weights.items():
         np.testing.assert_array_equal(back.weights[name][0], w)
         np.testing.assert_array_equal(back.weights[name][1], b)
@@ -90,6 +91,8 @@ def test_shapes_are_checked_by_layer(model):
         SiameseModel(LAYERS, {**model.weights, "conv1": (w, np.array([np.nan, 0, 0, 0]))})
     with pytest.raises(InputError, match="conv1.scale: expected positive numbers, the smallest is 0"):
         SiameseModel(LAYERS, model.weights, scales={**model.scales, "conv1": np.zeros(4)})
+    with pytest.raises(InputError, match="initial_potential: expected 0 or more, below 1, got 1.0"):
+        SiameseModel(LAYERS, model.weights, initial_potential=1.0)
 
 
 def test_folded_batch_norm_by_hand():
