@@ -19,6 +19,55 @@ from matplotlib.figure import Figure
 #: Output channels of each layer, g for groups (brian_siamsnn.architecture.compact).
 CANDIDATES = ["16-32-48-32", "12-24-32-32", "24-48-64-32", "16-32-48-48-32", "16-32-64g2-64g2-32", "12-24-32-32-32",
               "16-32-48-48-48-32", "12-24-32-32-32-32"]  # fmt: skip
+
+
+def run(candidate, data, teacher, pool, steps, folder):
+    """Train one candidate; its row of the table."""
+    import torch
+
+    from brian_siamsnn.conversion import SpikingModel
+    from brian_siamsnn.optimisation import outgoing_synapses
+    from brian_siamsnn.recipe import Recipe
+    from brian_siamsnn.training import train
+    from brian_siamsnn.weights import load, read
+
+    torch.set_num_threads(1)  # the candidates share the processors
+    file = folder / f"{candidate}.safetensors"
+    if file.exists():
+        model = read(file)
+    else:
+        recipe = Recipe(architecture=candidate, steps=steps, report_every=max(1, steps // 4))
+        model = train(data, file, recipe, teacher=load(teacher), pool=pool)
+    training = model.provenance["training"]
+    last = training["history"][-1]
+    shapes = SpikingModel.from_model(model).shapes(255)
+    return {
+        "candidate": candidate,
+        "weights": sum(w.size for w, _ in model.weights.values()),
+        "neurons": sum(int(np.prod(shape)) for shape in shapes.values()),
+        "synapses": sum(outgoing_synapses(model.layers).values()),
+        "operations": round(last["operations"]),
+        "distance": last["distance"],
+        "within_1": last["within_1"],
+        "held_out_loss": last["held_out_loss"],
+        "seconds": training["seconds"],
+    }
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("data", type=Path)
+    parser.add_argument("--teacher", required=True)
+    parser.add_argument("--candidates", nargs="+", default=CANDIDATES)
+    parser.add_argument("--steps", type=int, default=1000)
+    parser.add_argument("--pool", type=Path, help="folder of the teacher's answers [default: OUTPUT/pool]")
+    parser.add_argument("--workers", type=int, default=2)
+    parser.add_argument("--output", type=Path, default=Path("brian-siamsnn-output/architectures"))
+    arguments = parser.parse_args()
+    arguments.output.mkdir(parents=True, exist_ok=True)
+    pool = arguments.pool or arguments.output / "pool"
+    one = partial(run, data=arguments.data, teacher=arguments.teacher, pool=pool, steps=arguments.steps,
+                  folder=arguments.output)  # fmt: skip
     # the first candidate alone, because it fills the pool that the others use
     rows = [one(arguments.candidates[0])] if not (pool / "filled.json").exists() else []
     with ProcessPoolExecutor(arguments.workers) as workers:

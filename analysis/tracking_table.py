@@ -1,6 +1,6 @@
-"""The CNN and four spiking configurations on a folder of sequences: Table I in small.
+"""The CNN and spiking configurations on a folder of sequences: Table I in small.
 
-    python analysis/tracking_table.py ROOT [ROOT ...] [--model compact] [--frames 100]
+    python analysis/tracking_table.py ROOT [ROOT ...] [--model compact] [--frames 100] [--configurations CNN SNN+HSM]
 
 Every ROOT is a folder of OTB, VOT or GOT-10k sequences; without any, the synthetic
 sequence is used. Writes boxes, video and summary of each run, ``table.csv`` and
@@ -23,10 +23,13 @@ CONFIGURATIONS = {
     "SNN+TSM": {"matching": "tsm"},
     "SNN+HSM": {"matching": "hsm"},
     "SNN+HSM+TS": {"matching": "hsm", "coding": "two_status"},
+    # ... and Eq. 9 with fewer time steps.
+    "SNN+HSM, T=10": {"matching": "hsm", "steps": 10},
+    "SNN+HSM, T=5": {"matching": "hsm", "steps": 5},
 }
 
 
-def run(source, configuration, model, steps, frames, folder):
+def run(source, configuration, model, frames, folder):
     """One sequence, one configuration; the summary that it leaves in its folder."""
     import brian2
 
@@ -46,7 +49,7 @@ def run(source, configuration, model, steps, frames, folder):
         torch.set_num_threads(1)
         matcher = ConvolutionalMatcher(load(model))
     else:
-        matcher = SpikingMatcher(load(model), steps, threads=1, **options)
+        matcher = SpikingMatcher(load(model), threads=1, **options)
     matcher.prepare()
     result = track(open_source(source), SiameseTracker(matcher), frames=frames, output=folder)
     summary = {"sequence": Path(source).name, "configuration": configuration, "frames": len(result.boxes),
@@ -60,8 +63,9 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("roots", nargs="*", type=Path, metavar="ROOT")
     parser.add_argument("--model", default="compact")
-    parser.add_argument("--steps", type=int, default=20)
-    parser.add_argument("--frames", type=int, default=100)
+    parser.add_argument("--frames", type=int, help="first frames of each sequence; all by default")
+    parser.add_argument("--configurations", nargs="+", choices=CONFIGURATIONS, default=list(CONFIGURATIONS),
+                        metavar="NAME", help=f"of {', '.join(CONFIGURATIONS)}")  # fmt: skip
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--output", type=Path, default=Path("brian-siamsnn-output/table"))
     arguments = parser.parse_args()
@@ -69,15 +73,16 @@ def main():
     sources = [str(path) for root in arguments.roots for path in sorted(root.iterdir()) if path.is_dir()] or [
         "synthetic"
     ]
+    chosen = arguments.configurations
     done, waiting = [], []
     # sequence by sequence, so that a table which is stopped early has whole rows
     for source in sources:
-        for configuration in CONFIGURATIONS:
+        for configuration in chosen:
             folder = arguments.output / configuration / Path(source).name
             if (folder / "summary.json").is_file():
                 done.append(json.loads((folder / "summary.json").read_text()))
             else:
-                waiting.append((source, configuration, arguments.model, arguments.steps, arguments.frames, folder))
+                waiting.append((source, configuration, arguments.model, arguments.frames, folder))
     with ProcessPoolExecutor(arguments.workers) as pool, tqdm(total=len(done) + len(waiting), initial=len(done)) as bar:
         for future in as_completed([pool.submit(run, *job) for job in waiting]):
             done.append(future.result())
@@ -86,12 +91,12 @@ def main():
     # One row a sequence, AUC and precision at 20 pixels of each configuration, and the means.
     cells = {(row["sequence"], row["configuration"]): row for row in done}
     names = [Path(source).name for source in sources]
-    head = ["sequence", "frames", *CONFIGURATIONS]
-    rows = [[name, cells[name, "CNN"]["frames"],
-             *(f"{cells[name, c]['auc']:.3f} / {cells[name, c]['precision20']:.3f}" for c in CONFIGURATIONS)]
+    head = ["sequence", "frames", *chosen]
+    rows = [[name, cells[name, chosen[0]]["frames"],
+             *(f"{cells[name, c]['auc']:.3f} / {cells[name, c]['precision20']:.3f}" for c in chosen)]
             for name in names]  # fmt: skip
     means = [tuple(sum(cells[name, c][key] for name in names) / len(names) for key in ("auc", "precision20"))
-             for c in CONFIGURATIONS]  # fmt: skip
+             for c in chosen]  # fmt: skip
     rows.append(["mean", "", *(f"{auc:.3f} / {precision:.3f}" for auc, precision in means)])
     with open(arguments.output / "table.csv", "w", newline="", encoding="utf-8") as file:
         writer = csv.DictWriter(file, list(done[0]), extrasaction="ignore")

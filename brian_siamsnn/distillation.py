@@ -64,8 +64,7 @@ class Distillation(nn.Module):
         maps = [scale * cross_responses(*features) + bias
                 for features, (scale, bias) in zip((student, teacher), scales, strict=True)]  # fmt: skip
         features = [
-            unexplained(*_align(self.adapter(ours), theirs))
-            for ours, theirs in zip(student, teacher, strict=True)
+            unexplained(*_align(self.adapter(ours), theirs)) for ours, theirs in zip(student, teacher, strict=True)
         ]
         return unexplained(*maps), sum(features) / 2
 

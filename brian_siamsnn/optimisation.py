@@ -139,7 +139,7 @@ class TrainingRun:
 
     def operations(self):
         """Synaptic operations for a search crop over T steps; NaN before activations are quantised."""
-        return float(self.recipe.levels * self._operations()) if self.spiking and self.gates else float("nan")
+        return self.recipe.levels * float(self._operations().detach()) if self.spiking and self.gates else float("nan")
 
     def _scale_response(self, batch):
         """Responses of the untrained network start with mean 0 and spread 1, so that the loss has a slope."""

@@ -7,6 +7,7 @@ the leading eigenvectors of the features' second moment keep those best.
 """
 
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -75,13 +76,15 @@ class PairPool:
                 teacher.embed(torch.zeros(1, 3, side, side, device=device)).shape[2]
                 for side in (EXEMPLAR_SIZE, SEARCH_SIZE)
             ]
-        self._arrays = {
-            "exemplars": self._array("exemplars", np.uint8, EXEMPLAR_SIZE, EXEMPLAR_SIZE, 3),
-            "searches": self._array("searches", np.uint8, SEARCH_SIZE, SEARCH_SIZE, 3),
-            "displacements": self._array("displacements", np.float32, 2),
-            "z": self._array("z", np.float16, sides[0], sides[0], DIRECTIONS),
-            "x": self._array("x", np.float16, sides[1], sides[1], DIRECTIONS),
+        contents = {
+            "exemplars": (np.uint8, EXEMPLAR_SIZE, EXEMPLAR_SIZE, 3),
+            "searches": (np.uint8, SEARCH_SIZE, SEARCH_SIZE, 3),
+            "displacements": (np.float32, 2),
+            "z": (np.float16, sides[0], sides[0], DIRECTIONS),
+            "x": (np.float16, sides[1], sides[1], DIRECTIONS),
         }
+        self._check_space(contents)
+        self._arrays = {name: self._array(name, dtype, *shape) for name, (dtype, *shape) in contents.items()}
 
     def _claim(self, identity):
         description = self.folder / "pool.json"
@@ -100,6 +103,16 @@ class PairPool:
             raise InputError(
                 f"{self.folder}: a pool of pairs with another {', '.join(differing)}; delete it, or choose another"
             )
+
+    def _check_space(self, contents):
+        """Refuse what the disk cannot hold: a mapped file that cannot be written ends the whole process."""
+        if all((self.folder / f"{name}.npy").exists() for name in contents):
+            return
+        needed = self.size * sum(np.dtype(dtype).itemsize * int(np.prod(shape)) for dtype, *shape in contents.values())
+        free = shutil.disk_usage(self.folder).free
+        if needed > free:
+            raise InputError(f"{self.folder}: a pool of {self.size} pairs takes {needed / 2**30:.1f} GiB, "
+                             f"{free / 2**30:.1f} GiB are free; take fewer pairs, or another folder")  # fmt: skip
 
     def _array(self, name, dtype, *shape):
         file, shape = self.folder / f"{name}.npy", (self.size, *shape)

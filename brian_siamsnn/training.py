@@ -124,9 +124,9 @@ def train(data, output, recipe=None, *, teacher=None, initial=None, pool=None, d
     if not output.parent.is_dir():
         raise InputError(f"{output}: expected a file in a folder that is there; create {output.parent} first")
     videos, photos = read_videos(Path(data) / "video"), read_photos(Path(data) / "photos")
-    missing = set(recipe.held_out) - {video.name for video in videos}
-    if missing:
-        raise InputError(f"held_out: expected names of videos in {data}, got {', '.join(sorted(missing))}")
+    names = [video.name for video in videos]
+    if missing := sorted(set(recipe.held_out) - set(names)):
+        raise InputError(f"held_out: {', '.join(missing)}: no such video in {data}; it has {', '.join(names)}")
     scored = held_out_pairs([video for video in videos if video.name in recipe.held_out], HELD_OUT_PAIRS)
     sampler = PairSampler([video for video in videos if video.name not in recipe.held_out], photos, recipe.seed)
     sources = {"videos": sorted(video.name for video in sampler.videos), "photos": len(photos), "seed": recipe.seed}

@@ -82,3 +82,8 @@ def test_another_pool_and_damaged_arrays_are_refused(pool, teacher, tmp_path):
     (tmp_path / "x.npy").write_bytes(b"nothing")
     with pytest.raises(InputError, match="x.npy: not a pool's array"):
         PairPool(tmp_path, sampler, teacher, {}, 4)
+
+
+def test_a_pool_that_the_disk_cannot_hold_is_refused(teacher, tmp_path):
+    with pytest.raises(InputError, match="a pool of 1000000000 pairs takes .* GiB are free; take fewer pairs"):
+        PairPool(tmp_path, sampler, teacher, {}, 10**9)

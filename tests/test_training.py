@@ -215,7 +215,9 @@ def teacher():
 @pytest.mark.parametrize("report_every", [2, 3])
 def test_a_killed_run_goes_on_to_the_same_end(data, tmp_path, monkeypatch, teacher, taught, report_every):
     # noise in the last part, so that the state of the random numbers matters
-    recipe = Recipe(architecture="4-6-5", report_every=report_every, activation="clip_noise", operations_weight=0.1, **TINY)
+    recipe = Recipe(
+        architecture="4-6-5", report_every=report_every, activation="clip_noise", operations_weight=0.1, **TINY
+    )
     options = {"teacher": teacher} if taught else {}
     whole = training.train(data, tmp_path / "whole.safetensors", recipe, **options)
     make_batch = training._to_device
@@ -332,7 +334,7 @@ def test_operations_are_rates_times_synapses_and_their_weight_lowers_them():
         ({"operations_weight": -1.0}, "operations_weight: expected 0 or more, got -1.0"),
         ({"spiking_share": 1.1}, "spiking_share: expected 0 to 1, got 1.1"),
         ({"pairs": 1}, "pairs: expected at least a batch of 2, got 1"),
-        ({"held_out": ("b", "c")}, "held_out: expected names of videos in .*, got c"),
+        ({"held_out": ("b", "c")}, "held_out: c: no such video in .*; it has a, b"),
         ({"held_out": ()}, "held_out: expected names of videos, got none"),
         ({"held_out": ("a", "b")}, "at least one to train on"),
     ],

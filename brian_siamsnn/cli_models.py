@@ -1,0 +1,154 @@
+"""Commands that make model files: ``weights import`` and ``train``."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import click
+from tqdm import tqdm
+
+from .errors import InputError
+from .recipe import Recipe
+
+__all__ = ["train_command", "weights"]
+
+#: What a training run does unless told otherwise.
+_RECIPE = Recipe()
+
+
+@click.group()
+def weights():
+    """Model files."""
+
+
+@weights.command("import")
+@click.argument("checkpoint", type=click.Path(path_type=Path))
+@click.option("--output", required=True, type=click.Path(path_type=Path), help="Model file to write (.safetensors).")
+@click.option("--architecture", default="alexnet", show_default=True, help="Architecture of the checkpoint.")
+@click.option("--normalisation", type=click.Choice(["layer", "channel"]), default="layer", show_default=True,
+              help="One activation scale a layer, or one a channel.")  # fmt: skip
+@click.option("--calibration", default="synthetic", show_default=True, metavar="SOURCE",
+              help="Images to find the activation scales on: a folder of natural images is best.")  # fmt: skip
+def import_command(checkpoint, output, architecture, normalisation, calibration):
+    """Convert a SiamFC CHECKPOINT (a PyTorch file) into a model file, ready to spike."""
+    from .architecture import architecture as layers_of
+    from .calibration import CALIBRATION_CROPS, calibrate, calibration_crops
+    from .sequences import open_source
+    from .weights import import_checkpoint, write
+
+    model = import_checkpoint(checkpoint, layers_of(architecture))
+    crops = calibration_crops(open_source(calibration))
+    model = calibrate(model, tqdm(crops, total=CALIBRATION_CROPS, desc="calibrating", disable=None), normalisation)
+    provenance = {**model.provenance, "calibration": Path(calibration).name}
+    write(replace(model, provenance=provenance), output)
+    scales = ", ".join(f"{name} {scale.mean():.2f}" for name, scale in model.scales.items())
+    click.echo(f"{output}: {architecture}, {model.normalisation}; activation of one spike a step: {scales}")
+
+
+@click.command("train")
+@click.option(
+    "--data",
+    required=True,
+    type=click.Path(path_type=Path),
+    help="Folder with video/NAME/img/*.jpg, video/NAME/groundtruth_rect.txt and photos/*.jpg.",
+)
+@click.option("--output", required=True, type=click.Path(path_type=Path), help="Model file to write (.safetensors).")
+@click.option(
+    "--architecture",
+    default=_RECIPE.architecture,
+    show_default=True,
+    metavar="NAME|CHANNELS",
+    help="compact, alexnet, or channels of strided convolutions such as 16-32-48-32.",
+)
+@click.option("--initial", metavar="NAME|FILE", help="A model to start from, in place of random weights.")
+@click.option("--teacher", metavar="NAME|FILE", help="A larger model to learn from (see 'weights import').")
+@click.option(
+    "--pool",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Folder for the teacher's answers, which several runs can share [default: beside the output].",
+)
+@click.option("--pairs", type=int, default=_RECIPE.pairs, show_default=True, help="Pairs that the teacher is shown.")
+@click.option("--steps", type=int, default=_RECIPE.steps, show_default=True, help="Batches in all.")
+@click.option("--batch", type=int, default=_RECIPE.batch, show_default=True, help="Pairs in a batch.")
+@click.option(
+    "--learning-rate",
+    type=float,
+    default=_RECIPE.learning_rate,
+    show_default=True,
+    help="The first one; it falls to a hundredth.",
+)
+@click.option(
+    "--activation",
+    default=_RECIPE.activation,
+    show_default=True,
+    help="What follows each rectifier in the last part: clip_floor_shift, clip_noise, or relu for nothing.",
+)
+@click.option(
+    "--spiking-share",
+    type=float,
+    default=_RECIPE.spiking_share,
+    show_default=True,
+    help="Share of the batches, the last ones, that are trained with it.",
+)
+@click.option(
+    "--levels",
+    type=int,
+    default=_RECIPE.levels,
+    show_default=True,
+    help="Time steps T of the spiking network that it stands for.",
+)
+@click.option(
+    "--operations-weight",
+    type=float,
+    default=_RECIPE.operations_weight,
+    show_default=True,
+    help="Weight in the loss of the share of synapses that carry a spike in a step.",
+)
+@click.option(
+    "--held-out",
+    default=",".join(_RECIPE.held_out),
+    show_default=True,
+    metavar="NAME,NAME",
+    help="Videos that only score.",
+)
+@click.option(
+    "--report-every",
+    type=int,
+    default=_RECIPE.report_every,
+    show_default=True,
+    help="Batches between two reports, each with a checkpoint.",
+)
+@click.option("--seed", type=int, default=_RECIPE.seed, show_default=True, help="Of weights and pairs.")
+@click.option(
+    "--device",
+    type=click.Choice(["auto", "cpu", "cuda"]),
+    default="auto",
+    show_default=True,
+    help="Where to train; auto takes a GPU where there is one.",
+)
+def train_command(data, output, initial, teacher, pool, device, held_out, **settings):
+    """Train a network that survives its conversion, and write it ready to spike.
+
+    A run that was stopped goes on where it last reported, to the same end. Beside the model are written
+    STEM.checkpoint.pt and STEM.png with the loss and the held-out score.
+    """
+    from .training import train
+    from .weights import load
+
+    recipe = Recipe(held_out=tuple(name.strip() for name in held_out.split(",") if name.strip()), **settings)
+    model = train(data, output, recipe, teacher=teacher and load(teacher), initial=initial and load(initial),
+                  pool=pool, device=_device(device))  # fmt: skip
+    training = model.provenance["training"]
+    last = training["history"][-1]
+    click.echo(f"{output}: {training['seconds']:.0f} s; held out, the response peaks {last['distance']:.2f} cells from "
+               f"the target on average, within one cell in {last['within_1']:.1%}; loss curve in "
+               f"{output.with_suffix('.png')}")  # fmt: skip
+
+
+def _device(name):
+    from .siamfc import torch
+
+    if name == "auto":
+        return "cuda" if torch.cuda.is_available() else "cpu"
+    if name == "cuda" and not torch.cuda.is_available():
+        raise InputError("device: PyTorch finds no CUDA GPU here; take --device cpu")
+    return name
