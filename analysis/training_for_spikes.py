@@ -1,38 +1,39 @@
 """How should a network be trained that shall survive few time steps?
 
-    python analysis/training_for_spikes.py DATA --teacher siamfc.safetensors [--architecture compact]
+    python analysis/training_for_spikes.py DATA BASE --teacher siamfc.safetensors --pool FOLDER
 
-Trains the same network, briefly and with the same pairs and teacher, with each way of preparing its activations for
-spikes, and lets every one track the held-out videos as a CNN and as a spiking network at T = 20, 10 and 5. Writes
-``table.csv`` and ``table.md``. What is there already is not made again.
+BASE is an ordinary network (``brian-siamsnn train --activation relu``). It is trained on, with the same pairs and
+teacher, in each way of preparing activations for spikes, and every result tracks the held-out videos as a CNN and as a
+spiking network at T = 20, 10 and 5. Writes ``table.csv`` and ``table.md``. What is there already is not made again.
 """
 
 import argparse
 import csv
 import json
+import re
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 from pathlib import Path
 
 import numpy as np
 
-#: What differs from the default recipe.
+#: Settings of the training that follows; None for the base itself, with scales from a percentile of its activations.
 VARIANTS = {
-    "ReLU, percentile": {"activation": "relu"},
+    "none (percentile)": None,
     "clip-floor-shift, T = 20": {},
     "clip-floor-shift, T = 10": {"levels": 10},
+    "clip-floor-shift, T = 10, operations 2": {"levels": 10, "operations_weight": 2.0},
+    "clip-floor-shift, T = 10, operations 6": {"levels": 10, "operations_weight": 6.0},
     "noise, T = 10": {"activation": "clip_noise", "levels": 10},
-    "clip-floor-shift, T = 10, operations 1": {"levels": 10, "operations_weight": 1.0},
-    "clip-floor-shift, T = 10, operations 4": {"levels": 10, "operations_weight": 4.0},
 }
 STEPS = (20, 10, 5)
 #: First frames of each held-out video that are tracked.
 FRAMES = 60
 
 
-def run(variant, data, teacher, architecture, pool, steps, folder):
+def run(variant, data, base, teacher, pool, steps, folder):
     """Train one variant and let it track; its row of the table."""
-    name = variant.replace(", ", "_").replace(" = ", "").replace(" ", "-")
+    name = re.sub(r"\W+", "-", variant).strip("-")
     result = folder / f"{name}.json"
     if result.exists():
         return json.loads(result.read_text())
@@ -50,8 +51,15 @@ def run(variant, data, teacher, architecture, pool, steps, folder):
     brian2.prefs.logging.console_log_level = "ERROR"
     brian2.BrianLogger.initialize()
     torch.set_num_threads(1)  # the variants share the processors
-    recipe = Recipe(architecture=architecture, steps=steps, report_every=max(1, steps // 4), **VARIANTS[variant])
-    model = train(data, folder / f"{name}.safetensors", recipe, teacher=load(teacher), pool=pool)
+    if VARIANTS[variant] is None:
+        model = load(base)
+    else:
+        # a quarter of the first learning rate: the weights are to settle, not to move away
+        recipe = Recipe(steps=steps, spiking_share=1.0, learning_rate=5e-4, report_every=max(1, steps // 4),
+                        **VARIANTS[variant])  # fmt: skip
+        model = train(
+            data, folder / f"{name}.safetensors", recipe, teacher=load(teacher), initial=load(base), pool=pool
+        )
     last = model.provenance["training"]["history"][-1]
     row = {"variant": variant, "distance": last["distance"], "within_1": last["within_1"]}
     for label, matcher in {
@@ -73,21 +81,19 @@ def run(variant, data, teacher, architecture, pool, steps, folder):
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("data", type=Path)
+    parser.add_argument("base", metavar="BASE")
     parser.add_argument("--teacher", required=True)
-    parser.add_argument("--architecture", default="compact")
+    parser.add_argument("--pool", type=Path, required=True, help="folder of the teacher's answers, of BASE's training")
     parser.add_argument("--variants", nargs="+", choices=VARIANTS, default=list(VARIANTS), metavar="NAME")
-    parser.add_argument("--steps", type=int, default=1000)
-    parser.add_argument("--pool", type=Path, required=True, help="folder of the teacher's answers; made if not there")
+    parser.add_argument("--steps", type=int, default=1500)
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--output", type=Path, default=Path("brian-siamsnn-output/spikes"))
     arguments = parser.parse_args()
     arguments.output.mkdir(parents=True, exist_ok=True)
-    one = partial(run, data=arguments.data, teacher=arguments.teacher, architecture=arguments.architecture,
-                  pool=arguments.pool, steps=arguments.steps, folder=arguments.output)  # fmt: skip
-    # the first variant alone where it has to fill the pool that the others use
-    rows = [one(arguments.variants[0])] if not (arguments.pool / "filled.json").exists() else []
+    one = partial(run, data=arguments.data, base=arguments.base, teacher=arguments.teacher, pool=arguments.pool,
+                  steps=arguments.steps, folder=arguments.output)  # fmt: skip
     with ProcessPoolExecutor(arguments.workers) as workers:
-        rows += workers.map(one, arguments.variants[len(rows) :])
+        rows = list(workers.map(one, arguments.variants))
 
     with open(arguments.output / "table.csv", "w", newline="", encoding="utf-8") as file:
         writer = csv.DictWriter(file, list(rows[0]))

@@ -104,8 +104,8 @@ def compact(description):
     return tuple(layers)
 
 
-#: The shipped compact network: exemplar 127 -> 9x9x32, search 255 -> 25x25x32.
-COMPACT = compact("16-32-48-32")
+#: The shipped compact network: exemplar 127 -> 7x7x32, search 255 -> 23x23x32.
+COMPACT = compact("16-32-48-48-32")
 
 ARCHITECTURES = {"alexnet": ALEXNET, "compact": COMPACT}
 

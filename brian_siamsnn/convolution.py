@@ -24,6 +24,8 @@ __all__ = [
     "check_kernel_equations",
 ]
 
+#: Output channels that the kernel can add together.
+_BLOCKS = (16, 32, 48, 64)
 #: Output rows that are swept together: enough for the kernel rows in the first-level cache to be used again.
 STRIP = 4
 
@@ -93,7 +95,7 @@ class SharedKernelConvolution(SharedKernel):
     def __init__(self, source, target, amplitude, layer, shape_in, shape_out, order, weights, threads):
         super().__init__(source, target, amplitude, layer, shape_in, shape_out, order)
         per_group = layer.out_channels // layer.groups
-        self.block = 16 if per_group <= 16 else 32 if per_group <= 32 else 64
+        self.block = _block(per_group)
         self.threads = threads
         self.kernel = _blocked(weights, layer.groups, self.block).astype(self.values("v").dtype)
 
@@ -148,6 +150,16 @@ def check_kernel_equations(equations, layer):
             f"{equations.name}: a shared kernel does what {known} does on a spike ({expected.strip()!r}), "
             f"not {equations.on_pre.strip()!r}; build the network with connectivity='synapses' for that"
         )
+
+
+def _block(outputs):
+    """Output channels that are added together: all of them, or parts without a rest where they are too many.
+
+    A last part that is narrower than the others is padded, which nearly doubles the time it takes.
+    """
+    if outputs <= _BLOCKS[-1]:
+        return next(block for block in _BLOCKS if outputs <= block)
+    return next((block for block in _BLOCKS[:1:-1] if outputs % block == 0), _BLOCKS[-1])
 
 
 def _blocked(weights, groups, block):

@@ -36,7 +36,7 @@ struct ConvolutionGeometry {
     int height, width, channels;              // presynaptic layer
     int out_height, out_width, out_channels;  // postsynaptic layer
     int kernel, stride, groups;
-    int block;  // output channels that are added together: 16, 32 or 64
+    int block;  // output channels that are added together: 16, 32, 48 or 64
 };
 
 // Sixty-four bytes of potentials or weights, unaligned.  The compiler keeps an
@@ -136,9 +136,11 @@ SIAMSNN_INLINE int64_t add_strip(const SpikeList<Real>& list, const Real* __rest
     }
 SIAMSNN_STRIP(float, 16)
 SIAMSNN_STRIP(float, 32)
+SIAMSNN_STRIP(float, 48)
 SIAMSNN_STRIP(float, 64)
 SIAMSNN_STRIP(double, 16)
 SIAMSNN_STRIP(double, 32)
+SIAMSNN_STRIP(double, 48)
 SIAMSNN_STRIP(double, 64)
 #undef SIAMSNN_STRIP
 
@@ -146,7 +148,10 @@ SIAMSNN_STRIP(double, 64)
     inline int64_t add_strip_any(const SpikeList<REAL>& list, const REAL* kernel, REAL* v, int group, \
                                  int first_channel, int channels, int first_row, int last_row,     \
                                  const ConvolutionGeometry& g) {                                   \
-        auto add = g.block == 16 ? add_strip_##REAL##_16 : g.block == 32 ? add_strip_##REAL##_32 : add_strip_##REAL##_64; \
+        auto add = g.block == 16   ? add_strip_##REAL##_16                                         \
+                   : g.block == 32 ? add_strip_##REAL##_32                                         \
+                   : g.block == 48 ? add_strip_##REAL##_48                                         \
+                                   : add_strip_##REAL##_64;                                        \
         return add(list, kernel, v, group, first_channel, channels, first_row, last_row, g);       \
     }
 SIAMSNN_STRIP(float)

@@ -67,7 +67,7 @@ def simulate(model, current, steps, output_threshold=None):
 
 
 #: Strides, groups, kernel sizes, pools that overlap or do not, borders that a stride leaves over,
-#: and channel counts that fill the kernel's blocks of 16, 32 and 64 outputs or do not.
+#: and channel counts that fill the kernel's blocks of 16, 32, 48 and 64 outputs or do not.
 NETWORKS = {
     "plain": (
         Convolution("conv1", 3, 8, 3),
@@ -94,6 +94,7 @@ NETWORKS = {
     "wide": (
         Convolution("conv1", 3, 4, 5, 3),
         Convolution("conv2", 4, 132, 2),
-        Convolution("conv3", 132, 65, 3),
+        Convolution("conv3", 132, 96, 2),
+        Convolution("conv4", 96, 65, 2),
     ),
 }
