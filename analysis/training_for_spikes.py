@@ -2,9 +2,10 @@
 
     python analysis/training_for_spikes.py DATA BASE --teacher siamfc.safetensors --pool FOLDER
 
-BASE is an ordinary network (``brian-siamsnn train --activation relu``). It is trained on, with the same pairs and
-teacher, in each way of preparing activations for spikes, and every result tracks the held-out videos as a CNN and as a
-spiking network at T = 20, 10 and 5. Writes ``table.csv`` and ``table.md``. What is there already is not made again.
+BASE is an ordinary network (``brian-siamsnn train --activation relu``), with its checkpoint beside it. It is trained
+on, with the same pairs and teacher, in each way of preparing activations for spikes, and every result tracks the
+held-out videos as a CNN and as a spiking network at T = 20, 10 and 5. Writes ``table.csv`` and ``table.md``. What is
+there already is not made again.
 """
 
 import argparse
@@ -22,8 +23,8 @@ VARIANTS = {
     "none (percentile)": None,
     "clip-floor-shift, T = 20": {},
     "clip-floor-shift, T = 10": {"levels": 10},
-    "clip-floor-shift, T = 10, operations 2": {"levels": 10, "operations_weight": 2.0},
-    "clip-floor-shift, T = 10, operations 6": {"levels": 10, "operations_weight": 6.0},
+    "clip-floor-shift, T = 10, operations 1": {"levels": 10, "operations_weight": 1.0},
+    "clip-floor-shift, T = 10, operations 4": {"levels": 10, "operations_weight": 4.0},
     "noise, T = 10": {"activation": "clip_noise", "levels": 10},
 }
 STEPS = (20, 10, 5)
@@ -58,7 +59,12 @@ def run(variant, data, base, teacher, pool, steps, folder):
         recipe = Recipe(steps=steps, spiking_share=1.0, learning_rate=5e-4, report_every=max(1, steps // 4),
                         **VARIANTS[variant])  # fmt: skip
         model = train(
-            data, folder / f"{name}.safetensors", recipe, teacher=load(teacher), initial=load(base), pool=pool
+            data,
+            folder / f"{name}.safetensors",
+            recipe,
+            teacher=load(teacher),
+            initial=Path(base).with_suffix(".checkpoint.pt"),
+            pool=pool,
         )
     last = model.provenance["training"]["history"][-1]
     row = {"variant": variant, "distance": last["distance"], "within_1": last["within_1"]}
@@ -85,7 +91,7 @@ def main():
     parser.add_argument("--teacher", required=True)
     parser.add_argument("--pool", type=Path, required=True, help="folder of the teacher's answers, of BASE's training")
     parser.add_argument("--variants", nargs="+", choices=VARIANTS, default=list(VARIANTS), metavar="NAME")
-    parser.add_argument("--steps", type=int, default=1500)
+    parser.add_argument("--steps", type=int, default=800)
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--output", type=Path, default=Path("brian-siamsnn-output/spikes"))
     arguments = parser.parse_args()

@@ -59,7 +59,12 @@ def import_command(checkpoint, output, architecture, normalisation, calibration)
     metavar="NAME|CHANNELS",
     help="compact, alexnet, or channels of strided convolutions such as 16-32-48-32.",
 )
-@click.option("--initial", metavar="NAME|FILE", help="A model to start from, in place of random weights.")
+@click.option(
+    "--initial",
+    type=click.Path(path_type=Path),
+    metavar="CHECKPOINT",
+    help="STEM.checkpoint.pt of an earlier run to start from, in place of random weights.",
+)
 @click.option("--teacher", metavar="NAME|FILE", help="A larger model to learn from (see 'weights import').")
 @click.option(
     "--pool",
@@ -135,7 +140,7 @@ def train_command(data, output, initial, teacher, pool, device, held_out, **sett
     from .weights import load
 
     recipe = Recipe(held_out=tuple(name.strip() for name in held_out.split(",") if name.strip()), **settings)
-    model = train(data, output, recipe, teacher=teacher and load(teacher), initial=initial and load(initial),
+    model = train(data, output, recipe, teacher=teacher and load(teacher), initial=initial,
                   pool=pool, device=_device(device))  # fmt: skip
     training = model.provenance["training"]
     last = training["history"][-1]

@@ -47,8 +47,8 @@ class TrainingRun:
     Parameters
     ----------
     recipe : Recipe
-    initial : SiameseModel, optional
-        Weights to start from; the recipe's architecture, at random, by default.
+    initial : dict, optional
+        State of an earlier run to start from, as :meth:`state` gave it; random weights by default.
     teacher_response : tuple of float, optional
         Scale and bias of the teacher's response, where there is a teacher.
     device : str
@@ -70,17 +70,15 @@ class TrainingRun:
         # spikes are never negative, so the last layer is trained rectified, whatever SiamFC's was
         layers = tuple(
             replace(layer, rectify=True) if isinstance(layer, Convolution) else layer
-            for layer in (initial.layers if self._given else architecture(recipe.architecture))
+            for layer in architecture(recipe.architecture)
         )
         last = convolutions(layers)[-1]
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(recipe.seed)
-            if self._given:
-                scale, bias = initial.response_scale, initial.response_bias
-                self.network = SiamFC.from_folded(layers, initial.weights, scale, bias)
-            else:
-                self.network = SiamFC(layers)
+            self.network = SiamFC(layers)
             self._distillation = Distillation(last.out_channels, DIRECTIONS) if teacher_response else nn.Module()
+        if self._given:
+            self._start_from(initial)
         self.network.to(device, memory_format=torch.channels_last)
         self._distillation.to(device)
         kind = ACTIVATIONS.get(recipe.activation)
@@ -90,6 +88,17 @@ class TrainingRun:
         parameters = [*self.network.parameters(), *self.gates.parameters(), *self._distillation.parameters()]
         self._optimizer = torch.optim.AdamW(parameters, recipe.learning_rate, weight_decay=1e-4)
         self._synapses = outgoing_synapses(self.network.layers)
+
+    def _start_from(self, state):
+        """Take over the weights of an earlier run, and its adapter to the teacher where both have one."""
+        try:
+            # batch norm comes along: folded weights of pixels would be so small that a step destroys them
+            self.network.load_state_dict(state["network"])
+            if self._teacher_response and state["distillation"]:
+                self._distillation.load_state_dict(state["distillation"])
+        except RuntimeError:
+            raise InputError(f"initial: its layers are not those of the architecture {self.recipe.architecture}; "
+                             f"it was trained as {state['recipe']['architecture']}") from None  # fmt: skip
 
     @property
     def spiking(self):

@@ -100,8 +100,8 @@ def train(data, output, recipe=None, *, teacher=None, initial=None, pool=None, d
         The default one where it is absent.
     teacher : SiameseModel, optional
         A larger network whose responses and features are learnt from.
-    initial : SiameseModel, optional
-        Weights to start from, in place of random ones of the recipe's architecture.
+    initial : path, optional
+        Checkpoint of an earlier run of the same architecture to start from, in place of random weights.
     pool : path, optional
         Folder of the pairs that the teacher was shown; ``STEM.pool`` beside
         ``output`` by default. Runs that differ in the student can share one.
@@ -131,9 +131,9 @@ def train(data, output, recipe=None, *, teacher=None, initial=None, pool=None, d
     sampler = PairSampler([video for video in videos if video.name not in recipe.held_out], photos, recipe.seed)
     sources = {"videos": sorted(video.name for video in sampler.videos), "photos": len(photos), "seed": recipe.seed}
     settings = {**asdict(recipe), **sources, "held_out": list(recipe.held_out), "teacher": _digest(teacher),
-                "initial": _digest(initial)}  # fmt: skip
+                "initial": initial and hashlib.sha256(_read(initial)).hexdigest()}  # fmt: skip
     response = None if teacher is None else (teacher.response_scale, teacher.response_bias)
-    run = TrainingRun(recipe, initial, response, device)
+    run = TrainingRun(recipe, initial and _load_checkpoint(initial, device), response, device)
     checkpoint = output.with_suffix(".checkpoint.pt")
     if checkpoint.exists():
         _restore(run, checkpoint, settings)
@@ -175,12 +175,8 @@ def _optimise(run, cut, scored, settings, checkpoint, figure):
 
 def _restore(run, checkpoint, settings):
     """Take up a checkpoint of the same settings."""
-    try:
-        state = torch.load(checkpoint, weights_only=True, map_location=run.device)
-        found = state["settings"]
-    except Exception:  # torch raises many kinds, none of them documented, with advice to load unsafely
-        raise InputError(f"{checkpoint}: not a checkpoint of a training run; delete it to start anew") from None
-    differing = [name for name, value in settings.items() if found.get(name) != value]
+    state = _load_checkpoint(checkpoint, run.device)
+    differing = [name for name, value in settings.items() if state["settings"].get(name) != value]
     if differing:
         raise InputError(
             f"{checkpoint}: a checkpoint with another {', '.join(differing)}; delete it, or choose another output"
@@ -188,8 +184,27 @@ def _restore(run, checkpoint, settings):
     run.restore(state)
 
 
+def _read(file):
+    try:
+        return Path(file).read_bytes()
+    except OSError as error:
+        raise InputError(f"{file}: cannot be read ({error.strerror})") from None
+
+
+def _load_checkpoint(file, device):
+    """The state in a checkpoint of :func:`train`."""
+    content = _read(file)
+    try:
+        state = torch.load(BytesIO(content), weights_only=True, map_location=device)
+    except Exception:  # torch raises many kinds, none of them documented, with advice to load unsafely
+        state = None
+    if not isinstance(state, dict) or not {"settings", "recipe", "network", "optimizer"} <= set(state):
+        raise InputError(f"{file}: not a checkpoint of a training run; delete it to start anew, or give another")
+    return state
+
+
 def _digest(model):
-    """What tells one model's weights from another's; None for none."""
+    """What tells one teacher's weights from another's; None for none."""
     if model is None:
         return None
     digest = hashlib.sha256()

@@ -1,6 +1,5 @@
 """Pairs and training on synthetic data, made here."""
 
-from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -285,19 +284,32 @@ def test_an_ordinary_network_gets_its_scales_from_photos(data, tmp_path):
     assert set(model.scales) == {"conv1", "conv2", "conv3"}
 
 
-def test_a_model_can_be_trained_on_and_its_last_layer_learns_to_be_rectified(data, tmp_path):
-    *first, last = compact("4-6-5")
-    layers = (*first, replace(last, rectify=False))
-    weights = {name: (stage[0].weight.detach().numpy(), stage[0].bias.detach().numpy())
-               for name, stage in SiamFC(layers).stages.items()}  # fmt: skip
-    initial = SiameseModel(layers, weights)
+def test_a_run_can_be_trained_on(data, tmp_path, teacher):
+    base = Recipe(**{**TINY, "activation": "relu"})
+    training.train(data, tmp_path / "base.safetensors", base, teacher=teacher)
     recipe = Recipe(**{**TINY, "steps": 1, "spiking_share": 1.0, "learning_rate": 1e-12})
-    model = training.train(data, tmp_path / "model.safetensors", recipe, initial=initial)
-    assert [layer.name for layer in model.layers] == ["conv1", "conv2", "conv3"]
-    assert model.layers[-1].rectify
-    assert set(model.scales) == set(weights)
-    for name, (w, _) in weights.items():
-        np.testing.assert_allclose(model.weights[name][0], w, atol=1e-9)
+    initial = tmp_path / "base.checkpoint.pt"
+    model = training.train(data, tmp_path / "model.safetensors", recipe, teacher=teacher, initial=initial)
+    np.testing.assert_allclose(
+        model.weights["conv3"][0], read(tmp_path / "base.safetensors").weights["conv3"][0], rtol=1e-5, atol=1e-9
+    )
+    # the adapter goes on as well
+    states = [torch.load(tmp_path / f"{stem}.checkpoint.pt", weights_only=True) for stem in ("base", "model")]
+    for name, tensor in states[0]["distillation"].items():
+        torch.testing.assert_close(states[1]["distillation"][name], tensor)
+    other = Recipe(**{**TINY, "architecture": "4-6-6"})
+    with pytest.raises(InputError, match="not those of the architecture 4-6-6; it was trained as 4-6-5"):
+        training.train(data, tmp_path / "other.safetensors", other, initial=initial)
+    with pytest.raises(InputError, match="base.safetensors: not a checkpoint of a training run"):
+        training.train(data, tmp_path / "other.safetensors", recipe, initial=tmp_path / "base.safetensors")
+    with pytest.raises(InputError, match="nowhere.pt: cannot be read"):
+        training.train(data, tmp_path / "other.safetensors", recipe, initial=tmp_path / "nowhere.pt")
+
+
+def test_the_last_layer_learns_to_be_rectified():
+    # AlexNet's conv5 is not in SiamFC, but spikes are never negative
+    run = TrainingRun(Recipe(architecture="alexnet"))
+    assert run.network.layers[-1].rectify and set(run.gates) == {f"conv{k}" for k in range(1, 6)}
 
 
 def test_a_run_learns_its_batch_by_heart(data, teacher):

@@ -1,5 +1,6 @@
 """Model files and checkpoints: round trips, and everything that can be wrong with them."""
 
+import hashlib
 import json
 
 import numpy as np
@@ -8,6 +9,7 @@ from safetensors.numpy import save_file
 
 from brian_siamsnn.architecture import ALEXNET, COMPACT, Convolution, MaxPool, convolutions
 from brian_siamsnn.errors import InputError
+from brian_siamsnn.resources import find
 from brian_siamsnn.weights import SiameseModel, fold_batch_norm, import_checkpoint, load, read, write
 
 LAYERS = (Convolution("conv1", 3, 4, 3, 2), MaxPool("pool1", 2, 2), Convolution("conv2", 4, 6, 3, groups=2))
@@ -171,3 +173,6 @@ def test_the_published_checkpoint(torch, data):
 def test_the_shipped_model_verifies():
     model = load("compact")
     assert model.layers == COMPACT and model.scales
+    # its card tells the file that it speaks of
+    file = find("weights", "compact", ".safetensors")
+    assert hashlib.sha256(file.read_bytes()).hexdigest() in file.with_suffix(".md").read_text(encoding="utf-8")
