@@ -18,7 +18,7 @@ from matplotlib.figure import Figure
 
 #: Output channels of each layer, g for groups (brian_siamsnn.architecture.compact).
 CANDIDATES = ["16-32-48-32", "12-24-32-32", "24-48-64-32", "16-32-48-48-32", "16-32-64g2-64g2-32", "12-24-32-32-32",
-              "16-32-48-48-48-32", "12-24-32-32-32-32"]  # fmt: skip
+              "16-32-48-48-48-32"]  # fmt: skip
 
 
 def run(candidate, data, teacher, pool, steps, folder):
@@ -91,7 +91,7 @@ def main():
         axes.plot(r["operations"] / 1e6, r["distance"], "o", color="C0")
         axes.annotate(r["candidate"], (r["operations"] / 1e6, r["distance"]), xytext=(4, 4), textcoords="offset points")
     axes.set(xlabel="synaptic operations a search crop, T = 20 (millions)", ylabel="peak to target, held out (cells)")
-    axes.margins(0.2)
+    axes.margins(0.3, 0.2)
     figure.savefig(arguments.output / "search.png", dpi=120)
 
 

@@ -23,9 +23,11 @@ CONFIGURATIONS = {
     "SNN+TSM": {"matching": "tsm"},
     "SNN+HSM": {"matching": "hsm"},
     "SNN+HSM+TS": {"matching": "hsm", "coding": "two_status"},
-    # ... and Eq. 9 with fewer time steps.
+    # ... and Eq. 9 and Eq. 6 with fewer time steps.
     "SNN+HSM, T=10": {"matching": "hsm", "steps": 10},
     "SNN+HSM, T=5": {"matching": "hsm", "steps": 5},
+    "SNN+PSM, T=10": {"matching": "psm", "steps": 10},
+    "SNN+PSM, T=5": {"matching": "psm", "steps": 5},
 }
 
 
