@@ -3,7 +3,7 @@
     python analysis/tracking_table.py ROOT [ROOT ...] [--model compact] [--frames 100] [--configurations CNN SNN+HSM]
 
 Every ROOT is a folder of OTB, VOT or GOT-10k sequences; without any, the synthetic
-sequence is used. Writes boxes, video and summary of each run, ``table.csv`` and
+sequence is used. Writes boxes and summary of each run, ``table.csv`` and
 ``table.md``. A run that is there already is not made again, so a table that was
 stopped goes on where it was.
 """
@@ -53,7 +53,7 @@ def run(source, configuration, model, frames, folder):
     else:
         matcher = SpikingMatcher(load(model), threads=1, **options)
     matcher.prepare()
-    result = track(open_source(source), SiameseTracker(matcher), frames=frames, output=folder)
+    result = track(open_source(source), SiameseTracker(matcher), frames=frames, output=folder, video=False)
     summary = {"sequence": Path(source).name, "configuration": configuration, "frames": len(result.boxes),
                "seconds": result.seconds, **result.metrics, "spikes": getattr(matcher, "spikes", 0),
                "synaptic_operations": getattr(matcher, "operations", 0), "stopped": result.stopped}  # fmt: skip

@@ -52,7 +52,7 @@ class TrackingResult:
         return (len(self.boxes) - 1) / self.seconds if self.seconds > 0 and len(self.boxes) > 1 else None
 
 
-def track(sequence, tracker, first_box=None, frames=None, output=None, progress=None):
+def track(sequence, tracker, first_box=None, frames=None, output=None, progress=None, video=True):
     """Track one object.
 
     Parameters
@@ -68,6 +68,8 @@ def track(sequence, tracker, first_box=None, frames=None, output=None, progress=
         Folder for ``boxes.csv`` and ``tracked.mp4``; made if it is not there.
     progress : callable, optional
         Called after each frame.
+    video : bool
+        Whether ``tracked.mp4`` is written.
 
     Returns
     -------
@@ -82,7 +84,7 @@ def track(sequence, tracker, first_box=None, frames=None, output=None, progress=
         can be read, or the output cannot be written.
     """
     first_box = known_box(sequence, first_box)
-    output = _Output(output, sequence.fps or DEFAULT_FPS)
+    output = _Output(output, sequence.fps or DEFAULT_FPS, video)
     boxes, scores, seconds, stopped = [], [], 0.0, None
     try:
         for k, frame in enumerate(sequence):
@@ -136,8 +138,8 @@ def known_box(sequence, first_box=None):
 class _Output:
     """``boxes.csv``, a line a frame as soon as it is known, and ``tracked.mp4``."""
 
-    def __init__(self, folder, fps):
-        self._folder, self._fps = folder, fps
+    def __init__(self, folder, fps, video):
+        self._folder, self._fps, self._wanted = folder, fps, video
         self._boxes = self._video = None
 
     def _open(self):
@@ -149,7 +151,8 @@ class _Output:
         except OSError as error:
             raise InputError(f"{folder}: cannot be written to ({error.strerror})") from None
         self._boxes.write("frame,x,y,w,h,score\n")
-        self._video = VideoWriter(folder / "tracked.mp4", self._fps)
+        if self._wanted:
+            self._video = VideoWriter(folder / "tracked.mp4", self._fps)
 
     def add(self, k, frame, box, tracker, truth):
         if self._folder is None:
@@ -161,11 +164,13 @@ class _Output:
             self._boxes.flush()
         except OSError as error:
             raise InputError(f"{self._folder}: cannot be written to ({error.strerror})") from None
-        self._video.write(draw_overlay(frame, box, truth, f"frame {k}", tracker.response))
+        if self._video is not None:
+            self._video.write(draw_overlay(frame, box, truth, f"frame {k}", tracker.response))
 
     def close(self):
         if self._boxes is not None:
             self._boxes.close()
+        if self._video is not None:
             self._video.close()
 
 
