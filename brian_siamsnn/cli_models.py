@@ -44,92 +44,40 @@ def import_command(checkpoint, output, architecture, normalisation, calibration)
     click.echo(f"{output}: {architecture}, {model.normalisation}; activation of one spike a step: {scales}")
 
 
+def _setting(name, help, **options):
+    """Option for a setting of the recipe, with its default and type."""
+    default = getattr(_RECIPE, name)
+    return click.option("--" + name.replace("_", "-"), type=type(default), default=default, show_default=True,
+                        help=help, **options)  # fmt: skip
+
+
 @click.command("train")
-@click.option(
-    "--data",
-    required=True,
-    type=click.Path(path_type=Path),
-    help="Folder with video/NAME/img/*.jpg, video/NAME/groundtruth_rect.txt and photos/*.jpg.",
-)
+@click.option("--data", required=True, type=click.Path(path_type=Path),
+              help="Folder with video/NAME/img/*.jpg, video/NAME/groundtruth_rect.txt and photos/*.jpg.")  # fmt: skip
 @click.option("--output", required=True, type=click.Path(path_type=Path), help="Model file to write (.safetensors).")
-@click.option(
-    "--architecture",
-    default=_RECIPE.architecture,
-    show_default=True,
-    metavar="NAME|CHANNELS",
-    help="compact, alexnet, or channels of strided convolutions such as 16-32-48-32.",
-)
-@click.option(
-    "--initial",
-    type=click.Path(path_type=Path),
-    metavar="CHECKPOINT",
-    help="STEM.checkpoint.pt of an earlier run to start from, in place of random weights.",
-)
+@_setting("architecture", "compact, alexnet, or channels of strided convolutions such as 16-32-48-32.",
+          metavar="NAME|CHANNELS")  # fmt: skip
+@click.option("--initial", type=click.Path(path_type=Path), metavar="CHECKPOINT",
+              help="STEM.checkpoint.pt of an earlier run to start from, in place of random weights.")  # fmt: skip
 @click.option("--teacher", metavar="NAME|FILE", help="A larger model to learn from (see 'weights import').")
-@click.option(
-    "--pool",
-    type=click.Path(path_type=Path, file_okay=False),
-    help="Folder for the teacher's answers, which several runs can share [default: beside the output].",
+@click.option("--pool", type=click.Path(path_type=Path, file_okay=False), help="Folder for the teacher's answers, "
+              "which several runs can share [default: beside the output].")  # fmt: skip
+@_setting("pairs", "Pairs that the teacher is shown.")
+@_setting("steps", "Batches in all.")
+@_setting("batch", "Pairs in a batch.")
+@_setting("learning_rate", "The first one; it falls to a hundredth.")
+@_setting(
+    "activation", "What follows each rectifier in the last part: clip_floor_shift, clip_noise, or relu for nothing."
 )
-@click.option("--pairs", type=int, default=_RECIPE.pairs, show_default=True, help="Pairs that the teacher is shown.")
-@click.option("--steps", type=int, default=_RECIPE.steps, show_default=True, help="Batches in all.")
-@click.option("--batch", type=int, default=_RECIPE.batch, show_default=True, help="Pairs in a batch.")
-@click.option(
-    "--learning-rate",
-    type=float,
-    default=_RECIPE.learning_rate,
-    show_default=True,
-    help="The first one; it falls to a hundredth.",
-)
-@click.option(
-    "--activation",
-    default=_RECIPE.activation,
-    show_default=True,
-    help="What follows each rectifier in the last part: clip_floor_shift, clip_noise, or relu for nothing.",
-)
-@click.option(
-    "--spiking-share",
-    type=float,
-    default=_RECIPE.spiking_share,
-    show_default=True,
-    help="Share of the batches, the last ones, that are trained with it.",
-)
-@click.option(
-    "--levels",
-    type=int,
-    default=_RECIPE.levels,
-    show_default=True,
-    help="Time steps T of the spiking network that it stands for.",
-)
-@click.option(
-    "--operations-weight",
-    type=float,
-    default=_RECIPE.operations_weight,
-    show_default=True,
-    help="Weight in the loss of the share of synapses that carry a spike in a step.",
-)
-@click.option(
-    "--held-out",
-    default=",".join(_RECIPE.held_out),
-    show_default=True,
-    metavar="NAME,NAME",
-    help="Videos that only score.",
-)
-@click.option(
-    "--report-every",
-    type=int,
-    default=_RECIPE.report_every,
-    show_default=True,
-    help="Batches between two reports, each with a checkpoint.",
-)
-@click.option("--seed", type=int, default=_RECIPE.seed, show_default=True, help="Of weights and pairs.")
-@click.option(
-    "--device",
-    type=click.Choice(["auto", "cpu", "cuda"]),
-    default="auto",
-    show_default=True,
-    help="Where to train; auto takes a GPU where there is one.",
-)
+@_setting("spiking_share", "Share of the batches, the last ones, that are trained with it.")
+@_setting("levels", "Time steps T of the spiking network that it stands for.")
+@_setting("operations_weight", "Weight in the loss of the share of synapses that carry a spike in a step.")
+@click.option("--held-out", default=",".join(_RECIPE.held_out), show_default=True, metavar="NAME,NAME",
+              help="Videos that only score.")  # fmt: skip
+@_setting("report_every", "Batches between two reports, each with a checkpoint.")
+@_setting("seed", "Of weights and pairs.")
+@click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto", show_default=True,
+              help="Where to train; auto takes a GPU where there is one.")  # fmt: skip
 def train_command(data, output, initial, teacher, pool, device, held_out, **settings):
     """Train a network that survives its conversion, and write it ready to spike.
 

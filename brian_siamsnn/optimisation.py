@@ -147,8 +147,8 @@ class TrainingRun:
         return sum(count * self.gates[name].rate for name, count in self._synapses.items() if name in self.gates)
 
     def operations(self):
-        """Synaptic operations for a search crop over T steps; NaN before activations are quantised."""
-        return self.recipe.levels * float(self._operations().detach()) if self.spiking and self.gates else float("nan")
+        """Synaptic operations for a search crop over T steps, once activations are quantised."""
+        return self.recipe.levels * float(self._operations().detach())
 
     def _scale_response(self, batch):
         """Responses of the untrained network start with mean 0 and spread 1, so that the loss has a slope."""

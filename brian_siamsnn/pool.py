@@ -18,7 +18,7 @@ from .geometry import EXEMPLAR_SIZE, SEARCH_SIZE, STRIDE
 from .resources import write_whole
 from .siamfc import torch
 
-__all__ = ["DIRECTIONS", "PairPool", "images_to_tensor"]
+__all__ = ["DIRECTIONS", "PairPool", "cut_windows", "images_to_tensor"]
 
 #: Directions of the teacher's features that are kept.
 DIRECTIONS = 64
@@ -198,11 +198,33 @@ class PairPool:
         """
         cells = self._arrays["x"].shape[1] - (SEARCH_SIZE - window) // STRIDE
         rows = {name: [array[index] for index in indices] for name, array in self._arrays.items()}
-        searches = [_cut(image, start * STRIDE, window) for image, start in zip(rows["searches"], starts, strict=True)]
+        searches, displacements = cut_windows(rows["searches"], np.stack(rows["displacements"]), starts, window)
         x = [_cut(features, start, cells) for features, start in zip(rows["x"], starts, strict=True)]
-        displacements = np.stack(rows["displacements"]) - (starts * STRIDE - (SEARCH_SIZE - window) / 2)
         z = np.stack(rows["z"]).astype(np.float32)
-        return np.stack(rows["exemplars"]), np.stack(searches), displacements, z, np.stack(x).astype(np.float32)
+        return np.stack(rows["exemplars"]), searches, displacements, z, np.stack(x).astype(np.float32)
+
+
+def cut_windows(searches, displacements, starts, window):
+    """Windows of search crops, and where their targets are.
+
+    Parameters
+    ----------
+    searches : sequence of ndarray, shape (255, 255, 3)
+    displacements : ndarray, shape (B, 2)
+        Of the targets from the centres of the crops, in pixels.
+    starts : ndarray of int, shape (B, 2)
+        First cell (x, y) of each window, in strides.
+    window : int
+        Side of the windows, in pixels.
+
+    Returns
+    -------
+    windows : ndarray, shape (B, window, window, 3)
+    displacements : ndarray, shape (B, 2)
+        Of the targets from the centres of the windows, in pixels.
+    """
+    windows = [_cut(image, start * STRIDE, window) for image, start in zip(searches, starts, strict=True)]
+    return np.stack(windows), displacements - (starts * STRIDE - (SEARCH_SIZE - window) / 2)
 
 
 def _cut(array, start, side):

@@ -8,7 +8,7 @@ import numpy as np
 
 from .siamfc import nn, torch
 
-__all__ = ["ACTIVATIONS", "ClipFloorShift", "ClipNoise"]
+__all__ = ["ACTIVATIONS", "ClipFloorShift", "ClipNoise", "percentile_bound"]
 
 
 class ClipFloorShift(nn.Module):

@@ -1,7 +1,6 @@
 """Train SiamFC so that its activations can be spike counts, and write a model that is ready to spike."""
 
 import hashlib
-import json
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
 from io import BytesIO
@@ -17,7 +16,7 @@ from .errors import InputError
 from .geometry import SEARCH_SIZE, STRIDE
 from .optimisation import Batch, TrainingRun
 from .pairs import MAX_SHIFT, PairSampler, held_out_pairs, read_photos, read_videos
-from .pool import PairPool, images_to_tensor
+from .pool import PairPool, cut_windows, images_to_tensor
 from .quantisation import ACTIVATIONS
 from .recipe import Recipe
 from .resources import write_whole
@@ -160,7 +159,7 @@ def _optimise(run, cut, scored, settings, checkpoint, figure):
             losses.append(run.advance(_to_device(arrays, run.device)))
             progress.update()
             if run.step % recipe.report_every == 0 or run.step == recipe.steps:
-                operations = run.operations if run.spiking and run.gates else None
+                operations = run.operations if run.spiking else None
                 score = held_out_score(run.network, scored, run.device, operations)
                 score = {"loss": float(np.mean(losses)), **score}
                 losses.clear()
@@ -231,9 +230,7 @@ def _new_batch(sampler, recipe, step):
     pairs = [sampler(index) for index in range(step * recipe.batch, (step + 1) * recipe.batch)]
     exemplars, searches, displacements = (np.stack(part) for part in zip(*pairs, strict=True))
     starts = _windows(displacements, np.random.default_rng((recipe.seed, 1, step)))
-    searches = [image[y * STRIDE :, x * STRIDE :][:WINDOW, :WINDOW]
-                for image, (x, y) in zip(searches, starts, strict=True)]  # fmt: skip
-    return exemplars, np.stack(searches), displacements - (starts - _ROOM / 2) * STRIDE
+    return exemplars, *cut_windows(searches, displacements, starts, WINDOW)
 
 
 def _to_device(arrays, device):
@@ -257,7 +254,7 @@ def _ahead(cut, start, stop):
 def _model(run, photos, log):
     """The trained network as a model with scales: the learnt bounds, or what calibration on photos finds."""
     bounds, recipe = run.bounds(), run.recipe
-    provenance = {"training": json.loads(json.dumps(log))}
+    provenance = {"training": log}
     if not bounds:
         crops = calibration_crops(image_sequence("photos", photos))
         return calibrate(export(run.network, provenance), crops)
