@@ -15,6 +15,7 @@ from brian_siamsnn.geometry import EXEMPLAR_SIZE, SEARCH_SIZE, box_centre, exemp
 from brian_siamsnn.matchers import SpikingMatcher
 from brian_siamsnn.network import SpikingBranch
 from brian_siamsnn.overlay import draw_overlay
+from brian_siamsnn.palette import PALETTE
 from brian_siamsnn.synthetic import SyntheticSequence
 from brian_siamsnn.tracker import SiameseTracker, crop
 from brian_siamsnn.weights import load
@@ -57,7 +58,7 @@ left, middle, right = rows[1].subplots(1, 3, width_ratios=[1.5, 0.9, 0.9])
 # A raster of 600 neurons a layer that fired at least once, drawn evenly.
 rng = np.random.default_rng(0)
 # Okabe and Ito's palette, which the colour-blind can tell apart
-colours = ["#0072B2", "#56B4E9", "#009E73", "#E69F00", "#D55E00", "#CC79A7", "#000000"][: len(layers)]
+colours = PALETTE[: len(layers)]
 base, ticks = 0, []
 for name, colour in zip(layers, colours, strict=True):
     trains = recorded.trains(name)

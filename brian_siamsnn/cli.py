@@ -10,50 +10,10 @@ from tqdm import tqdm
 
 from . import __version__
 from .cli_models import train_command, weights
+from .cli_options import Box, prepare, quiet, tracking_options, versions
 from .errors import InputError
-from .matching import MATCHINGS
-from .tracker import SCALES
 
 __all__ = ["main"]
-
-
-class _Box(click.ParamType):
-    name = "x,y,w,h"
-
-    def convert(self, value, parameter, context):
-        try:
-            box = tuple(float(part) for part in value.split(","))
-        except ValueError:
-            box = ()
-        if len(box) != 4:
-            self.fail(f"expected four numbers x,y,w,h, got {value!r}", parameter, context)
-        return box
-
-
-def _tracking_options(command):
-    """Options that ``track`` and ``demo`` share."""
-    options = [
-        click.option("--model", default="compact", show_default=True, metavar="NAME|FILE",
-                     help="A model that ships, or a model file."),
-        click.option("--tracker", "kind", type=click.Choice(["snn", "cnn"]), default="snn", show_default=True,
-                     help="The spiking network, or the CNN it was converted from (needs PyTorch)."),
-        click.option("--steps", type=click.IntRange(1), default=20, show_default=True,
-                     help="Time steps T that each image is shown for."),
-        click.option("--matching", type=click.Choice(MATCHINGS), default="hsm", show_default=True,
-                     help="How spike trains are compared (Eq. 6-9)."),
-        click.option("--coding", default="rate", show_default=True, metavar="NAME|FILE",
-                     help="Neuron model of the output layer: rate, two_status, two_status:reading=ceil,beta=0.7 or the "
-                          "like, or a TOML file."),
-        click.option("--scales", type=click.Choice([str(n) for n in SCALES]), default="3", show_default=True,
-                     help="Sizes of the search region that are tried in each frame."),
-        click.option("--frames", type=click.IntRange(1), help="Stop after so many frames."),
-        click.option("--output", type=click.Path(path_type=Path, file_okay=False),
-                     help="Folder for boxes.csv, tracked.mp4 and summary.json "
-                          "[default: brian-siamsnn-output/NAME]."),
-    ]  # fmt: skip
-    for option in reversed(options):
-        command = option(command)
-    return command
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -64,8 +24,8 @@ def cli():
 
 @cli.command("track")
 @click.argument("source")
-@click.option("--init", "box", type=_Box(), help="The object's box in the first frame; x and y count from zero.")
-@_tracking_options
+@click.option("--init", "box", type=Box(), help="The object's box in the first frame; x and y count from zero.")
+@tracking_options
 def track_command(source, box, **options):
     """Track one object through SOURCE.
 
@@ -77,7 +37,7 @@ def track_command(source, box, **options):
 
 
 @cli.command()
-@_tracking_options
+@tracking_options
 def demo(**options):
     """Track a target in a synthetic sequence, whose boxes are known; needs no files."""
     return _track("synthetic", None, **options)
@@ -94,12 +54,12 @@ def _track(source, box, model, kind, steps, matching, coding, scales, frames, ou
     sequence = open_source(source)
     box = known_box(sequence, box)
     network = load(model)
-    _quiet()
+    quiet()
     if kind == "snn":
         matcher = SpikingMatcher(network, steps, matching, coding)
     else:
         matcher = ConvolutionalMatcher(network)
-    _prepare(matcher)
+    prepare(matcher)
     folder = output or Path("brian-siamsnn-output") / sequence.name
     total = min(filter(None, (sequence.frame_count, frames)), default=None)
     with tqdm(total=total, desc=sequence.name, unit=" frames", disable=None) as bar:
@@ -121,7 +81,7 @@ def _track(source, box, model, kind, steps, matching, coding, scales, frames, ou
         "pooling_events": matcher.pooling_events if spiking else None,
         **result.metrics,
         "stopped": result.stopped,
-        "versions": _versions(),
+        "versions": versions(),
     }
     write_json(folder / "summary.json", summary)
     click.echo(_report(summary, folder))
@@ -130,33 +90,6 @@ def _track(source, box, model, kind, steps, matching, coding, scales, frames, ou
     if result.stopped:
         raise InputError(f"{result.stopped} (the {len(result.boxes)} frames before it are in {folder})")
     return 0
-
-
-def _quiet():
-    """Leave Brian2's log to errors: what a user has to know is said by this program."""
-    from brian2 import BrianLogger, prefs
-
-    prefs.logging.console_log_level = "ERROR"
-    BrianLogger.initialize()
-
-
-def _prepare(matcher):
-    from brian2 import prefs
-
-    if not hasattr(matcher, "search_branch"):
-        return
-    click.echo("preparing the equations (compiled once on a machine, that takes a minute) ...", err=True)
-    matcher.prepare()
-    if matcher.search_branch.codegen == "numpy" and prefs.codegen.target == "auto":
-        click.echo("note: no working C++ compiler for Brian2's Cython code, so the neurons are simulated by its NumPy "
-                   "code: the same spikes, slower", err=True)  # fmt: skip
-
-
-def _versions():
-    import brian2
-    import numpy
-
-    return {"brian_siamsnn": __version__, "brian2": brian2.__version__, "numpy": numpy.__version__}
 
 
 def _report(summary, folder):

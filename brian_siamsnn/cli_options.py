@@ -1,0 +1,82 @@
+"""What several commands share: their options, the box type, and how a matcher is made ready."""
+
+from pathlib import Path
+
+import click
+
+from . import __version__
+from .matching import MATCHINGS
+from .tracker import SCALES
+
+__all__ = ["Box", "prepare", "quiet", "tracking_options", "versions"]
+
+
+class Box(click.ParamType):
+    """Four numbers x,y,w,h."""
+
+    name = "x,y,w,h"
+
+    def convert(self, value, parameter, context):
+        """Read the text of the option."""
+        try:
+            box = tuple(float(part) for part in value.split(","))
+        except ValueError:
+            box = ()
+        if len(box) != 4:
+            self.fail(f"expected four numbers x,y,w,h, got {value!r}", parameter, context)
+        return box
+
+
+def tracking_options(command):
+    """Options that ``track`` and ``demo`` share."""
+    options = [
+        click.option("--model", default="compact", show_default=True, metavar="NAME|FILE",
+                     help="A model that ships, or a model file."),
+        click.option("--tracker", "kind", type=click.Choice(["snn", "cnn"]), default="snn", show_default=True,
+                     help="The spiking network, or the CNN it was converted from (needs PyTorch)."),
+        click.option("--steps", type=click.IntRange(1), default=20, show_default=True,
+                     help="Time steps T that each image is shown for."),
+        click.option("--matching", type=click.Choice(MATCHINGS), default="hsm", show_default=True,
+                     help="How spike trains are compared (Eq. 6-9)."),
+        click.option("--coding", default="rate", show_default=True, metavar="NAME|FILE",
+                     help="Neuron model of the output layer: rate, two_status, two_status:reading=ceil,beta=0.7 or the "
+                          "like, or a TOML file."),
+        click.option("--scales", type=click.Choice([str(n) for n in SCALES]), default="3", show_default=True,
+                     help="Sizes of the search region that are tried in each frame."),
+        click.option("--frames", type=click.IntRange(1), help="Stop after so many frames."),
+        click.option("--output", type=click.Path(path_type=Path, file_okay=False),
+                     help="Folder for boxes.csv, tracked.mp4 and summary.json "
+                          "[default: brian-siamsnn-output/NAME]."),
+    ]  # fmt: skip
+    for option in reversed(options):
+        command = option(command)
+    return command
+
+
+def quiet():
+    """Leave Brian2's log to errors: what a user has to know is said by this program."""
+    from brian2 import BrianLogger, prefs
+
+    prefs.logging.console_log_level = "ERROR"
+    BrianLogger.initialize()
+
+
+def prepare(matcher):
+    """Make the code of the equations, and say so, since it takes a while the first time."""
+    from brian2 import prefs
+
+    if not hasattr(matcher, "search_branch"):
+        return
+    click.echo("preparing the equations (compiled once on a machine, that takes a minute) ...", err=True)
+    matcher.prepare()
+    if matcher.search_branch.codegen == "numpy" and prefs.codegen.target == "auto":
+        click.echo("note: no working C++ compiler for Brian2's Cython code, so the neurons are simulated by its NumPy "
+                   "code: the same spikes, slower", err=True)  # fmt: skip
+
+
+def versions():
+    """Versions of what a result depends on."""
+    import brian2
+    import numpy
+
+    return {"brian_siamsnn": __version__, "brian2": brian2.__version__, "numpy": numpy.__version__}
