@@ -1,0 +1,102 @@
+"""The paper's Table III: operations, power, time and energy of the CNN and of the spiking network.
+
+The paper (IV.C) takes 1.10e9 synaptic operations for a frame, divides them by
+TrueNorth's 400e9 operations a second and watt, calls the result a power of
+2.75e-3 W, and multiplies it by T = 20 steps of 1 ms. But a number of operations
+is no rate. With N operations, efficiency eta (operations a joule, which is
+operations a second and watt) and the time T dt:
+
+    as printed      P = N / eta,         E = P T dt        5.5e-5 J
+    corrected       E = N / eta,         P = E / (T dt)    2.75e-3 J, 0.1375 W
+
+The two differ by 1 / (T dt), here 50.
+"""
+
+from dataclasses import asdict, dataclass
+
+__all__ = ["Row", "as_printed", "cnn_row", "corrected"]
+
+
+@dataclass(frozen=True)
+class Row:
+    """One row of the table.
+
+    Attributes
+    ----------
+    method : str
+    operations : float
+        Floating-point (two for a multiply-accumulate) or synaptic operations.
+    power, seconds, energy : float or None
+        W, s, J; None where the hardware has no clock.
+    """
+
+    method: str
+    operations: float
+    power: float | None
+    seconds: float | None
+    energy: float
+
+    def ratio(self, other):
+        """How many times more energy ``other`` takes."""
+        return other.energy / self.energy if self.energy else float("inf")
+
+    def as_dict(self):
+        """Plain numbers, by name."""
+        return asdict(self)
+
+
+def as_printed(method, operations, efficiency, seconds):
+    """The paper's own arithmetic: a number of operations taken for a rate.
+
+    Parameters
+    ----------
+    method : str
+    operations : float
+        Synaptic operations of one frame.
+    efficiency : float
+        Synaptic operations a joule.
+    seconds : float
+        Time steps times the tick.
+
+    Returns
+    -------
+    Row
+    """
+    power = operations / efficiency
+    return Row(method, operations, power, seconds, power * seconds)
+
+
+def corrected(method, operations, energy, seconds):
+    """The same with the energy of a number of operations, and the power that follows from it.
+
+    Parameters
+    ----------
+    method : str
+    operations, energy : float
+        Of one frame.
+    seconds : float or None
+        Time steps times the tick.
+
+    Returns
+    -------
+    Row
+    """
+    return Row(method, operations, energy / seconds if seconds else None, seconds, energy)
+
+
+def cnn_row(method, macs, cost):
+    """The CNN on hardware that multiplies and accumulates.
+
+    Parameters
+    ----------
+    method : str
+    macs : float
+        Multiply-accumulates of one frame.
+    cost : CostModel
+
+    Returns
+    -------
+    Row
+    """
+    seconds = macs / cost.value("mac_rate") if "mac_rate" in cost.constants else None
+    return corrected(method, 2 * macs, macs * cost.value("mac"), seconds)
