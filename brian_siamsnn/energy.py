@@ -18,7 +18,7 @@ equal those of explicit Synapses. What is no synaptic operation is kept apart:
   window) multiplies and accumulates on a host.
 """
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 
 import numpy as np
 
@@ -26,8 +26,12 @@ from .architecture import Convolution, convolutions, sizes
 from .connectivity import fan_out, synapse_count
 from .tracker import UPSAMPLING
 
-__all__ = ["Bill", "LayerWork", "Meter", "Work", "branch_work", "convolution_macs", "crop_macs", "localisation_macs",
+__all__ = ["Bill", "LayerWork", "Work", "branch_work", "convolution_macs", "crop_macs", "localisation_macs",
            "matching_operations", "price", "smoothing_macs"]  # fmt: skip
+
+
+#: Counts of a layer that add up over images.
+_COUNTED = ("macs", "spikes", "operations", "updates")
 
 
 @dataclass(frozen=True)
@@ -57,14 +61,15 @@ class LayerWork:
     updates: np.ndarray
 
     def __add__(self, other):
-        counts = {name: getattr(self, name) + getattr(other, name) for name in ("macs", "spikes", "operations",
-                                                                                "updates")}  # fmt: skip
-        return LayerWork(self.name, self.pooling, self.neurons, self.synapses, **counts)
+        return replace(self, **{name: getattr(self, name) + getattr(other, name) for name in _COUNTED})
+
+    def __truediv__(self, number):
+        return replace(self, **{name: getattr(self, name) / number for name in _COUNTED})
 
 
 @dataclass(frozen=True)
 class Work:
-    """What one or several images took; two of them add up.
+    """What one or several images took; works of the same network add up, and divide into means.
 
     Attributes
     ----------
@@ -83,25 +88,45 @@ class Work:
         layers = tuple(a + b for a, b in zip(self.layers, other.layers, strict=True))
         return Work(layers, self.matching + other.matching, self.host + other.host)
 
+    def __truediv__(self, number):
+        return Work(tuple(layer / number for layer in self.layers), self.matching / number, self.host / number)
+
+    def until(self, steps):
+        """The same work had it ended after so many steps; the host's part is left as it is.
+
+        Parameters
+        ----------
+        steps : int
+
+        Returns
+        -------
+        Work
+        """
+        layers = tuple(
+            replace(layer, **{name: getattr(layer, name)[:steps] for name in ("spikes", "operations", "updates")})
+            for layer in self.layers
+        )
+        return Work(layers, self.matching[:steps], self.host)
+
     @property
     def operations(self):
         """Synaptic operations of the convolutions: the figure of the paper's Table III."""
-        return sum(int(layer.operations.sum()) for layer in self.layers if not layer.pooling)
+        return sum(layer.operations.sum().item() for layer in self.layers if not layer.pooling)
 
     @property
     def pooling_events(self):
         """Events into the pooling gates."""
-        return sum(int(layer.operations.sum()) for layer in self.layers if layer.pooling)
+        return sum(layer.operations.sum().item() for layer in self.layers if layer.pooling)
 
     @property
     def spikes(self):
         """Spikes of all layers."""
-        return sum(int(layer.spikes.sum()) for layer in self.layers)
+        return sum(layer.spikes.sum().item() for layer in self.layers)
 
     @property
     def updates(self):
         """Neuron updates of all layers."""
-        return sum(int(layer.updates.sum()) for layer in self.layers)
+        return sum(layer.updates.sum().item() for layer in self.layers)
 
     @property
     def macs(self):
@@ -109,11 +134,17 @@ class Work:
         return sum(layer.macs for layer in self.layers)
 
     @property
+    def steps(self):
+        """Time steps that the network was run for, over all images."""
+        return self.layers[0].updates.sum().item() / self.layers[0].neurons
+
+    @property
     def counts(self):
         """All of it in plain numbers, by name."""
         return {"synaptic_operations": self.operations, "pooling_events": self.pooling_events,
-                "matching_operations": int(self.matching.sum()), "spikes": self.spikes,
-                "neuron_updates": self.updates, "first_layer_macs": self.macs, "host_macs": self.host}  # fmt: skip
+                "matching_operations": self.matching.sum().item(), "spikes": self.spikes,
+                "neuron_updates": self.updates, "first_layer_macs": self.macs, "host_macs": self.host,
+                "steps": self.steps}  # fmt: skip
 
 
 def convolution_macs(layers, image_size):
@@ -192,7 +223,7 @@ def branch_work(branch, matching=0, host=0):
     """
     layers, before = [], None
     first = branch.model.layers[0]
-    images = getattr(branch, "images", 1)
+    images = branch.images
     macs = images * convolution_macs((first,), branch.image_size)[first.name]
     for layer in branch.model.layers:
         shape = branch.shapes[layer.name]
@@ -263,15 +294,12 @@ def price(work, cost, host, chips=1):
     -------
     Bill
     """
-    first = work.layers[0]
-    # updates of a neuron are the steps that it was run for, over all images
-    steps = first.updates.sum() / first.neurons
-    seconds = float(steps * cost.value("tick")) if "tick" in cost.constants else None
+    seconds = work.steps * cost.value("tick") if "tick" in cost.constants else None
     synapse, mac = cost.value("synaptic_operation"), cost.value("mac", host.value("mac"))
     return Bill(
         synapses=work.operations * synapse,
         pooling=work.pooling_events * synapse,
-        matching=float(work.matching.sum() * synapse),
+        matching=work.matching.sum().item() * synapse,
         neurons=work.updates * cost.value("neuron_update"),
         spikes=work.spikes * cost.value("spike"),
         static=cost.value("static_power") * chips * (seconds or 0.0),

@@ -14,7 +14,7 @@ The two differ by 1 / (T dt), here 50.
 
 from dataclasses import asdict, dataclass
 
-__all__ = ["Row", "as_printed", "cnn_row", "corrected"]
+__all__ = ["Row", "as_printed", "cnn_row", "corrected", "frontier"]
 
 
 @dataclass(frozen=True)
@@ -100,3 +100,24 @@ def cnn_row(method, macs, cost):
     """
     seconds = macs / cost.value("mac_rate") if "mac_rate" in cost.constants else None
     return corrected(method, 2 * macs, macs * cost.value("mac"), seconds)
+
+
+def frontier(points):
+    """Which points no other one beats: none takes less energy without being less accurate.
+
+    Parameters
+    ----------
+    points : sequence of (float, float)
+        Energy and accuracy.
+
+    Returns
+    -------
+    list of int
+        Their indices, by rising energy.
+    """
+    best, result = float("-inf"), []
+    for k in sorted(range(len(points)), key=lambda k: (points[k][0], -points[k][1])):
+        if points[k][1] > best:
+            best = points[k][1]
+            result.append(k)
+    return result

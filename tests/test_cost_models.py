@@ -4,7 +4,7 @@ import pytest
 
 from brian_siamsnn.architecture import ALEXNET, Convolution
 from brian_siamsnn.conversion import SpikingModel
-from brian_siamsnn.cost_models import CostModel, load_cost_models
+from brian_siamsnn.cost_models import Constant, CostModel, load_cost_models
 from brian_siamsnn.energy_table import as_printed, cnn_row, corrected
 from brian_siamsnn.errors import InputError
 
@@ -99,9 +99,9 @@ def test_a_file_that_is_not_there_or_empty_is_said(tmp_path):
 
 
 def _chip(**counts):
-    from brian_siamsnn.cost_models import Constant
-
-    return CostModel("chip", "chip", "spikes", constants={k: Constant(v, "measured", "test") for k, v in counts.items()})
+    return CostModel(
+        "chip", "chip", "spikes", constants={k: Constant(v, "measured", "test") for k, v in counts.items()}
+    )
 
 
 def test_cores_by_hand():
