@@ -237,7 +237,7 @@ def branch_work(branch, matching=0, host=0):
             0 if before else macs,
             spikes,
             np.asarray(branch.operations[layer.name]) if before else np.zeros(branch.steps, np.int64),
-            np.full(branch.steps, images * neurons),
+            np.where(np.arange(branch.steps) < branch.steps_run, images * neurons, 0),
         ))  # fmt: skip
         before = layer.name
     return Work(tuple(layers), matching + np.zeros(branch.steps, np.int64), host)
