@@ -40,6 +40,15 @@ CONFIGURATIONS = {
     "PSM, threshold 1.5": {"matching": "psm", "threshold_scale": 1.5},
     "PSM, threshold 2": {"matching": "psm", "threshold_scale": 2.0},
     "PSM, T=10, threshold 0.8": {"matching": "psm", "steps": 10, "threshold_scale": 0.8},
+    "early stop 1": {"early_stop": 1},
+    "early stop 2": {"early_stop": 2},
+    "early stop 3": {"early_stop": 3},
+    "early stop 4": {"early_stop": 4},
+    "early stop 6": {"early_stop": 6},
+    "PSM, early stop 2": {"matching": "psm", "early_stop": 2},
+    "PSM, early stop 3": {"matching": "psm", "early_stop": 3},
+    "PSM, early stop 4": {"matching": "psm", "early_stop": 4},
+    "PSM, early stop 6": {"matching": "psm", "early_stop": 6},
     "two-status": {"coding": "two_status"},
     "two-status, ceil": {"coding": "two_status:reading=ceil"},
 }
@@ -65,11 +74,17 @@ def run(source, configuration, model, frames, folder):
     # what the matcher has counted after each frame; the first is the exemplar's
     counted = []
     names = ("operations", "pooling_events", "spikes")
-    result = track(open_source(source), SiameseTracker(matcher), frames=frames,
-                   progress=lambda: counted.append([int(getattr(matcher, name)) for name in names]))  # fmt: skip
+    steps = []
+
+    def count():
+        counted.append([getattr(matcher, name) for name in names])
+        steps.append(getattr(matcher.search_branch, "steps_run", 0))
+
+    result = track(open_source(source), SiameseTracker(matcher), frames=frames, progress=count)
     each = np.diff(counted, axis=0).mean(0)
     summary = {"sequence": Path(source).name, "configuration": configuration, "frames": len(result.boxes),
                "seconds": result.seconds, **result.metrics, "stopped": result.stopped,
+               "steps_a_frame": float(np.mean(steps[1:])),
                **{f"{name}_a_frame": value for name, value in zip(names, each.tolist(), strict=True)}}  # fmt: skip
     folder.mkdir(parents=True, exist_ok=True)
     write_json(folder / "summary.json", summary)

@@ -62,8 +62,9 @@ def energy_command(source, box, cost_models, json_file, **options):
         write_json(json_file, content)
     click.echo(f"{sequence.name}: mean of {len(meter.frames)} frames.\n\n{format_report(report)}\n")
     click.echo("The exemplar, once: {synaptic_operations:,.0f} synaptic operations.".format(**meter.exemplar.counts))
-    each = ", ".join(f"{counts['synaptic_operations']:,.0f}" for counts in by_scale)
-    click.echo(f"By scale, small to large: {each}.")
+    if len(by_scale) > 1:
+        each = ", ".join(f"{counts['synaptic_operations']:,.0f}" for counts in by_scale)
+        click.echo(f"By scale, small to large: {each}.")
     click.echo(f"{', '.join(figures)} are in {folder}" + (f"; all figures in {json_file}" if json_file else ""))
     if result.stopped == "interrupted":
         return 130
@@ -73,11 +74,15 @@ def energy_command(source, box, cost_models, json_file, **options):
 
 
 def _matcher(options):
+    from .conversion import scale_thresholds
     from .matchers import SpikingMatcher
     from .weights import load
 
-    # one crop at a time, so that each scale is counted apart
-    return SpikingMatcher(load(options["model"]), options["steps"], options["matching"], options["coding"], crops=1)
+    early_stop = options["early_stop"]
+    # one crop at a time, so that each scale is counted apart; but where to stop is decided over all of them
+    crops = int(options["scales"]) if early_stop else 1
+    return SpikingMatcher(scale_thresholds(load(options["model"]), options["threshold_scale"]), options["steps"],
+                          options["matching"], options["coding"], crops=crops, early_stop=early_stop)  # fmt: skip
 
 
 def _save(figure, path):

@@ -2,6 +2,7 @@
 
 import numpy as np
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from .palette import BLACK, BLUE, GREEN, ORANGE, PALETTE, PINK, SKY, VERMILION
 
@@ -74,6 +75,7 @@ def plot_steps(work, title=""):
         axes.bar(step, operations / 1e6, 0.8, bottom=base, color=colour, label=name)
         base = base + operations / 1e6
     axes.set(xlabel="time step", ylabel="million synaptic\noperations a frame", title=title, xlim=(0.4, step[-1] + 0.6))
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.legend(frameon=False, ncols=2, fontsize=8)
     axes.margins(y=0.3)
     _plain(axes)
@@ -103,6 +105,7 @@ def plot_energy_against_steps(bills, marked=None, title=""):
         axes.axhline(1e3 * energy, color=BLACK, lw=0.8, ls=":")
         axes.annotate(name, (1, 1e3 * energy), (0, 2), textcoords="offset points", fontsize=8)
     axes.set(xlabel="time steps T", ylabel="energy of a frame (mJ)", yscale="log", title=title)
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.grid(alpha=0.25)
     axes.legend(frameon=False, fontsize=8, loc="center left", bbox_to_anchor=(1, 0.5))
     _plain(axes)
@@ -135,6 +138,7 @@ def plot_energy_by_hardware(bills, title=""):
     for place, name in enumerate(names):
         axes.text(101, place, f"{1e3 * bills[name].total:.3g} mJ", va="center", fontsize=9)
     axes.set(xlabel="share of the energy of a frame (%)", xlim=(0, 116), title=title, xticks=range(0, 101, 20))
+    axes.spines["bottom"].set_bounds(0, 100)
     figure.legend(*axes.get_legend_handles_labels(), frameon=False, fontsize=8, loc="outside right center")
     _plain(axes)
     return figure
