@@ -1,13 +1,14 @@
 """Energy against accuracy: time steps, matching, coding, thresholds and early stopping.
 
-    python analysis/energy_frontier.py ROOT [ROOT ...] [--model compact] [--frames 60] [--configurations NAME ...]
+    python analysis/energy_frontier.py [ROOT ...] [--models compact] [--frames 60] [--configurations NAME ...]
 
-Every ROOT is a folder of OTB, VOT or GOT-10k sequences, or one such sequence; without any, the synthetic sequence is
-used. Each configuration tracks each sequence; what is there already is not run again. Writes a summary of each run,
+Every ROOT is a folder of OTB, VOT or GOT-10k sequences, or one such sequence; the synthetic sequence without any. Each
+configuration of each model tracks each sequence; what is there already is not run again. Writes a summary of each run,
 ``frontier.csv`` with one line a configuration, and ``frontier.png``.
 
-Operations are Eq. 3's: every spike times its fan-out, all scales of a frame, without the exemplar's (once a sequence).
-Energies are what ``--cost-model`` and, for the first layer, 45 nm arithmetic make of them.
+Operations are those of Eq. 3, every spike times its fan-out, over all scales of a frame, without the exemplar's, once a
+sequence. The energy is what they cost on the hardware that ``--cost-model`` names. The first layer and the tracker cost
+the same in every configuration of a model and are left out (analysis/table3_energy.py has them).
 """
 
 import argparse
@@ -18,6 +19,10 @@ from pathlib import Path
 
 import numpy as np
 from tqdm import tqdm
+
+from brian_siamsnn.cost_models import load_cost_models
+from brian_siamsnn.energy_plots import plot_frontier
+from brian_siamsnn.energy_table import frontier
 
 # Early stopping ends a frame when the peak of the response map has stayed in its place for so many steps.
 CONFIGURATIONS = {
@@ -78,26 +83,42 @@ def run(source, configuration, model, frames, folder):
 
     def count():
         counted.append([getattr(matcher, name) for name in names])
-        steps.append(getattr(matcher.search_branch, "steps_run", 0))
+        # the first frame has no search
+        if len(counted) > 1:
+            steps.append(matcher.search_branch.steps_run)
 
     result = track(open_source(source), SiameseTracker(matcher), frames=frames, progress=count)
     each = np.diff(counted, axis=0).mean(0)
     summary = {"sequence": Path(source).name, "configuration": configuration, "frames": len(result.boxes),
                "seconds": result.seconds, **result.metrics, "stopped": result.stopped,
-               "steps_a_frame": float(np.mean(steps[1:])),
+               "steps_a_frame": float(np.mean(steps)),
                **{f"{name}_a_frame": value for name, value in zip(names, each.tolist(), strict=True)}}  # fmt: skip
     folder.mkdir(parents=True, exist_ok=True)
     write_json(folder / "summary.json", summary)
     return summary
 
 
+def family(model, options):
+    """What a configuration varies, and the value that it gives to it."""
+    matching = options.get("matching", "hsm").upper()
+    if "early_stop" in options:
+        return f"{model}, {matching}, early stop", f"{options['early_stop']}"
+    if "coding" in options:
+        return f"{model}, {matching}, two-status", options["coding"].partition("=")[2] or "floor"
+    if "threshold_scale" in options:
+        steps = f"T={options['steps']}, " if "steps" in options else ""
+        return f"{model}, {matching}, threshold", f"{steps}{options['threshold_scale']:g}"
+    return f"{model}, {matching}, fewer steps", f"T={options.get('steps', 20)}"
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("roots", nargs="*", type=Path, metavar="ROOT")
-    parser.add_argument("--model", default="compact")
+    parser.add_argument("--models", nargs="+", default=["compact"], metavar="NAME|FILE")
     parser.add_argument("--frames", type=int, default=60, help="first frames of each sequence")
     parser.add_argument("--configurations", nargs="+", choices=CONFIGURATIONS, default=list(CONFIGURATIONS),
                         metavar="NAME", help=f"of {', '.join(CONFIGURATIONS)}")  # fmt: skip
+    parser.add_argument("--cost-model", default="truenorth", choices=load_cost_models())
     parser.add_argument("--workers", type=int, default=1)
     parser.add_argument("--output", type=Path, default=Path("brian-siamsnn-output/frontier"))
     arguments = parser.parse_args()
@@ -105,29 +126,48 @@ def main():
     sources = [str(path) for root in arguments.roots
                for path in ([root] if (root / "img").is_dir() else sorted(root.iterdir()))
                if path.is_dir()] or ["synthetic"]  # fmt: skip
-    done, waiting = [], []
-    for configuration in arguments.configurations:
-        for source in sources:
-            folder = arguments.output / configuration / Path(source).name
-            if (folder / "summary.json").is_file():
-                done.append(json.loads((folder / "summary.json").read_text()))
-            else:
-                waiting.append((source, configuration, arguments.model, arguments.frames, folder))
+    done, waiting = {}, []
+    for model in arguments.models:
+        for configuration in arguments.configurations:
+            for source in sources:
+                folder = arguments.output / Path(model).stem / configuration / Path(source).name
+                key = Path(model).stem, configuration, Path(source).name
+                if (folder / "summary.json").is_file():
+                    done[key] = json.loads((folder / "summary.json").read_text())
+                else:
+                    waiting.append((key, (source, configuration, model, arguments.frames, folder)))
     with ProcessPoolExecutor(arguments.workers) as pool, tqdm(total=len(done) + len(waiting), initial=len(done)) as bar:
-        for future in as_completed([pool.submit(run, *job) for job in waiting]):
-            done.append(future.result())
+        futures = {pool.submit(run, *job): key for key, job in waiting}
+        for future in as_completed(futures):
+            done[futures[future]] = future.result()
             bar.update()
+
+    # One row a configuration, each sequence weighing the same.
+    joule = load_cost_models()[arguments.cost_model].value("synaptic_operation")
     rows = []
-    for configuration in arguments.configurations:
-        own = [row for row in done if row["configuration"] == configuration]
-        rows.append({"configuration": configuration, "sequences": len(own),
-                     **{key: float(np.mean([row[key] for row in own]))
-                        for key in ("auc", "precision20", "operations_a_frame", "spikes_a_frame")}})  # fmt: skip
-        print("{configuration:28} AUC {auc:.3f}  {operations_a_frame:,.0f} SOP a frame".format(**rows[-1]))
+    for model, configuration in ((Path(m).stem, c) for m in arguments.models for c in arguments.configurations):
+        own = [done[model, configuration, Path(source).name] for source in sources]
+        mean = {key: float(np.mean([one[key] for one in own]))
+                for key in ("auc", "precision20", "operations_a_frame", "pooling_events_a_frame",
+                            "spikes_a_frame")}  # fmt: skip
+        name, label = family(model, CONFIGURATIONS[configuration])
+        steps = np.mean([one.get("steps_a_frame", CONFIGURATIONS[configuration].get("steps", 20)) for one in own])
+        energy = 1e3 * joule * (mean["operations_a_frame"] + mean["pooling_events_a_frame"])
+        rows.append({"model": model, "configuration": configuration, "family": name, "label": label,
+                     "sequences": len(own), "steps": float(steps), **mean, "energy_mj": energy})  # fmt: skip
+    best = frontier([(row["energy_mj"], row["auc"]) for row in rows])
+    for k, row in enumerate(rows):
+        row["on_frontier"] = k in best
+        line = ("{model:10} {configuration:26} AUC {auc:.3f}  precision {precision20:.3f}  {steps:5.1f} steps  "
+                "{operations_a_frame:14,.0f} SOP  {energy_mj:.3f} mJ")  # fmt: skip
+        print(line.format(**row), "*" * row["on_frontier"])
     with open(arguments.output / "frontier.csv", "w", newline="", encoding="utf-8") as file:
         writer = csv.DictWriter(file, list(rows[0]))
         writer.writeheader()
         writer.writerows(rows)
+    title = load_cost_models()[arguments.cost_model].title
+    plot_frontier(rows, best, xlabel=f"energy of a frame's synaptic operations (mJ; {title})").savefig(
+        arguments.output / "frontier.png", dpi=120)  # fmt: skip
 
 
 if __name__ == "__main__":

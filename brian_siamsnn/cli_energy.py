@@ -51,20 +51,20 @@ def energy_command(source, box, cost_models, json_file, **options):
     folder = options["output"] or Path("brian-siamsnn-output") / sequence.name
     figures = {"energy_layers.png": plot_layers(frame), "energy_steps.png": plot_steps(frame),
                "energy_hardware.png": plot_energy_by_hardware(bills(frame, model, costs))}  # fmt: skip
-    for name, figure in figures.items():
-        _save(figure, folder / name)
-    settings = {key: str(value) if isinstance(value, Path) else value for key, value in options.items()}
     by_scale = [work.counts for work in meter.mean_scales()]
-    content = {"source": str(source), **settings, "searched_frames": len(meter.frames), **report,
-               "by_scale": by_scale, "exemplar": meter.exemplar.counts, **result.metrics,
-               "stopped": result.stopped, "versions": versions()}  # fmt: skip
-    if json_file:
-        write_json(json_file, content)
     click.echo(f"{sequence.name}: mean of {len(meter.frames)} frames.\n\n{format_report(report)}\n")
     click.echo("The exemplar, once: {synaptic_operations:,.0f} synaptic operations.".format(**meter.exemplar.counts))
     if len(by_scale) > 1:
         each = ", ".join(f"{counts['synaptic_operations']:,.0f}" for counts in by_scale)
         click.echo(f"By scale, small to large: {each}.")
+    settings = {key: str(value) if isinstance(value, Path) else value for key, value in options.items()}
+    content = {"source": str(source), **settings, "searched_frames": len(meter.frames), **report,
+               "by_scale": by_scale, "exemplar": meter.exemplar.counts, **result.metrics,
+               "stopped": result.stopped, "versions": versions()}  # fmt: skip
+    if json_file:
+        write_json(json_file, content)
+    for name, figure in figures.items():
+        _save(figure, folder / name)
     click.echo(f"{', '.join(figures)} are in {folder}" + (f"; all figures in {json_file}" if json_file else ""))
     if result.stopped == "interrupted":
         return 130
