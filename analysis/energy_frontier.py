@@ -54,6 +54,12 @@ CONFIGURATIONS = {
     "PSM, early stop 3": {"matching": "psm", "early_stop": 3},
     "PSM, early stop 4": {"matching": "psm", "early_stop": 4},
     "PSM, early stop 6": {"matching": "psm", "early_stop": 6},
+    "early stop 8": {"early_stop": 8},
+    "PSM, early stop 5": {"matching": "psm", "early_stop": 5},
+    "PSM, early stop 8": {"matching": "psm", "early_stop": 8},
+    "early stop 6, threshold 1.25": {"early_stop": 6, "threshold_scale": 1.25},
+    "PSM, early stop 6, threshold 1.25": {"matching": "psm", "early_stop": 6, "threshold_scale": 1.25},
+    "PSM, early stop 6, threshold 1.5": {"matching": "psm", "early_stop": 6, "threshold_scale": 1.5},
     "two-status": {"coding": "two_status"},
     "two-status, ceil": {"coding": "two_status:reading=ceil"},
 }
@@ -100,15 +106,17 @@ def run(source, configuration, model, frames, folder):
 
 def family(model, options):
     """What a configuration varies, and the value that it gives to it."""
-    matching = options.get("matching", "hsm").upper()
+    what, value = "fewer steps", f"T={options.get('steps', 20)}"
     if "early_stop" in options:
-        return f"{model}, {matching}, early stop", f"{options['early_stop']}"
-    if "coding" in options:
-        return f"{model}, {matching}, two-status", options["coding"].partition("=")[2] or "floor"
-    if "threshold_scale" in options:
-        steps = f"T={options['steps']}, " if "steps" in options else ""
-        return f"{model}, {matching}, threshold", f"{steps}{options['threshold_scale']:g}"
-    return f"{model}, {matching}, fewer steps", f"T={options.get('steps', 20)}"
+        what, value = "early stop", str(options["early_stop"])
+        if "threshold_scale" in options:
+            what += f", threshold {options['threshold_scale']:g}"
+    elif "coding" in options:
+        what, value = "two-status", options["coding"].partition("=")[2] or "floor"
+    elif "threshold_scale" in options:
+        steps = f"{value}, " if "steps" in options else ""
+        what, value = "threshold", f"{steps}{options['threshold_scale']:g}"
+    return ", ".join(filter(None, (model, options.get("matching", "hsm").upper(), what))), value
 
 
 def main():
@@ -150,7 +158,7 @@ def main():
         mean = {key: float(np.mean([one[key] for one in own]))
                 for key in ("auc", "precision20", "operations_a_frame", "pooling_events_a_frame",
                             "spikes_a_frame")}  # fmt: skip
-        name, label = family(model, CONFIGURATIONS[configuration])
+        name, label = family(model if len(arguments.models) > 1 else "", CONFIGURATIONS[configuration])
         steps = np.mean([one.get("steps_a_frame", CONFIGURATIONS[configuration].get("steps", 20)) for one in own])
         energy = 1e3 * joule * (mean["operations_a_frame"] + mean["pooling_events_a_frame"])
         rows.append({"model": model, "configuration": configuration, "family": name, "label": label,

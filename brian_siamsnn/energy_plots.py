@@ -99,11 +99,11 @@ def plot_energy_against_steps(bills, marked=None, title=""):
     """
     figure = Figure(figsize=(7.5, 3.8), layout="constrained")
     axes = figure.subplots()
-    for (name, rows), colour in zip(bills.items(), _cycle(), strict=False):
-        axes.plot(range(1, len(rows) + 1), [1e3 * bill.total for bill in rows], color=colour, label=name)
-    for name, energy in (marked or {}).items():
-        axes.axhline(1e3 * energy, color=BLACK, lw=0.8, ls=":")
-        axes.annotate(name, (1, 1e3 * energy), (0, 2), textcoords="offset points", fontsize=8)
+    for k, ((name, rows), colour) in enumerate(zip(bills.items(), _cycle(), strict=False)):
+        style = "-" if k < len(PALETTE) else "--"
+        axes.plot(range(1, len(rows) + 1), [1e3 * bill.total for bill in rows], style, color=colour, label=name)
+    for (name, energy), style in zip((marked or {}).items(), (":", "-.") * 4, strict=False):
+        axes.axhline(1e3 * energy, color=BLACK, lw=1, ls=style, label=name)
     axes.set(xlabel="time steps T", ylabel="energy of a frame (mJ)", yscale="log", title=title)
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.grid(alpha=0.25)
@@ -163,13 +163,15 @@ def plot_frontier(rows, best=(), title="", energy="energy_mj", xlabel="energy of
     axes = figure.subplots()
     markers = "osD^vP*X"
     families = list(dict.fromkeys(row["family"] for row in rows))
-    for family, colour, marker in zip(families, _cycle(), (markers * 3)[: len(families)], strict=False):
+    # neighbouring families are labelled on different sides of their points
+    sides = ((4, 4, "left"), (4, -11, "left"), (-4, 5, "right"), (-4, -11, "right")) * 6
+    for family, colour, marker, (right, up, side) in zip(families, _cycle(), markers * 3, sides, strict=False):
         own = sorted((row for row in rows if row["family"] == family), key=lambda row: row[energy])
         x, y = [row[energy] for row in own], [row["auc"] for row in own]
         axes.plot(x, y, marker=marker, color=colour, lw=0.8, ms=6, alpha=0.9, label=family)
         for row in own:
-            axes.annotate(row["label"], (row[energy], row["auc"]), (3, 4), textcoords="offset points", fontsize=7,
-                          color=colour)  # fmt: skip
+            axes.annotate(row["label"], (row[energy], row["auc"]), (right, up), textcoords="offset points",
+                          fontsize=7, color=colour, ha=side)  # fmt: skip
     line = sorted(best, key=lambda k: rows[k][energy])
     axes.plot([rows[k][energy] for k in line], [rows[k]["auc"] for k in line], color=BLACK, lw=5, alpha=0.15,
               zorder=0, label="no other beats it")  # fmt: skip
