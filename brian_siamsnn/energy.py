@@ -24,11 +24,8 @@ import numpy as np
 
 from .architecture import Convolution, convolutions, sizes
 from .connectivity import fan_out, synapse_count
-from .tracker import UPSAMPLING
 
-__all__ = ["Bill", "LayerWork", "Work", "branch_work", "convolution_macs", "crop_macs", "localisation_macs",
-           "matching_operations", "price", "smoothing_macs"]  # fmt: skip
-
+__all__ = ["Bill", "LayerWork", "Work", "branch_work", "convolution_macs", "matching_operations", "price"]
 
 #: Counts of a layer that add up over images.
 _COUNTED = ("macs", "spikes", "operations", "updates")
@@ -187,22 +184,6 @@ def matching_operations(trains, exemplar_side):
     response = (height - exemplar_side + 1, width - exemplar_side + 1, 1)
     reached = fan_out(trains.shape, response, layer).ravel()[trains.neuron // channels]
     return np.bincount(trains.step, reached, trains.steps).astype(np.int64)
-
-
-def crop_macs(size):
-    """Multiply-accumulates of resizing a crop: four neighbours a value, three colours."""
-    return 4 * 3 * size**2
-
-
-def smoothing_macs(shape, steps):
-    """Multiply-accumulates of smoothing an exemplar in time: a T x T matrix for each of its neurons."""
-    return steps**2 * int(np.prod(shape))
-
-
-def localisation_macs(response_side, scales):
-    """Multiply-accumulates of finding the peak: bicubic upsampling of every scale, 16 neighbours, and the window."""
-    side = response_side * UPSAMPLING
-    return side**2 * (16 * scales + 2)
 
 
 def branch_work(branch, matching=0, host=0):

@@ -9,7 +9,9 @@ operations a second and watt) and the time T dt:
     as printed      P = N / eta,         E = P T dt        5.5e-5 J
     corrected       E = N / eta,         P = E / (T dt)    2.75e-3 J, 0.1375 W
 
-The two differ by 1 / (T dt), here 50.
+The two differ by 1 / (T dt), here 50. Besides, the paper's GPU runs three search
+crops in a frame, and its operations are those of one; here every row says how
+many crops it is for, and ratios are for as many.
 """
 
 from dataclasses import asdict, dataclass
@@ -24,6 +26,8 @@ class Row:
     Attributes
     ----------
     method : str
+    crops : int
+        Search crops that it is for.
     operations : float
         Floating-point (two for a multiply-accumulate) or synaptic operations.
     power, seconds, energy : float or None
@@ -31,28 +35,30 @@ class Row:
     """
 
     method: str
+    crops: int
     operations: float
     power: float | None
     seconds: float | None
     energy: float
 
     def ratio(self, other):
-        """How many times more energy ``other`` takes."""
-        return other.energy / self.energy if self.energy else float("inf")
+        """How many times more energy ``other`` takes for as many crops."""
+        return other.energy * self.crops / other.crops / self.energy if self.energy else float("inf")
 
     def as_dict(self):
         """Plain numbers, by name."""
         return asdict(self)
 
 
-def as_printed(method, operations, efficiency, seconds):
+def as_printed(method, crops, operations, efficiency, seconds):
     """The paper's own arithmetic: a number of operations taken for a rate.
 
     Parameters
     ----------
     method : str
+    crops : int
     operations : float
-        Synaptic operations of one frame.
+        Synaptic operations.
     efficiency : float
         Synaptic operations a joule.
     seconds : float
@@ -63,17 +69,17 @@ def as_printed(method, operations, efficiency, seconds):
     Row
     """
     power = operations / efficiency
-    return Row(method, operations, power, seconds, power * seconds)
+    return Row(method, crops, operations, power, seconds, power * seconds)
 
 
-def corrected(method, operations, energy, seconds):
+def corrected(method, crops, operations, energy, seconds):
     """The same with the energy of a number of operations, and the power that follows from it.
 
     Parameters
     ----------
     method : str
+    crops : int
     operations, energy : float
-        Of one frame.
     seconds : float or None
         Time steps times the tick.
 
@@ -81,17 +87,18 @@ def corrected(method, operations, energy, seconds):
     -------
     Row
     """
-    return Row(method, operations, energy / seconds if seconds else None, seconds, energy)
+    return Row(method, crops, operations, energy / seconds if seconds else None, seconds, energy)
 
 
-def cnn_row(method, macs, cost):
+def cnn_row(method, crops, macs, cost):
     """The CNN on hardware that multiplies and accumulates.
 
     Parameters
     ----------
     method : str
+    crops : int
     macs : float
-        Multiply-accumulates of one frame.
+        Multiply-accumulates.
     cost : CostModel
 
     Returns
@@ -99,7 +106,7 @@ def cnn_row(method, macs, cost):
     Row
     """
     seconds = macs / cost.value("mac_rate") if "mac_rate" in cost.constants else None
-    return corrected(method, 2 * macs, macs * cost.value("mac"), seconds)
+    return corrected(method, crops, 2 * macs, macs * cost.value("mac"), seconds)
 
 
 def frontier(points):

@@ -6,11 +6,28 @@ from operator import add
 
 import numpy as np
 
-from .energy import branch_work, crop_macs, localisation_macs, matching_operations, smoothing_macs
+from .energy import branch_work, matching_operations
 from .errors import InputError
 from .geometry import EXEMPLAR_SIZE, SEARCH_SIZE
+from .tracker import UPSAMPLING
 
-__all__ = ["Meter"]
+__all__ = ["Meter", "crop_macs", "localisation_macs", "smoothing_macs"]
+
+
+def crop_macs(size):
+    """Multiply-accumulates of resizing a crop: four neighbours a value, three colours."""
+    return 4 * 3 * size**2
+
+
+def smoothing_macs(shape, steps):
+    """Multiply-accumulates of smoothing an exemplar in time: a T x T matrix for each of its neurons."""
+    return steps**2 * int(np.prod(shape))
+
+
+def localisation_macs(response_side, scales):
+    """Multiply-accumulates of finding the peak: bicubic upsampling of every scale, 16 neighbours, and the window."""
+    side = response_side * UPSAMPLING
+    return side**2 * (16 * scales + 2)
 
 
 class Meter:

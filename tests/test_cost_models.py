@@ -41,18 +41,20 @@ def test_every_shipped_constant_has_a_source_and_a_status():
 def test_the_papers_gpu_gives_back_the_papers_row():
     """Three scales of SiamFC: 250 W for 11.63 ms are 2.9 J (Table III)."""
     macs = 3 * 2_719_701_792
-    row = cnn_row("SiamFC", macs, load_cost_models()["titan-x"])
+    row = cnn_row("SiamFC", 3, macs, load_cost_models()["titan-x"])
     assert row.energy == pytest.approx(250 * 11.63e-3, rel=1e-4)
     assert row.seconds == pytest.approx(11.63e-3, rel=1e-4)
     assert row.power == pytest.approx(250, rel=1e-4)
 
 
 def test_table_three_as_printed_and_corrected():
-    printed = as_printed("paper", 1.10e9, 400e9, 20e-3)
+    printed = as_printed("paper", 1, 1.10e9, 400e9, 20e-3)
     assert (printed.power, printed.energy) == (pytest.approx(2.75e-3), pytest.approx(5.5e-5))  # the paper's figures
-    right = corrected("corrected", 1.10e9, 1.10e9 / 400e9, 20e-3)
+    right = corrected("corrected", 1, 1.10e9, 1.10e9 / 400e9, 20e-3)
     assert (right.power, right.energy) == (pytest.approx(0.1375), pytest.approx(2.75e-3))
     assert printed.ratio(right) == pytest.approx(1 / 20e-3)
+    # for as many crops
+    assert right.ratio(corrected("three", 3, 3.3e9, 3 * 2.75e-3, 60e-3)) == pytest.approx(1)
 
 
 def test_a_file_of_ones_own_is_read_on_top(tmp_path):

@@ -14,14 +14,13 @@ from brian_siamsnn.energy import (
     Work,
     branch_work,
     convolution_macs,
-    localisation_macs,
     matching_operations,
     price,
 )
 from brian_siamsnn.energy_table import frontier
 from brian_siamsnn.errors import InputError
 from brian_siamsnn.matching import Template, matching_kernel
-from brian_siamsnn.metering import Meter
+from brian_siamsnn.metering import Meter, localisation_macs
 from brian_siamsnn.network import SpikingBranch
 from brian_siamsnn.spikes import SpikeTrains
 
