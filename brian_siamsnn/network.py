@@ -21,6 +21,7 @@ from pathlib import Path
 
 import numpy as np
 from brian2 import Clock, Network, SpikeMonitor, Synapses, get_device, ms
+from brian2.codegen.runtime.cython_rt import CythonCodeObject
 from brian2.core.base import BrianObject, BrianObjectException
 
 from .architecture import Convolution
@@ -42,6 +43,12 @@ TIME_STEP = 1 * ms
 
 #: Bytes that an explicit synapse takes while it is built, in single precision (measured: 28 with 29 million of them).
 _BYTES_PER_SYNAPSE = 32
+
+
+class _BranchlessCythonCode(CythonCodeObject):
+    """Brian2's Cython code, with this package's ``templates/`` where it has one."""
+
+    templater = CythonCodeObject.templater.derive("brian_siamsnn")
 
 
 class _Tally(BrianObject):
@@ -162,7 +169,10 @@ class SpikingBranch:
         if not self._explicit:
             check_kernel_equations(equations, layer)
         group = equations.group(self.images * int(np.prod(shape)), name, self.clock, self._dtype)
-        group.thresholder["spike"].when, group.thresholder["spike"].order = "thresholds", 10 * k
+        thresholder = group.thresholder["spike"]
+        thresholder.when, thresholder.order = "thresholds", 10 * k
+        if get_device().code_object_class() is CythonCodeObject:
+            thresholder.codeobj_class = _BranchlessCythonCode
         if isinstance(layer, Convolution) and "I" not in group.variables:
             raise InputError(f"{equations.name}: a neuron of a network needs a variable I, its input current; "
                              f"it has {sorted(group.equations.names)}")  # fmt: skip
