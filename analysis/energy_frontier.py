@@ -104,19 +104,18 @@ def run(source, configuration, model, frames, folder):
     return summary
 
 
-def family(model, options):
+def varied(options):
     """What a configuration varies, and the value that it gives to it."""
-    what, value = "fewer steps", f"T={options.get('steps', 20)}"
+    steps, threshold = options.get("steps", 20), options.get("threshold_scale", 1.0)
     if "early_stop" in options:
-        what, value = "early stop", str(options["early_stop"])
-        if "threshold_scale" in options:
-            what += f", threshold {options['threshold_scale']:g}"
-    elif "coding" in options:
-        what, value = "two-status", options["coding"].partition("=")[2] or "floor"
-    elif "threshold_scale" in options:
-        steps = f"{value}, " if "steps" in options else ""
-        what, value = "threshold", f"{steps}{options['threshold_scale']:g}"
-    return ", ".join(filter(None, (model, options.get("matching", "hsm").upper(), what))), value
+        if threshold != 1:
+            return "early stop and threshold", f"{options['early_stop']} and {threshold:g}"
+        return "early stop", str(options["early_stop"])
+    if "coding" in options:
+        return "two-status", options["coding"].partition("=")[2] or "floor"
+    if threshold != 1:
+        return "threshold", f"{threshold:g}" if steps == 20 else f"T={steps}, {threshold:g}"
+    return "fewer steps", f"T={steps}"
 
 
 def main():
@@ -126,7 +125,9 @@ def main():
     parser.add_argument("--frames", type=int, default=60, help="first frames of each sequence")
     parser.add_argument("--configurations", nargs="+", choices=CONFIGURATIONS, default=list(CONFIGURATIONS),
                         metavar="NAME", help=f"of {', '.join(CONFIGURATIONS)}")  # fmt: skip
-    parser.add_argument("--cost-model", default="truenorth", choices=load_cost_models())
+    spiking = [name for name, cost in load_cost_models().items() if cost.runs != "arrays"]
+    parser.add_argument("--cost-model", default="truenorth", choices=spiking, metavar="NAME",
+                        help=f"of {', '.join(spiking)}")  # fmt: skip
     parser.add_argument("--workers", type=int, default=1)
     parser.add_argument("--output", type=Path, default=Path("brian-siamsnn-output/frontier"))
     arguments = parser.parse_args()
@@ -158,10 +159,12 @@ def main():
         mean = {key: float(np.mean([one[key] for one in own]))
                 for key in ("auc", "precision20", "operations_a_frame", "pooling_events_a_frame",
                             "spikes_a_frame")}  # fmt: skip
-        name, label = family(model if len(arguments.models) > 1 else "", CONFIGURATIONS[configuration])
-        steps = np.mean([one.get("steps_a_frame", CONFIGURATIONS[configuration].get("steps", 20)) for one in own])
+        options = CONFIGURATIONS[configuration]
+        family, label = varied(options)
+        group = (model + ", ") * (len(arguments.models) > 1) + options.get("matching", "hsm").upper()
+        steps = np.mean([one.get("steps_a_frame", options.get("steps", 20)) for one in own])
         energy = 1e3 * joule * (mean["operations_a_frame"] + mean["pooling_events_a_frame"])
-        rows.append({"model": model, "configuration": configuration, "family": name, "label": label,
+        rows.append({"model": model, "configuration": configuration, "group": group, "family": family, "label": label,
                      "sequences": len(own), "steps": float(steps), **mean, "energy_mj": energy})  # fmt: skip
     best = frontier([(row["energy_mj"], row["auc"]) for row in rows])
     for k, row in enumerate(rows):

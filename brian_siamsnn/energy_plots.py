@@ -150,7 +150,7 @@ def plot_frontier(rows, best=(), title="", energy="energy_mj", xlabel="energy of
     Parameters
     ----------
     rows : list of dict
-        With ``family``, ``label``, ``auc`` and the key named by ``energy``.
+        With ``group`` (a colour each), ``family`` (a marker each), ``label``, ``auc`` and the key named by ``energy``.
     best : list of int
         Rows on the frontier, see :func:`~brian_siamsnn.energy_table.frontier`.
     title, energy, xlabel : str
@@ -159,23 +159,31 @@ def plot_frontier(rows, best=(), title="", energy="energy_mj", xlabel="energy of
     -------
     matplotlib.figure.Figure
     """
-    figure = Figure(figsize=(8, 4.6), layout="constrained")
+    figure = Figure(figsize=(8, 5.4), layout="constrained")
     axes = figure.subplots()
-    markers = "osD^vP*X"
-    families = list(dict.fromkeys(row["family"] for row in rows))
-    # neighbouring families are labelled on different sides of their points
-    sides = ((4, 4, "left"), (4, -11, "left"), (-4, 5, "right"), (-4, -11, "right")) * 6
-    for family, colour, marker, (right, up, side) in zip(families, _cycle(), markers * 3, sides, strict=False):
-        own = sorted((row for row in rows if row["family"] == family), key=lambda row: row[energy])
+    groups, families = (list(dict.fromkeys(row[key] for row in rows)) for key in ("group", "family"))
+    colours, markers = dict(zip(groups, _cycle(), strict=False)), dict(zip(families, "osDvP*X^" * 3, strict=False))
+    # groups are labelled on different sides of their points
+    sides = dict(
+        zip(groups, ((5, -11, "left"), (-4, 5, "right"), (5, 4, "left"), (-4, -11, "right")) * 6, strict=False)
+    )
+    for group, family in dict.fromkeys((row["group"], row["family"]) for row in rows):
+        own = sorted((row for row in rows if (row["group"], row["family"]) == (group, family)),
+                     key=lambda row: row[energy])  # fmt: skip
         x, y = [row[energy] for row in own], [row["auc"] for row in own]
-        axes.plot(x, y, marker=marker, color=colour, lw=0.8, ms=6, alpha=0.9, label=family)
+        axes.plot(x, y, marker=markers[family], color=colours[group], lw=0.8, ms=6, label=f"{group}, {family}")
+        right, up, side = sides[group]
         for row in own:
             axes.annotate(row["label"], (row[energy], row["auc"]), (right, up), textcoords="offset points",
-                          fontsize=7, color=colour, ha=side)  # fmt: skip
+                          fontsize=7, color=colours[group], ha=side)  # fmt: skip
     line = sorted(best, key=lambda k: rows[k][energy])
     axes.plot([rows[k][energy] for k in line], [rows[k]["auc"] for k in line], color=BLACK, lw=5, alpha=0.15,
               zorder=0, label="no other beats it")  # fmt: skip
-    axes.set(xlabel=xlabel, ylabel="mean AUC", title=title, xlim=(0, None))
+    axes.set(xlabel=xlabel, ylabel="mean AUC", title=title)
+    if max(row[energy] for row in rows) > 20 * min(row[energy] for row in rows):
+        axes.set_xscale("log")
+    else:
+        axes.set_xlim(0, None)
     axes.grid(alpha=0.25)
     axes.legend(frameon=False, fontsize=8, loc="lower right")
     _plain(axes)

@@ -159,8 +159,8 @@ def test_pictures_show_the_counts(frame, model):
     axes = plot_energy_against_steps({title: [one[title] for one in until] for title in bill}, {"CNN": 1e-3}).axes[0]
     truenorth = 1e3 * np.array([404 * 2.5e-12, 610 * 2.5e-12]) + 1e3 * 37 * 4.6e-12
     np.testing.assert_allclose(axes.lines[0].get_ydata(), truenorth)
-    rows = [{"family": "a", "label": "1", "auc": 0.5, "energy_mj": 1.0},
-            {"family": "a", "label": "2", "auc": 0.6, "energy_mj": 2.0},
-            {"family": "b", "label": "3", "auc": 0.4, "energy_mj": 3.0}]  # fmt: skip
+    rows = [{"group": "g", "family": "a", "label": "1", "auc": 0.5, "energy_mj": 1.0},
+            {"group": "g", "family": "a", "label": "2", "auc": 0.6, "energy_mj": 2.0},
+            {"group": "g", "family": "b", "label": "3", "auc": 0.4, "energy_mj": 3.0}]  # fmt: skip
     axes = plot_frontier(rows, [0, 1]).axes[0]
     np.testing.assert_array_equal(axes.lines[-1].get_xydata(), [[1, 0.5], [2, 0.6]])
