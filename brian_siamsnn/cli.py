@@ -9,6 +9,7 @@ import cv2
 from tqdm import tqdm
 
 from . import __version__
+from .cli_bench import bench_command
 from .cli_energy import energy_command
 from .cli_models import train_command, weights
 from .cli_options import Box, prepare, quiet, tracking_options, versions
@@ -111,6 +112,7 @@ def _report(summary, folder):
 
 cli.add_command(weights)
 cli.add_command(train_command)
+cli.add_command(bench_command)
 cli.add_command(energy_command)
 
 
