@@ -135,21 +135,37 @@ class SpikingModel:
     initial_potential: float = 0.0
 
     @classmethod
-    def from_model(cls, model: SiameseModel):
+    def from_model(cls, model: SiameseModel, v_init=None, threshold_scale=1.0):
         """Scale the weights of a converted model.
+
+        Parameters
+        ----------
+        model : SiameseModel
+        v_init : float, optional
+            Initial membrane potential in place of the model's own.
+        threshold_scale : float
+            One spike stands for so many times the activation that it would stand
+            for otherwise; the same spikes as with thresholds multiplied by it in
+            every layer. Above 1 fewer neurons saturate, below 1 weak ones fire
+            earlier.
 
         Raises
         ------
         InputError
-            If the model has no scales yet.
+            If the model has no scales yet, or a number is off.
         """
+        if not (np.isfinite(threshold_scale) and threshold_scale > 0):
+            raise InputError(f"threshold_scale: expected a number above 0, got {threshold_scale}")
+        v_init = model.initial_potential if v_init is None else v_init
+        if not np.isfinite(v_init):
+            raise InputError(f"v_init: expected a finite number, got {v_init}")
         if not model.scales:
             raise InputError("the model is not converted: it has no activation scales; "
                              "convert it with 'brian-siamsnn weights import'")  # fmt: skip
         weights, before = {}, np.ones(convolutions(model.layers)[0].in_channels)
         for layer in convolutions(model.layers):
             w, b = model.weights[layer.name]
-            after = np.asarray(model.scales[layer.name], np.float64)
+            after = threshold_scale * np.asarray(model.scales[layer.name], np.float64)
             # input channels of each output channel's group
             per_group = before.reshape(layer.groups, 1, -1)
             incoming = np.broadcast_to(
@@ -158,7 +174,7 @@ class SpikingModel:
             factor = incoming.reshape(layer.out_channels, -1) / after[:, None]
             weights[layer.name] = ((w * factor[:, :, None, None]).astype(np.float32), (b / after).astype(np.float32))
             before = after
-        return cls(model.layers, weights, model.initial_potential)
+        return cls(model.layers, weights, float(v_init))
 
     def shapes(self, image_size):
         """(height, width, channels) of every layer, by name, for a square image."""

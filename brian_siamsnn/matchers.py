@@ -4,6 +4,8 @@ A matcher has ``set_exemplar(crop)`` and ``match(crops)``, which returns one
 response map for each crop, shape (crops, 17, 17).
 """
 
+from collections import Counter
+
 import numpy as np
 
 from .architecture import convolutions
@@ -29,8 +31,11 @@ class SpikingMatcher:
     steps : int
         T.
     matching : {"hsm", "psm", "tsm"}
-    coding : str or NeuronEquations
-        Neuron model of the output layer.
+    coding, hidden_coding, pooling : str, NeuronEquations or dict
+        Neuron models of the output layer, of the convolutions before it, and of
+        the pools, see :class:`brian_siamsnn.network.SpikingBranch`.
+    v_init, threshold_scale : float, optional
+        See :meth:`brian_siamsnn.conversion.SpikingModel.from_model`.
     threads : int, optional
         Of the kernels.
     crops : int
@@ -44,21 +49,31 @@ class SpikingMatcher:
         gates.
     """
 
-    def __init__(self, model, steps=20, matching="hsm", coding="rate", threads=None, crops=3):
-        spiking = SpikingModel.from_model(model)
+    def __init__(self, model, steps=20, matching="hsm", coding="rate", threads=None, crops=3, *,
+                 hidden_coding="rate", pooling="max_pool", v_init=None, threshold_scale=1.0):  # fmt: skip
+        spiking = SpikingModel.from_model(model, v_init, threshold_scale)
         self._kernel = matching_kernel(matching, steps)
         self.exemplar_branch, self.search_branch = (
-            SpikingBranch(spiking, size, steps, coding, threads=threads, images=images)
+            SpikingBranch(spiking, size, steps, coding, hidden_coding, pooling, threads=threads, images=images)
             for size, images in ((EXEMPLAR_SIZE, 1), (SEARCH_SIZE, crops))
         )
         self._convolutions = {layer.name for layer in convolutions(model.layers)}
         self._template = None
         self.spikes = self.operations = self.pooling_events = 0
+        self._spikes, self._neuron_steps = Counter(), Counter()
+
+    @property
+    def firing_rates(self):
+        """Mean firing rate N / T (Eq. 5) of each layer since the matcher was made, by its name."""
+        return {layer: self._spikes[layer] / neuron_steps for layer, neuron_steps in self._neuron_steps.items()}
 
     def _embed(self, branch, crops):
         crops = np.asarray(crops)
         trains = branch.run(crops if branch.images > 1 else crops[0])
-        self.spikes += sum(int(steps.sum()) for steps in branch.spikes.values())
+        for layer, spikes in branch.spikes.items():
+            self.spikes += int(spikes.sum())
+            self._spikes[layer] += int(spikes.sum())
+            self._neuron_steps[layer] += branch.groups[layer].N * branch.steps
         for layer, events in branch.operations.items():
             if layer in self._convolutions:
                 self.operations += int(events.sum())

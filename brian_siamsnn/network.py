@@ -20,9 +20,9 @@ from pathlib import Path
 
 import numpy as np
 from brian2 import Clock, Network, SpikeMonitor, Synapses, get_device, ms
-from brian2.core.base import BrianObject, BrianObjectException
+from brian2.core.base import BrianObject
 
-from .architecture import Convolution
+from .architecture import Convolution, convolutions
 from .connectivity import convolution_synapses, fan_out, pooling_synapses, synapse_count
 from .convolution import (
     SharedKernelConvolution,
@@ -34,7 +34,7 @@ from .errors import InputError
 from .neurons import NeuronEquations, load_equations, reset_state
 from .spikes import SpikeTrains
 
-__all__ = ["SpikingBranch"]
+__all__ = ["SpikingBranch", "branch_equations"]
 
 #: Time step of the simulation, and of TrueNorth.
 TIME_STEP = 1 * ms
@@ -77,10 +77,11 @@ class SpikingBranch:
         T, the time steps each image is shown for.
     coding : str or NeuronEquations
         Neuron model of the last layer.
-    hidden_coding : str or NeuronEquations
-        Neuron model of the layers before it.
+    hidden_coding : str, NeuronEquations or dict
+        Neuron model of the convolutions before it; a dict gives that of each by
+        the layer's name, and ``"rate"`` to those that it does not name.
     pooling : str or NeuronEquations
-        Gate of the pooling layers.
+        Gate of the pooling layers: ``"max_pool"``, ``"max_pool_first"``, ``"max_pool_all"``.
     connectivity : {"kernel", "synapses"}
         Shared kernels driven by events, or explicit Synapses.
     dtype : dtype
@@ -130,11 +131,9 @@ class SpikingBranch:
             self._check_memory()
         self.clock = Clock(dt=TIME_STEP, name="image_clock")
         self.groups, self.equations, self._inputs, self._tallies = {}, {}, {}, {}
-        codings = {kind: _equations(given, model.initial_potential)
-                   for kind, given in {"hidden": hidden_coding, "last": coding, "pool": pooling}.items()}  # fmt: skip
+        codings = branch_equations(model, coding, hidden_coding, pooling)
         for k, layer in enumerate(model.layers):
-            kind = "last" if k == len(names) - 1 else "hidden"
-            self._add_layer(k, layer, codings[kind if isinstance(layer, Convolution) else "pool"])
+            self._add_layer(k, layer, codings[layer.name])
         self._monitors = {
             name: self._monitor(name, 10 * names.index(name) + 1) for name in dict.fromkeys((*record, names[-1]))
         }
@@ -188,7 +187,7 @@ class SpikingBranch:
         shapes = self.shapes[source.name], self.shapes[target.name]
         convolution = isinstance(layer, Convolution)
         synapses = Synapses(
-            source, target, "w : 1 (constant)" if convolution else equations.synapse,
+            source, target, ("w : 1 (constant)\n" if convolution else "") + equations.synapse,
             on_pre=equations.arriving(sender), delay=0 * ms, name=f"{target.name}_input",
             clock=self.clock, dtype=self._dtype,
         )  # fmt: skip
@@ -224,7 +223,7 @@ class SpikingBranch:
         if self._ready is None:
             try:
                 self.network.run(0 * ms, namespace={})
-            except BrianObjectException as error:
+            except Exception as error:  # Brian2's code generation raises whatever it does
                 reason = str(error.__cause__ or error).splitlines()[0]
                 raise InputError(f"Brian2 cannot make code of these equations: {reason}") from error
             self._ready = [obj for obj in self.network.sorted_objects if obj.active]
@@ -326,7 +325,35 @@ def _available_memory():
     return 1024 * int(re.search(r"MemAvailable:\s+(\d+)", text)[1])
 
 
-def _equations(coding, initial_potential):
-    if isinstance(coding, NeuronEquations):
-        return coding
-    return load_equations(coding, defaults={"v_init": initial_potential})
+def branch_equations(model, coding, hidden_coding, pooling):
+    """Neuron model of every layer.
+
+    Parameters
+    ----------
+    model : SpikingModel
+    coding : str or NeuronEquations
+        Of the last layer.
+    hidden_coding : str, NeuronEquations or dict of str
+        Of the convolutions before it, or of each by its name.
+    pooling : str or NeuronEquations
+        Of the pools.
+
+    Returns
+    -------
+    dict of str to NeuronEquations
+        By the name of the layer.
+
+    Raises
+    ------
+    InputError
+        If there is no such model, or no such layer.
+    """
+    last = model.layers[-1].name
+    hidden = {layer.name: "rate" for layer in convolutions(model.layers) if layer.name != last}
+    given = hidden_coding if isinstance(hidden_coding, dict) else dict.fromkeys(hidden, hidden_coding)
+    if unknown := [name for name in given if name not in hidden]:
+        raise InputError(f"hidden_coding: {unknown[0]!r} is not a convolution before the last layer {list(hidden)}")
+    wanted = {**dict.fromkeys((layer.name for layer in model.layers), pooling), **hidden, **given, last: coding}
+    return {name: value if isinstance(value, NeuronEquations)
+            else load_equations(value, defaults={"v_init": model.initial_potential})
+            for name, value in wanted.items()}  # fmt: skip
