@@ -9,6 +9,7 @@ import cv2
 from tqdm import tqdm
 
 from . import __version__
+from .cli_equations import equations_command
 from .cli_models import train_command, weights
 from .cli_options import Box, prepare, quiet, tracking_options, versions
 from .errors import InputError
@@ -43,7 +44,8 @@ def demo(**options):
     return _track("synthetic", None, **options)
 
 
-def _track(source, box, model, kind, steps, matching, coding, scales, frames, output):
+def _track(source, box, model, kind, steps, matching, coding, hidden_coding, pooling, v_init, threshold_scale,
+           scales, frames, output):  # fmt: skip
     # imported here so that --help and a mistyped option answer at once
     from .matchers import ConvolutionalMatcher, SpikingMatcher
     from .sequences import open_source
@@ -56,7 +58,8 @@ def _track(source, box, model, kind, steps, matching, coding, scales, frames, ou
     network = load(model)
     quiet()
     if kind == "snn":
-        matcher = SpikingMatcher(network, steps, matching, coding, crops=int(scales))
+        matcher = SpikingMatcher(network, steps, matching, coding, crops=int(scales), hidden_coding=hidden_coding,
+                                 pooling=pooling, v_init=v_init, threshold_scale=threshold_scale)  # fmt: skip
     else:
         matcher = ConvolutionalMatcher(network)
     prepare(matcher)
@@ -76,6 +79,10 @@ def _track(source, box, model, kind, steps, matching, coding, scales, frames, ou
         "steps": steps if spiking else None,
         "matching": matching if spiking else None,
         "coding": coding if spiking else None,
+        "hidden_coding": hidden_coding if spiking else None,
+        "pooling": pooling if spiking else None,
+        "v_init": v_init if spiking else None,
+        "threshold_scale": threshold_scale if spiking else None,
         "spikes": matcher.spikes if spiking else None,
         "synaptic_operations": matcher.operations if spiking else None,
         "pooling_events": matcher.pooling_events if spiking else None,
@@ -106,6 +113,7 @@ def _report(summary, folder):
 
 cli.add_command(weights)
 cli.add_command(train_command)
+cli.add_command(equations_command)
 
 
 def main(arguments=None):

@@ -348,12 +348,18 @@ def branch_equations(model, coding, hidden_coding, pooling):
     InputError
         If there is no such model, or no such layer.
     """
-    last = model.layers[-1].name
-    hidden = {layer.name: "rate" for layer in convolutions(model.layers) if layer.name != last}
-    given = hidden_coding if isinstance(hidden_coding, dict) else dict.fromkeys(hidden, hidden_coding)
-    if unknown := [name for name in given if name not in hidden]:
-        raise InputError(f"hidden_coding: {unknown[0]!r} is not a convolution before the last layer {list(hidden)}")
-    wanted = {**dict.fromkeys((layer.name for layer in model.layers), pooling), **hidden, **given, last: coding}
-    return {name: value if isinstance(value, NeuronEquations)
-            else load_equations(value, defaults={"v_init": model.initial_potential})
-            for name, value in wanted.items()}  # fmt: skip
+    def load(given):
+        if isinstance(given, NeuronEquations):
+            return given
+        return load_equations(given, defaults={"v_init": model.initial_potential})
+
+    pool, last = load(pooling), load(coding)
+    hidden = [layer.name for layer in convolutions(model.layers[:-1])]
+    if isinstance(hidden_coding, dict):
+        if unknown := [name for name in hidden_coding if name not in hidden]:
+            raise InputError(f"hidden_coding: {unknown[0]!r} is not a convolution before the last layer {hidden}")
+        of_layer = {name: load(hidden_coding.get(name, "rate")) for name in hidden}
+    else:
+        of_layer = dict.fromkeys(hidden, load(hidden_coding))
+    of_layer[model.layers[-1].name] = last
+    return {layer.name: of_layer.get(layer.name, pool) for layer in model.layers}

@@ -15,7 +15,7 @@ from .equation_checks import check_equations
 from .equation_files import EquationFile
 from .errors import InputError
 
-__all__ = ["NeuronEquations", "load_equations", "reset_state"]
+__all__ = ["NeuronEquations", "load_equations", "reset_state", "split_values"]
 
 
 @dataclass(frozen=True)
@@ -160,7 +160,7 @@ def load_equations(name, *, defaults=None, **values):
         Brian2 would not understand (:mod:`brian_siamsnn.equation_checks`), or a
         value names no parameter of it.
     """
-    name, given = _split(name)
+    name, given = split_values(name)
     file = EquationFile.read(name)
     parameters, readings = file.values(defaults or {}, {**given, **values})
     texts = file.fill(readings)
@@ -169,7 +169,7 @@ def load_equations(name, *, defaults=None, **values):
     return NeuronEquations(**texts, parameters=parameters, initial=initial)
 
 
-def _split(name):
+def split_values(name):
     """Name and values of ``name:key=value,key=value``; a path that is there is taken as it stands."""
     if Path(name).is_file() or ":" not in str(name):
         return name, {}
