@@ -10,6 +10,7 @@ from tqdm import tqdm
 
 from . import __version__
 from .cli_equations import equations_command
+from .cli_inspect import inspect_command
 from .cli_models import train_command, weights
 from .cli_options import Box, prepare, quiet, tracking_options, versions
 from .errors import InputError
@@ -114,6 +115,7 @@ def _report(summary, folder):
 cli.add_command(weights)
 cli.add_command(train_command)
 cli.add_command(equations_command)
+cli.add_command(inspect_command)
 
 
 def main(arguments=None):

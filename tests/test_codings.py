@@ -254,6 +254,8 @@ def test_codings_approximate_the_same_activations():
     sent = {coding: np.bincount(spikes.i, spikes.v_th, len(current)) / 200 for coding, spikes in monitors.items()}
     # the paper's burst cannot: what a burst without end sends is bounded
     assert (sent.pop("burst")[current > 0.4] < 0.2).all()
+    # this reading of two-status is closed in one step of ten
+    np.testing.assert_allclose(sent.pop("two_status:p=5,reading=real"), np.minimum(current, 0.9 * 0.65), atol=0.03)
     for coding, mean in sent.items():
         np.testing.assert_allclose(mean, current, atol=0.03, err_msg=coding)
 

@@ -1,7 +1,6 @@
 """Neuron models from files: what is wrong is said in one line, and nothing in a file runs."""
 
 import contextlib
-import os
 import string
 import tomllib
 
@@ -302,9 +301,10 @@ def test_equations_on_the_command_line(capsys, own):
         assert code == 2 and not out and err.startswith("error: ") and err.count("\n") == 1
 
 
-def test_a_bad_file_on_the_command_line_is_one_line(capsys, own):
+def test_a_bad_file_on_the_command_line_is_one_line(capsys, own, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
     path = str(own("v >= v_th", "v >= theta"))
     for option in ("--coding", "--hidden-coding", "--pooling"):
         code, _, err = command(capsys, "track", "synthetic", option, path, "--frames", "2")
         assert code == 2 and err.splitlines()[-1].startswith(f"error: {path}: 'threshold': 'theta'")
-    assert not os.path.exists("brian-siamsnn-output")
+    assert [entry.name for entry in tmp_path.iterdir()] == ["own.toml"]
