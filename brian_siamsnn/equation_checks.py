@@ -124,14 +124,18 @@ def _tree(path, key, text, mode):
     try:
         return ast.parse(textwrap.dedent(text).strip(), mode=mode)
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
-        raise InputError(f"{path}: {key!r}: not an expression of Brian2: {_reason(error)}; got {text.strip()!r}") from None
+        raise InputError(
+            f"{path}: {key!r}: not an expression of Brian2: {_reason(error)}; got {text.strip()!r}"
+        ) from None
 
 
 def _expression(path, key, tree, variables):
     """Refuse what is not an expression of Brian2, and names that it would not know."""
     for node in ast.walk(tree):
-        if isinstance(node, ast.Constant) and not isinstance(node.value, bool | int | float) or (
-            not isinstance(node, _NODES) or isinstance(node, ast.Call) and node.keywords
+        if (
+            isinstance(node, ast.Constant)
+            and not isinstance(node.value, bool | int | float)
+            or (not isinstance(node, _NODES) or isinstance(node, ast.Call) and node.keywords)
         ):
             raise InputError(f"{path}: {key!r}: expected names, numbers, operators and functions of Brian2, "
                              f"got {ast.unparse(node)!r}")  # fmt: skip

@@ -24,7 +24,7 @@ from .tracker import crop, rgb_image
 __all__ = ["DENSITY_RANGE", "LayerInspection", "inspect_conversion", "inspection_crops"]
 
 #: Activation and estimate of a density, in units of the scale; what is outside counts in the last bin.
-DENSITY_RANGE = ((0.0, 1.5), (0.0, 1.25))
+DENSITY_RANGE = ((0.0, 1.5), (-0.0125, 1.2375))
 _BINS = (60, 50)
 
 
@@ -85,7 +85,11 @@ def inspection_crops(sequence, count=4):
         image = rgb_image(frame)
         height, width = image.shape[:2]
         centre, side = ((height - 1) / 2, (width - 1) / 2), min(height, width)
-        if sequence.boxes is not None and k * step < len(sequence.boxes) and np.isfinite(sequence.boxes[k * step]).all():
+        if (
+            sequence.boxes is not None
+            and k * step < len(sequence.boxes)
+            and np.isfinite(sequence.boxes[k * step]).all()
+        ):
             box = sequence.boxes[k * step]
             centre, side = box_centre(box)[::-1], exemplar_side(*box[2:]) * SEARCH_SIZE / EXEMPLAR_SIZE
         yield crop(image, centre, side, SEARCH_SIZE, image.mean((0, 1)))

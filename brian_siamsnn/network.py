@@ -22,7 +22,7 @@ import numpy as np
 from brian2 import Clock, Network, SpikeMonitor, Synapses, get_device, ms
 from brian2.core.base import BrianObject
 
-from .architecture import Convolution, convolutions
+from .architecture import Convolution
 from .connectivity import convolution_synapses, fan_out, pooling_synapses, synapse_count
 from .convolution import (
     SharedKernelConvolution,
@@ -31,10 +31,10 @@ from .convolution import (
     check_kernel_equations,
 )
 from .errors import InputError
-from .neurons import NeuronEquations, load_equations, reset_state
+from .neurons import branch_equations, reset_state
 from .spikes import SpikeTrains
 
-__all__ = ["SpikingBranch", "branch_equations"]
+__all__ = ["SpikingBranch"]
 
 #: Time step of the simulation, and of TrueNorth.
 TIME_STEP = 1 * ms
@@ -323,43 +323,3 @@ def _available_memory():
     except OSError:
         return float("inf")
     return 1024 * int(re.search(r"MemAvailable:\s+(\d+)", text)[1])
-
-
-def branch_equations(model, coding, hidden_coding, pooling):
-    """Neuron model of every layer.
-
-    Parameters
-    ----------
-    model : SpikingModel
-    coding : str or NeuronEquations
-        Of the last layer.
-    hidden_coding : str, NeuronEquations or dict of str
-        Of the convolutions before it, or of each by its name.
-    pooling : str or NeuronEquations
-        Of the pools.
-
-    Returns
-    -------
-    dict of str to NeuronEquations
-        By the name of the layer.
-
-    Raises
-    ------
-    InputError
-        If there is no such model, or no such layer.
-    """
-    def load(given):
-        if isinstance(given, NeuronEquations):
-            return given
-        return load_equations(given, defaults={"v_init": model.initial_potential})
-
-    pool, last = load(pooling), load(coding)
-    hidden = [layer.name for layer in convolutions(model.layers[:-1])]
-    if isinstance(hidden_coding, dict):
-        if unknown := [name for name in hidden_coding if name not in hidden]:
-            raise InputError(f"hidden_coding: {unknown[0]!r} is not a convolution before the last layer {hidden}")
-        of_layer = {name: load(hidden_coding.get(name, "rate")) for name in hidden}
-    else:
-        of_layer = dict.fromkeys(hidden, load(hidden_coding))
-    of_layer[model.layers[-1].name] = last
-    return {layer.name: of_layer.get(layer.name, pool) for layer in model.layers}

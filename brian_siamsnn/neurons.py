@@ -11,11 +11,12 @@ import numpy as np
 from brian2 import Equations, NeuronGroup
 from brian2.equations.equations import SUBEXPRESSION
 
+from .architecture import convolutions
 from .equation_checks import check_equations
 from .equation_files import EquationFile
 from .errors import InputError
 
-__all__ = ["NeuronEquations", "load_equations", "reset_state", "split_values"]
+__all__ = ["NeuronEquations", "branch_equations", "load_equations", "reset_state", "split_values"]
 
 
 @dataclass(frozen=True)
@@ -98,7 +99,9 @@ class NeuronEquations:
         if self.update:
             # a discrete update, as Eq. 2 is: an ODE would round dt in and out
             group.run_regularly(self.update, when="groups", name=f"{name}_update", clock=clock)
-        reset_state(group, self.initial)
+        # by assignment, which every device takes
+        for variable, value in self.initial.items():
+            setattr(group, variable, value)
         return group
 
     def arriving(self, sender):
@@ -167,6 +170,47 @@ def load_equations(name, *, defaults=None, **values):
     check_equations(file.path, texts, parameters, file.initial)
     initial = {key: float(parameters.get(value, value)) for key, value in file.initial.items()}
     return NeuronEquations(**texts, parameters=parameters, initial=initial)
+
+
+def branch_equations(model, coding, hidden_coding, pooling):
+    """Neuron model of every layer.
+
+    Parameters
+    ----------
+    model : SpikingModel
+    coding : str or NeuronEquations
+        Of the last layer.
+    hidden_coding : str, NeuronEquations or dict of str
+        Of the convolutions before it, or of each by its name.
+    pooling : str or NeuronEquations
+        Of the pools.
+
+    Returns
+    -------
+    dict of str to NeuronEquations
+        By the name of the layer.
+
+    Raises
+    ------
+    InputError
+        If there is no such model, or no such layer.
+    """
+
+    def load(given):
+        if isinstance(given, NeuronEquations):
+            return given
+        return load_equations(given, defaults={"v_init": model.initial_potential})
+
+    pool, last = load(pooling), load(coding)
+    hidden = [layer.name for layer in convolutions(model.layers[:-1])]
+    if isinstance(hidden_coding, dict):
+        if unknown := [name for name in hidden_coding if name not in hidden]:
+            raise InputError(f"hidden_coding: {unknown[0]!r} is not a convolution before the last layer {hidden}")
+        of_layer = {name: load(hidden_coding.get(name, "rate")) for name in hidden}
+    else:
+        of_layer = dict.fromkeys(hidden, load(hidden_coding))
+    of_layer[model.layers[-1].name] = last
+    return {layer.name: of_layer.get(layer.name, pool) for layer in model.layers}
 
 
 def split_values(name):

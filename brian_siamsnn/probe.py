@@ -120,7 +120,9 @@ def _simulate(equations, current, spikes, weights):
     names = sorted(equation.varname for equation in neuron.equations.values() if "constant" not in equation.flags)
     names += sorted({"v_th"} & neuron.equations.names - set(names))
     fired = SpikeMonitor(neuron, variables=[equations.amplitude], when="thresholds", order=3)
-    states = [StateMonitor(neuron, names, record=[0], when=when, order=4, clock=clock) for when in ("thresholds", "end")]
+    states = [
+        StateMonitor(neuron, names, record=[0], when=when, order=4, clock=clock) for when in ("thresholds", "end")
+    ]
     parts = [neuron, fired, *states]
     senders = None
     if spikes.shape[1]:

@@ -245,7 +245,9 @@ def test_codings_approximate_the_same_activations():
     """A spike train's mean amplitude a step is the activation, whatever the coding: layers can be mixed."""
     current = np.linspace(0.05, 0.7, 14)
     network, monitors = brian2.Network(), {}
-    for k, coding in enumerate(("rate", "phase:K=5", "burst:gamma=2,v_0=0.125", "two_status:p=5,reading=real", "burst")):
+    for k, coding in enumerate(
+        ("rate", "phase:K=5", "burst:gamma=2,v_0=0.125", "two_status:p=5,reading=real", "burst")
+    ):
         group = load_equations(coding).group(len(current), f"group{k}", brian2.Clock(dt=1 * ms))
         group.I = current
         monitors[coding] = brian2.SpikeMonitor(group, variables=["v_th"])
