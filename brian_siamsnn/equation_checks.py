@@ -124,9 +124,9 @@ def _tree(path, key, text, mode):
     try:
         return ast.parse(textwrap.dedent(text).strip(), mode=mode)
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
-        raise InputError(
-            f"{path}: {key!r}: not an expression of Brian2: {_reason(error)}; got {text.strip()!r}"
-        ) from None
+        got = text.strip()
+        got = got if len(got) < 100 else f"{got[:100]} ..."
+        raise InputError(f"{path}: {key!r}: not an expression of Brian2: {_reason(error)}; got {got!r}") from None
 
 
 def _expression(path, key, tree, variables):
