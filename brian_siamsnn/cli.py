@@ -9,6 +9,7 @@ import cv2
 from tqdm import tqdm
 
 from . import __version__
+from .cli_energy import energy_command
 from .cli_equations import equations_command
 from .cli_inspect import inspect_command
 from .cli_models import train_command, weights
@@ -46,8 +47,9 @@ def demo(**options):
 
 
 def _track(source, box, model, kind, steps, matching, coding, hidden_coding, pooling, v_init, threshold_scale,
-           scales, frames, output):  # fmt: skip
+           early_stop, scales, frames, output):  # fmt: skip
     # imported here so that --help and a mistyped option answer at once
+    from .conversion import scale_thresholds
     from .matchers import ConvolutionalMatcher, SpikingMatcher
     from .sequences import open_source
     from .tracker import SiameseTracker
@@ -59,8 +61,9 @@ def _track(source, box, model, kind, steps, matching, coding, hidden_coding, poo
     network = load(model)
     quiet()
     if kind == "snn":
-        matcher = SpikingMatcher(network, steps, matching, coding, crops=int(scales), hidden_coding=hidden_coding,
-                                 pooling=pooling, v_init=v_init, threshold_scale=threshold_scale)  # fmt: skip
+        network = scale_thresholds(network, threshold_scale)
+        matcher = SpikingMatcher(network, steps, matching, coding, crops=int(scales), early_stop=early_stop,
+                                 hidden_coding=hidden_coding, pooling=pooling, v_init=v_init)  # fmt: skip
     else:
         matcher = ConvolutionalMatcher(network)
     prepare(matcher)
@@ -84,6 +87,7 @@ def _track(source, box, model, kind, steps, matching, coding, hidden_coding, poo
         "pooling": pooling if spiking else None,
         "v_init": v_init if spiking else None,
         "threshold_scale": threshold_scale if spiking else None,
+        "early_stop": early_stop if spiking else None,
         "spikes": matcher.spikes if spiking else None,
         "synaptic_operations": matcher.operations if spiking else None,
         "pooling_events": matcher.pooling_events if spiking else None,
@@ -114,6 +118,7 @@ def _report(summary, folder):
 
 cli.add_command(weights)
 cli.add_command(train_command)
+cli.add_command(energy_command)
 cli.add_command(equations_command)
 cli.add_command(inspect_command)
 

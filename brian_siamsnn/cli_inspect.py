@@ -35,17 +35,18 @@ def inspect_command(source, model, steps, coding, hidden_coding, pooling, v_init
     network does worse than the CNN: the first layer with a large error is where
     it starts.
     """
+    from .conversion import scale_thresholds
     from .inspection import inspect_conversion, inspection_crops
     from .inspection_figure import inspection_figure
     from .sequences import open_source
     from .weights import load
 
     sequence = open_source(source)
-    network = load(model)
+    network = scale_thresholds(load(model), threshold_scale)
     quiet()
     with tqdm(total=frames, desc="comparing", unit=" images", disable=None) as bar:
         layers = inspect_conversion(network, inspection_crops(sequence, frames), steps, coding, hidden_coding, pooling,
-                                    v_init, threshold_scale, bar.update)  # fmt: skip
+                                    v_init, bar.update)  # fmt: skip
     folder = output or Path("brian-siamsnn-output") / sequence.name
     title = f"{Path(model).stem} on {sequence.name}, T = {steps}; hidden {hidden_coding}, output {coding}"
     _write(folder, layers, inspection_figure(layers, title))

@@ -41,8 +41,8 @@ def coding_options(command):
         click.option("--pooling", default="max_pool", show_default=True, metavar="NAME|FILE",
                      help="Gate of the pooling layers: max_pool, max_pool_first, max_pool_all, or a TOML file."),
         click.option("--v-init", type=float, help="Membrane potential before the first step [default: the model's]."),
-        click.option("--threshold-scale", type=float, default=1.0, show_default=True,
-                     help="Multiplies the thresholds of all layers, and with them what a spike stands for."),
+        click.option("--threshold-scale", type=click.FloatRange(0, min_open=True), default=1.0, show_default=True,
+                     help="Multiply all thresholds: above 1 fewer spikes and less energy (see docs/energy.md)."),
     ]  # fmt: skip
     for option in reversed(options):
         command = option(command)
@@ -59,6 +59,8 @@ def tracking_options(command):
         click.option("--matching", type=click.Choice(MATCHINGS), default="hsm", show_default=True,
                      help="How spike trains are compared (Eq. 6-9)."),
         coding_options,
+        click.option("--early-stop", type=click.IntRange(1), metavar="N",
+                     help="End a frame before T once the response has peaked in one place for N more steps."),
         click.option("--scales", type=click.Choice([str(n) for n in SCALES]), default="3", show_default=True,
                      help="Sizes of the search region that are tried in each frame."),
         click.option("--frames", type=click.IntRange(1), help="Stop after so many frames."),

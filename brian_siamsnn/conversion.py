@@ -17,7 +17,7 @@ from .architecture import Convolution, MaxPool, convolutions, sizes
 from .errors import InputError
 from .weights import SiameseModel
 
-__all__ = ["PERCENTILE", "ActivationScales", "SpikingModel", "convert"]
+__all__ = ["PERCENTILE", "ActivationScales", "SpikingModel", "convert", "scale_thresholds"]
 
 #: Activations above this percentile saturate: a few outliers would otherwise cost everyone their firing rate.
 PERCENTILE = 99.9
@@ -114,6 +114,35 @@ def convert(model, activations, normalisation="layer", percentile=PERCENTILE):
     return replace(model, scales=gathered.scales(), normalisation=f"{normalisation}-norm, {percentile} percentile")
 
 
+def scale_thresholds(model, factor):
+    """Raise or lower all thresholds, and with them what a spike stands for.
+
+    A neuron with the threshold ``factor`` whose spikes carry ``factor`` (Eq. 2-3)
+    does what one with the threshold 1 does in a network whose scales lambda^l are
+    all ``factor`` times as large; so this multiplies the scales, and works with
+    every neuron model. Potentials start at the same part of the threshold. Above 1
+    there are fewer spikes, and each stands for more.
+
+    Parameters
+    ----------
+    model : SiameseModel
+        Converted.
+    factor : float
+
+    Returns
+    -------
+    SiameseModel
+
+    Raises
+    ------
+    InputError
+        If the factor is not positive and finite.
+    """
+    if not 0 < factor < np.inf:
+        raise InputError(f"threshold scale: expected a positive number, got {factor}")
+    return replace(model, scales={name: np.asarray(scale) * np.float32(factor) for name, scale in model.scales.items()})
+
+
 @dataclass(frozen=True)
 class SpikingModel:
     """Weights of the spiking network, in plain NumPy.
@@ -135,7 +164,7 @@ class SpikingModel:
     initial_potential: float = 0.0
 
     @classmethod
-    def from_model(cls, model: SiameseModel, v_init=None, threshold_scale=1.0):
+    def from_model(cls, model: SiameseModel, v_init=None):
         """Scale the weights of a converted model.
 
         Parameters
@@ -143,19 +172,12 @@ class SpikingModel:
         model : SiameseModel
         v_init : float, optional
             Initial membrane potential in place of the model's own.
-        threshold_scale : float
-            One spike stands for so many times the activation that it would stand
-            for otherwise; the same spikes as with thresholds multiplied by it in
-            every layer. Above 1 fewer neurons saturate, below 1 weak ones fire
-            earlier.
 
         Raises
         ------
         InputError
-            If the model has no scales yet, or a number is off.
+            If the model has no scales yet, or ``v_init`` is not finite.
         """
-        if not (np.isfinite(threshold_scale) and threshold_scale > 0):
-            raise InputError(f"threshold_scale: expected a number above 0, got {threshold_scale}")
         v_init = model.initial_potential if v_init is None else v_init
         if not np.isfinite(v_init):
             raise InputError(f"v_init: expected a finite number, got {v_init}")
@@ -165,7 +187,7 @@ class SpikingModel:
         weights, before = {}, np.ones(convolutions(model.layers)[0].in_channels)
         for layer in convolutions(model.layers):
             w, b = model.weights[layer.name]
-            after = threshold_scale * np.asarray(model.scales[layer.name], np.float64)
+            after = np.asarray(model.scales[layer.name], np.float64)
             # input channels of each output channel's group
             per_group = before.reshape(layer.groups, 1, -1)
             incoming = np.broadcast_to(

@@ -30,7 +30,7 @@ __all__ = [
 #: Output channels that the kernel can add together.
 _BLOCKS = (16, 32, 48, 64)
 #: Output rows that are swept together: enough for the kernel rows in the first-level cache to be used again.
-STRIP = 4
+STRIP = 8
 
 
 def available_threads():

@@ -29,7 +29,7 @@ namespace siamsnn {
 constexpr int64_t PARALLEL_EVENTS = 500000;
 
 // Bytes of kernel rows that are swept together: they and the potentials stay in the first-level cache.
-constexpr int64_t CACHED_BYTES = 24 * 1024;
+constexpr int64_t CACHED_BYTES = 32 * 1024;
 
 struct ConvolutionGeometry {
     int images;                               // side by side, each with a height of its own

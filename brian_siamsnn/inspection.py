@@ -96,18 +96,18 @@ def inspection_crops(sequence, count=4):
 
 
 def inspect_conversion(model, crops, steps=20, coding="rate", hidden_coding="rate", pooling="max_pool",
-                       v_init=None, threshold_scale=1.0, progress=None):  # fmt: skip
+                       v_init=None, progress=None):  # fmt: skip
     """Compare every layer of the spiking network with the CNN that it was converted from.
 
     Parameters
     ----------
     model : SiameseModel
-        Converted.
+        Converted; see also :func:`brian_siamsnn.conversion.scale_thresholds`.
     crops : iterable of ndarray, shape (H, H, 3)
         RGB, 0 to 255; all of one size.
     steps, coding, hidden_coding, pooling
         See :class:`brian_siamsnn.network.SpikingBranch`.
-    v_init, threshold_scale
+    v_init : float, optional
         See :meth:`brian_siamsnn.conversion.SpikingModel.from_model`.
     progress : callable, optional
         Called after each crop.
@@ -121,13 +121,13 @@ def inspect_conversion(model, crops, steps=20, coding="rate", hidden_coding="rat
     InputError
         If the model is not converted, or an argument is off.
     """
-    spiking = SpikingModel.from_model(model, v_init, threshold_scale)
+    spiking = SpikingModel.from_model(model, v_init)
     branch, tallies = None, {}
     for image in crops:
         if branch is None:
             names = [layer.name for layer in model.layers]
             branch = SpikingBranch(spiking, len(image), steps, coding, hidden_coding, pooling, record=names)
-            tallies = {name: _Tally(name, scale, steps) for name, scale in _scales(model, threshold_scale).items()}
+            tallies = {name: _Tally(name, scale, steps) for name, scale in _scales(model).items()}
         branch.run(image)
         for name, activation in activations(model, image).items():
             tallies[name].add(activation, branch.trains(name))
@@ -136,12 +136,12 @@ def inspect_conversion(model, crops, steps=20, coding="rate", hidden_coding="rat
     return [tally.result() for tally in tallies.values()]
 
 
-def _scales(model, factor):
+def _scales(model):
     """Scale of each layer's channels; a pool has that of the convolution before it."""
     result, scale = {}, None
     for layer in model.layers:
         if isinstance(layer, Convolution):
-            scale = factor * np.asarray(model.scales[layer.name], np.float64)
+            scale = np.asarray(model.scales[layer.name], np.float64)
         result[layer.name] = scale
     return result
 

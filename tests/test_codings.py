@@ -294,19 +294,16 @@ amplitude = "v"
     assert branch.spikes["conv2"].sum() > 0
 
 
-def test_threshold_scale_is_the_threshold_of_every_layer():
-    """Scaling the activation that a spike stands for is the same as scaling all thresholds."""
+def test_initial_potential():
     from brian_siamsnn.conversion import SpikingModel
     from brian_siamsnn.weights import load
 
     cnn = load("compact")
-    scaled, plain = SpikingModel.from_model(cnn, 0.25, 2.0), SpikingModel.from_model(cnn, 0.5)
-    assert (scaled.initial_potential, plain.initial_potential) == (0.25, 0.5)
-    a = SpikingBranch(scaled, 127, 6).run(image(127))
-    b = SpikingBranch(plain, 127, 6, "rate:v_th=2", "rate:v_th=2").run(image(127))
-    np.testing.assert_array_equal(a.neuron, b.neuron)
-    np.testing.assert_array_equal(a.step, b.step)
-    for options, message in [({"threshold_scale": 0}, "threshold_scale: expected a number above 0, got 0"),
-                             ({"v_init": np.nan}, "v_init: expected a finite number, got nan")]:  # fmt: skip
-        with pytest.raises(InputError, match=message):
-            SpikingModel.from_model(cnn, **options)
+    own = SpikingModel.from_model(cnn, 0.25)
+    assert own.initial_potential == 0.25
+    branches = [SpikingBranch(own, 127), SpikingBranch(SpikingModel.from_model(cnn), 127, 20, "rate:v_init=0.25")]
+    assert [branch.equations["conv5"].initial["v"] for branch in branches] == [0.25, 0.25]
+    # the shipped network was trained for potentials that start at half a threshold
+    assert branches[1].equations["conv1"].initial["v"] == 0.5
+    with pytest.raises(InputError, match="v_init: expected a finite number, got nan"):
+        SpikingModel.from_model(cnn, np.nan)

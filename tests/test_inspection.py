@@ -9,6 +9,7 @@ from reference import NETWORKS, image, small_model
 from brian_siamsnn.activations import activations
 from brian_siamsnn.architecture import Convolution
 from brian_siamsnn.cli import main
+from brian_siamsnn.conversion import scale_thresholds
 from brian_siamsnn.errors import InputError
 from brian_siamsnn.inspection import inspect_conversion, inspection_crops
 from brian_siamsnn.inspection_figure import inspection_figure
@@ -66,7 +67,7 @@ def test_scale_and_coding_are_seen():
     picture = [np.zeros((2, 2, 3), np.uint8)]
     model = one_layer([0.5, 1.0, 1.5, 4.0])
     # twice the scale: the last neuron no longer saturates at half of its activation
-    (wide,) = inspect_conversion(model, picture, steps=8, threshold_scale=2.0)
+    (wide,) = inspect_conversion(scale_thresholds(model, 2.0), picture, steps=8)
     assert wide.error_unclipped == 0 and wide.saturated == 0.25
     # the paper's burst cannot send strong activations, as its amplitudes shrink
     (burst,) = inspect_conversion(model, picture, steps=8, coding="burst")
@@ -114,4 +115,4 @@ def test_command_line_writes_table_and_picture(tmp_path, capsys):
     assert (tmp_path / "out" / "inspection.png").read_bytes().startswith(b"\x89PNG")
     with pytest.raises(SystemExit) as stop:
         main(["inspect", "--threshold-scale", "0"])
-    assert stop.value.code == 2 and capsys.readouterr().err.startswith("error: threshold_scale: expected")
+    assert stop.value.code == 2 and capsys.readouterr().err.startswith("error: Invalid value for '--threshold-scale'")
