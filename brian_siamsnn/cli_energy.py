@@ -82,7 +82,8 @@ def _matcher(options):
     # one crop at a time, so that each scale is counted apart; but where to stop is decided over all of them
     crops = int(options["scales"]) if early_stop else 1
     return SpikingMatcher(scale_thresholds(load(options["model"]), options["threshold_scale"]), options["steps"],
-                          options["matching"], options["coding"], crops=crops, early_stop=early_stop)  # fmt: skip
+                          options["matching"], options["coding"], crops=crops, early_stop=early_stop,
+                          **{key: options[key] for key in ("hidden_coding", "pooling", "v_init")})  # fmt: skip
 
 
 def _save(figure, path):

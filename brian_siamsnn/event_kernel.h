@@ -220,13 +220,11 @@ int64_t convolve_events(const int32_t* spikes, int n, const Real* amplitude, int
     return events;
 }
 
-// Running maximum over each window of its inputs' cumulated amplitudes.
-// sums are kept per presynaptic neuron; maximum, emitted and rise (how much of
-// the maximum was not emitted yet) per postsynaptic neuron.
-template <typename Real>
-int64_t pool_events(const int32_t* spikes, int n, const Real* amplitude, int amplitude_stride,
-                    Real* sums, Real* maximum, const Real* emitted, Real* rise,
-                    const ConvolutionGeometry& g) {
+// Each spike at each window that it is under: arrive(window, neuron, what the neuron has sent so far, what the spike
+// carries).  sums is kept per presynaptic neuron.
+template <typename Real, typename Arrive>
+SIAMSNN_INLINE int64_t each_window(const int32_t* spikes, int n, const Real* amplitude, int amplitude_stride,
+                                   Real* sums, const ConvolutionGeometry& g, Arrive arrive) {
     int64_t events = 0;
     int q = 0, first = 0;
     for (int image = 0; image < g.images; image++)
@@ -240,19 +238,44 @@ int64_t pool_events(const int32_t* spikes, int n, const Real* amplitude, int amp
                 const int ox1 = std::min(x / g.stride, g.out_width - 1);
                 const int64_t windows = (int64_t)std::max(0, oy1 - oy0 + 1) * std::max(0, ox1 - ox0 + 1);
                 for (; q < n && spikes[q] < first + g.channels; q++) {
-                    const Real total = sums[spikes[q]] += amplitude[q * amplitude_stride];
+                    const Real carried = amplitude[q * amplitude_stride];
+                    const Real total = sums[spikes[q]] += carried;
                     for (int oy = oy0; oy <= oy1; oy++)
-                        for (int ox = ox0; ox <= ox1; ox++) {
-                            const int64_t j =
-                                (((int64_t)image * g.out_height + oy) * g.out_width + ox) * g.channels + spikes[q] - first;
-                            maximum[j] = std::max(maximum[j], total);
-                            rise[j] = maximum[j] - emitted[j];
-                        }
+                        for (int ox = ox0; ox <= ox1; ox++)
+                            arrive((((int64_t)image * g.out_height + oy) * g.out_width + ox) * g.channels + spikes[q] - first,
+                                   spikes[q], total, carried);
                     events += windows;
                 }
             }
         }
     return events;
+}
+
+// max_pool.toml: the running maximum over each window of its inputs' cumulated amplitudes.  maximum, emitted and rise
+// (how much of the maximum was not emitted yet) are kept per postsynaptic neuron.
+template <typename Real>
+int64_t pool_events(const int32_t* spikes, int n, const Real* amplitude, int amplitude_stride,
+                    Real* sums, Real* maximum, const Real* emitted, Real* rise,
+                    const ConvolutionGeometry& g) {
+    return each_window(spikes, n, amplitude, amplitude_stride, sums, g,
+                       [=](int64_t j, int32_t, Real total, Real) {
+                           maximum[j] = std::max(maximum[j], total);
+                           rise[j] = maximum[j] - emitted[j];
+                       });
+}
+
+// max_pool_first.toml and, without leaders, max_pool_all.toml: what a leading input's spike carries passes.
+template <typename Real>
+int64_t gate_events(const int32_t* spikes, int n, const Real* amplitude, int amplitude_stride,
+                    Real* sums, Real* maximum, int32_t* leader, Real* passed,
+                    const ConvolutionGeometry& g) {
+    return each_window(spikes, n, amplitude, amplitude_stride, sums, g,
+                       [=](int64_t j, int32_t i, Real total, Real carried) {
+                           if (total < maximum[j] || (leader && total == maximum[j] && i >= leader[j])) return;
+                           maximum[j] = total;
+                           passed[j] = carried;
+                           if (leader) leader[j] = i;
+                       });
 }
 
 }  // namespace siamsnn

@@ -23,7 +23,7 @@ from pathlib import Path
 import numpy as np
 from brian2 import Clock, Network, SpikeMonitor, Synapses, get_device, ms
 from brian2.codegen.runtime.cython_rt import CythonCodeObject
-from brian2.core.base import BrianObject, BrianObjectException
+from brian2.core.base import BrianObject
 
 from .architecture import Convolution
 from .connectivity import convolution_synapses, fan_out, pooling_synapses, synapse_count
@@ -34,7 +34,7 @@ from .convolution import (
     check_kernel_equations,
 )
 from .errors import InputError
-from .neurons import NeuronEquations, load_equations, reset_state
+from .neurons import branch_equations, reset_state
 from .spikes import SpikeTrains
 
 __all__ = ["SpikingBranch"]
@@ -86,10 +86,11 @@ class SpikingBranch:
         T, the time steps each image is shown for.
     coding : str or NeuronEquations
         Neuron model of the last layer.
-    hidden_coding : str or NeuronEquations
-        Neuron model of the layers before it.
+    hidden_coding : str, NeuronEquations or dict
+        Neuron model of the convolutions before it; a dict gives that of each by
+        the layer's name, and ``"rate"`` to those that it does not name.
     pooling : str or NeuronEquations
-        Gate of the pooling layers.
+        Gate of the pooling layers: ``"max_pool"``, ``"max_pool_first"``, ``"max_pool_all"``.
     connectivity : {"kernel", "synapses"}
         Shared kernels driven by events, or explicit Synapses.
     dtype : dtype
@@ -142,11 +143,9 @@ class SpikingBranch:
             self._check_memory()
         self.clock = Clock(dt=TIME_STEP, name="image_clock")
         self.groups, self.equations, self._inputs, self._tallies = {}, {}, {}, {}
-        codings = {kind: _equations(given, model.initial_potential)
-                   for kind, given in {"hidden": hidden_coding, "last": coding, "pool": pooling}.items()}  # fmt: skip
+        codings = branch_equations(model, coding, hidden_coding, pooling)
         for k, layer in enumerate(model.layers):
-            kind = "last" if k == len(names) - 1 else "hidden"
-            self._add_layer(k, layer, codings[kind if isinstance(layer, Convolution) else "pool"])
+            self._add_layer(k, layer, codings[layer.name])
         self._monitors = {
             name: self._monitor(name, 10 * names.index(name) + 1) for name in dict.fromkeys((*record, names[-1]))
         }
@@ -203,7 +202,7 @@ class SpikingBranch:
         shapes = self.shapes[source.name], self.shapes[target.name]
         convolution = isinstance(layer, Convolution)
         synapses = Synapses(
-            source, target, "w : 1 (constant)" if convolution else equations.synapse,
+            source, target, ("w : 1 (constant)\n" if convolution else "") + equations.synapse,
             on_pre=equations.arriving(sender), delay=0 * ms, name=f"{target.name}_input",
             clock=self.clock, dtype=self._dtype,
         )  # fmt: skip
@@ -239,7 +238,7 @@ class SpikingBranch:
         if self._ready is None:
             try:
                 self.network.run(0 * ms, namespace={})
-            except BrianObjectException as error:
+            except Exception as error:  # Brian2's code generation raises whatever it does
                 reason = str(error.__cause__ or error).splitlines()[0]
                 raise InputError(f"Brian2 cannot make code of these equations: {reason}") from error
             self._ready = [obj for obj in self.network.sorted_objects if obj.active]
@@ -381,9 +380,3 @@ def _available_memory():
     except OSError:
         return float("inf")
     return 1024 * int(re.search(r"MemAvailable:\s+(\d+)", text)[1])
-
-
-def _equations(coding, initial_potential):
-    if isinstance(coding, NeuronEquations):
-        return coding
-    return load_equations(coding, defaults={"v_init": initial_potential})
