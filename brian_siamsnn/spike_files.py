@@ -31,7 +31,7 @@ from .errors import InputError
 from .resources import write_whole
 from .spikes import SpikeTrains
 
-__all__ = ["FORMATS", "read_spikes", "write_spikes"]
+__all__ = ["FORMATS", "format_of", "read_spikes", "write_spikes"]
 
 _COLUMNS = "population,neuron,y,x,c,step,amplitude"
 _POPULATION = re.compile(r"# population (?P<name>.+): (?P<h>\d+) x (?P<w>\d+) x (?P<c>\d+) neurons \(H x W x C\), "
@@ -58,7 +58,7 @@ def write_spikes(path, populations, format=None):
     InputError
         For another format or name, if a package is missing, or if the file cannot be written.
     """
-    writer = _format(path, format)[0]
+    writer = FORMATS[format_of(path, format)][0]
     for name in populations:
         if not _NAME.fullmatch(name):
             raise InputError(f"population: expected a name of letters, digits and . _ + - parted by /, got {name!r}")
@@ -84,7 +84,7 @@ def read_spikes(path, format=None):
     InputError
         If it cannot be read or is damaged, holds impossible spikes, or a package is missing.
     """
-    reader = _format(path, format)[1]
+    reader = FORMATS[format_of(path, format)][1]
     try:
         content = Path(path).read_bytes()
     except OSError as error:
@@ -99,12 +99,25 @@ def read_spikes(path, format=None):
     return populations
 
 
-def _format(path, format):
+def format_of(path, format=None):
+    """The format of a file.
+
+    Parameters
+    ----------
+    path : str or path
+    format : {"csv", "npz", "nwb"}, optional
+        By default what the path ends in.
+
+    Raises
+    ------
+    InputError
+        If it is none of the three.
+    """
     format = format or Path(path).suffix.lower().removeprefix(".")
     if format not in FORMATS:
-        raise InputError(f"{path}: expected a file of spike trains that ends in .{', .'.join(FORMATS)}, or format= "
-                         f"one of them, got {format!r}")  # fmt: skip
-    return FORMATS[format]
+        raise InputError(f"{path}: expected a file of spike trains that ends in .{', .'.join(FORMATS)}, or one of "
+                         f"these formats, got {format!r}")  # fmt: skip
+    return format
 
 
 def _csv_bytes(populations):
