@@ -120,14 +120,11 @@ def _report(summary, folder):
 
 cli.add_command(weights)
 cli.add_command(train_command)
-<<<<<<< ours
 cli.add_command(bench_command)
 cli.add_command(energy_command)
 cli.add_command(equations_command)
 cli.add_command(inspect_command)
-=======
 cli.add_command(spikes_command)
->>>>>>> theirs
 
 
 def main(arguments=None):
