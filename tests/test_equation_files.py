@@ -3,6 +3,7 @@
 import contextlib
 import string
 import tomllib
+from pathlib import Path
 
 import brian2
 import pytest
@@ -308,3 +309,17 @@ def test_a_bad_file_on_the_command_line_is_one_line(capsys, own, tmp_path, monke
         code, _, err = command(capsys, "track", "synthetic", option, path, "--frames", "2")
         assert code == 2 and err.splitlines()[-1].startswith(f"error: {path}: 'threshold': 'theta'")
     assert [entry.name for entry in tmp_path.iterdir()] == ["own.toml"]
+
+
+def test_the_documentation_shows_what_runs():
+    """Each line of the shipped codings is in docs/codings.md."""
+    text = (Path(__file__).parent.parent / "docs" / "codings.md").read_text(encoding="utf-8")
+    for name in ("rate", "phase", "burst", "two_status", "real"):
+        texts = EquationFile.read(name).texts
+        for key in ("model", "update", "threshold", "reset"):
+            for line in texts.get(key, "").strip().splitlines():
+                assert line in text or line in ("v : 1", "v_th : 1", "v_th_next : 1", "I : 1 (constant)"), line
+        for choice in EquationFile.read(name).choices.values():
+            assert all(f"`{option}`" in text for option in choice.options)
+    for name in ("max_pool", "max_pool_first", "max_pool_all"):
+        assert f"`{name}`" in text
