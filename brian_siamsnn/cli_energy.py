@@ -61,10 +61,10 @@ def energy_command(source, box, cost_models, json_file, **options):
     content = {"source": str(source), **settings, "searched_frames": len(meter.frames), **report,
                "by_scale": by_scale, "exemplar": meter.exemplar.counts, **result.metrics,
                "stopped": result.stopped, "versions": versions()}  # fmt: skip
-    if json_file:
-        write_json(json_file, content)
     for name, figure in figures.items():
         _save(figure, folder / name)
+    if json_file:
+        write_json(json_file, content)
     click.echo(f"{', '.join(figures)} are in {folder}" + (f"; all figures in {json_file}" if json_file else ""))
     if result.stopped == "interrupted":
         return 130

@@ -13,8 +13,11 @@
 #define BRIAN_SIAMSNN_EVENT_KERNEL_H
 
 #include <algorithm>
+#include <atomic>
 #include <cstdint>
 #include <vector>
+
+#include "thread_pool.h"
 
 #if defined(__GNUC__)
 #define SIAMSNN_INLINE inline __attribute__((always_inline))
@@ -24,8 +27,7 @@
 
 namespace siamsnn {
 
-// Fewer events than this are done (in about 0.1 ms) before a second thread is awake; on a busy
-// machine waiting for it takes a whole time slice.
+// Fewer events than this are done (in about 0.1 ms) before a second thread is awake.
 constexpr int64_t PARALLEL_EVENTS = 500000;
 
 // Bytes of kernel rows that are swept together: they and the potentials stay in the first-level cache.
@@ -205,16 +207,16 @@ int64_t convolve_events(const int32_t* spikes, int n, const Real* amplitude, int
     const int strips = (g.out_height + strip - 1) / strip, parts = g.images * strips;
     const int64_t block_size = (int64_t)g.kernel * g.kernel * (g.channels / g.groups) * g.block;
     const int64_t fan_out = (int64_t)g.kernel * g.kernel / (g.stride * g.stride) * group_outputs;
-    int64_t events = 0;
-    #pragma omp parallel for schedule(dynamic, 1) reduction(+ : events) num_threads(threads) if (n * fan_out > PARALLEL_EVENTS)
-    for (int task = 0; task < g.groups * blocks * parts; task++) {
+    std::atomic<int64_t> events{0};
+    auto add = [&](int task) {
         const int s = task % strips, image = task / strips % g.images;
         const int gb = task / parts, b = gb % blocks, group = gb / blocks;
         events += add_strip_any(spike_list, kernel + gb * block_size, v, image, group,
                                 group * group_outputs + b * g.block,
                                 std::min(g.block, group_outputs - b * g.block), s * strip,
                                 std::min(g.out_height, (s + 1) * strip), g);
-    }
+    };
+    parallel_for(g.groups * blocks * parts, n * fan_out > PARALLEL_EVENTS ? threads : 1, add);
     return events;
 }
 

@@ -17,6 +17,7 @@ to zero for each image: ``t`` in an equation is the time within the image.
 
 import re
 from contextlib import closing
+from operator import methodcaller
 from pathlib import Path
 
 import numpy as np
@@ -109,6 +110,7 @@ class SpikingBranch:
         Spikes of each layer in each step of the last run, of all images together.
     operations : dict of str to ndarray, shape (T,)
         Synaptic events into each layer but the first, counted likewise.
+    threads : int
     steps_run : int
         Steps of the last run: T, or fewer where :meth:`stepwise` was left early.
 
@@ -136,7 +138,7 @@ class SpikingBranch:
                 raise InputError(f"record: {name!r} is not a layer of this model {names}")
         self._dtype = np.dtype(dtype)
         self._explicit = connectivity == "synapses"
-        self._threads = threads or available_threads()
+        self.threads = threads or available_threads()
         if self._explicit:
             self._check_memory()
         self.clock = Clock(dt=TIME_STEP, name="image_clock")
@@ -192,7 +194,7 @@ class SpikingBranch:
         if isinstance(layer, Convolution):
             weights = self.model.weights[layer.name][0]
             return SharedKernelConvolution(
-                source, target, sender.amplitude, layer, *shapes, self.steps, order, weights, self._threads
+                source, target, sender.amplitude, layer, *shapes, self.steps, order, weights, self.threads
             )
         return SharedKernelPooling(source, target, sender.amplitude, layer, *shapes, self.steps, order)
 
@@ -261,13 +263,15 @@ class SpikingBranch:
         self.clock.variables["timestep"].set_value(0)
         self.clock.variables["t"].set_value(0.0)
 
-    def run(self, image):
+    def run(self, image, execute=methodcaller("run")):
         """Show an image, or several side by side, for T steps.
 
         Parameters
         ----------
         image : ndarray, shape (image_size, image_size, 3)
             RGB, 0 to 255; with ``images=n`` shape (n, image_size, image_size, 3).
+        execute : callable
+            Runs one of Brian2's objects for one step; a profiler measures here.
 
         Returns
         -------
@@ -279,7 +283,7 @@ class SpikingBranch:
         InputError
             If the image has another shape.
         """
-        for _ in self._advance(image):
+        for _ in self._advance(image, execute):
             pass
         return self.trains(self.model.layers[-1].name)
 
@@ -314,7 +318,7 @@ class SpikingBranch:
                 yield fired
                 flat[neuron] = 0
 
-    def _advance(self, image):
+    def _advance(self, image, execute=methodcaller("run")):
         """Start afresh and run step by step; what was counted is put together at the end, or when it is closed."""
         image = np.asarray(image)
         expected = (self.image_size, self.image_size, 3)
@@ -331,7 +335,7 @@ class SpikingBranch:
         try:
             for k in range(1, self.steps + 1):
                 for obj in self._ready:
-                    obj.run()
+                    execute(obj)
                 step[0], t[0] = k, k * self.clock.dt_
                 yield k
         finally:
