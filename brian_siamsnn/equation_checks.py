@@ -132,11 +132,7 @@ def _tree(path, key, text, mode):
 def _expression(path, key, tree, variables):
     """Refuse what is not an expression of Brian2, and names that it would not know."""
     for node in ast.walk(tree):
-        if (
-            isinstance(node, ast.Constant)
-            and not isinstance(node.value, bool | int | float)
-            or (not isinstance(node, _NODES) or isinstance(node, ast.Call) and node.keywords)
-        ):
+        if not _in_the_language(node):
             raise InputError(f"{path}: {key!r}: expected names, numbers, operators and functions of Brian2, "
                              f"got {ast.unparse(node)!r}")  # fmt: skip
         if isinstance(node, ast.Call) and not (isinstance(node.func, ast.Name) and node.func.id in DEFAULT_FUNCTIONS):
@@ -150,6 +146,12 @@ def _expression(path, key, tree, variables):
                 if not isinstance(part, ast.Constant) or abs(part.value) > _LARGEST_POWER:
                     raise InputError(f"{path}: {key!r}: expected a power of smaller constants, "
                                      f"got {ast.unparse(node)!r}")  # fmt: skip
+
+
+def _in_the_language(node):
+    if isinstance(node, ast.Constant):
+        return isinstance(node.value, bool | int | float)
+    return isinstance(node, _NODES) and not (isinstance(node, ast.Call) and node.keywords)
 
 
 def _names(tree):
