@@ -91,8 +91,9 @@ def test_the_file_that_the_others_are_made_from_works(own):
         ('v = "v_init"', "u = 1", r"initial u: expected a variable of the model that changes, out of \['v'\]"),
         ('v = "v_init"', "step = 1", "initial step: expected a variable of the model that changes"),
         # dimensions
-        ("v : 1\n", "v : volt\n", "'model': expected the unit 1, integer or boolean, .*, got 'volt'"),
-        ("v : 1\n", "v\n", "'model': not equations of Brian2"),
+        ("v : 1\n", "v : volt\n", "'model': expected one variable a line, of unit 1, .*; got 'v : volt'"),
+        ("v : 1\n", "v\n", "'model': expected one variable a line, .*; got 'v'"),
+        ("v : 1\n", "v : 1\nv : 1\n", "'model': not equations of Brian2"),
         ("v : 1\n", "v : 1 (lazy)\n", "'model': not equations of Brian2|expected flags out of"),
         ("v : 1\n", "dv/dt = -v : 1\n", "'model: v': expected a quantity of dimension Hz|of dimension s|1/s"),
         ("v += I", "v += I*mV", "'update': expected a quantity of dimension 1, got 'I [*] mV'"),
