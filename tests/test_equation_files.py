@@ -220,8 +220,8 @@ VALUES = st.one_of(
     st.floats(),
     st.booleans(),
     st.lists(st.integers(0, 3), max_size=2),
-    st.just({}),
-    st.just({"default": 1}),
+    st.builds(dict),
+    st.builds(dict, default=st.just(1)),
 )
 
 
