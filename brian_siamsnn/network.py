@@ -34,7 +34,7 @@ from .errors import InputError
 from .neurons import NeuronEquations, load_equations, reset_state
 from .spikes import SpikeTrains
 
-__all__ = ["SpikingBranch"]
+__all__ = ["SpikingBranch", "branch_equations"]
 
 #: Time step of the simulation, and of TrueNorth.
 TIME_STEP = 1 * ms
@@ -127,11 +127,9 @@ class SpikingBranch:
             self._check_memory()
         self.clock = Clock(dt=TIME_STEP, name="image_clock")
         self.groups, self.equations, self._inputs, self._tallies = {}, {}, {}, {}
-        codings = {kind: _equations(given, model.initial_potential)
-                   for kind, given in {"hidden": hidden_coding, "last": coding, "pool": pooling}.items()}  # fmt: skip
+        codings = branch_equations(model, coding, hidden_coding, pooling)
         for k, layer in enumerate(model.layers):
-            kind = "last" if k == len(names) - 1 else "hidden"
-            self._add_layer(k, layer, codings[kind if isinstance(layer, Convolution) else "pool"])
+            self._add_layer(k, layer, codings[layer.name])
         self._monitors = {
             name: self._monitor(name, 10 * names.index(name) + 1) for name in dict.fromkeys((*record, names[-1]))
         }
@@ -311,7 +309,33 @@ def _available_memory():
     return 1024 * int(re.search(r"MemAvailable:\s+(\d+)", text)[1])
 
 
-def _equations(coding, initial_potential):
-    if isinstance(coding, NeuronEquations):
-        return coding
-    return load_equations(coding, defaults={"v_init": initial_potential})
+def branch_equations(model, coding, hidden_coding, pooling):
+    """Neuron model of every layer, by name.
+
+    Parameters
+    ----------
+    model : SpikingModel
+    coding, hidden_coding, pooling : str or NeuronEquations
+        Of the last layer, the convolutions before it, and the pools.
+
+    Returns
+    -------
+    dict of str to NeuronEquations
+
+    Raises
+    ------
+    InputError
+        If there is no such model.
+    """
+
+    def load(given):
+        if isinstance(given, NeuronEquations):
+            return given
+        return load_equations(given, defaults={"v_init": model.initial_potential})
+
+    kinds = {"hidden": load(hidden_coding), "last": load(coding), "pool": load(pooling)}
+    result = {}
+    for layer in model.layers:
+        kind = "last" if layer is model.layers[-1] else "hidden"
+        result[layer.name] = kinds[kind if isinstance(layer, Convolution) else "pool"]
+    return result

@@ -5,9 +5,10 @@ from pathlib import Path
 
 from .errors import InputError
 
-__all__ = ["find", "write_whole"]
+__all__ = ["PACKAGE", "find", "write_whole"]
 
-_PACKAGE = Path(__file__).resolve().parent
+#: Folder of the installed package.
+PACKAGE = Path(__file__).resolve().parent
 
 
 def find(folder, name, suffix):
@@ -28,7 +29,7 @@ def find(folder, name, suffix):
         If it is neither; the message lists the names that ship.
     """
     # installed, the folders are package data; in a checkout they are at its root
-    shipped = next(path for path in (_PACKAGE / "data" / folder, _PACKAGE.parent / folder) if path.is_dir())
+    shipped = next(path for path in (PACKAGE / "data" / folder, PACKAGE.parent / folder) if path.is_dir())
     inside = shipped / f"{name}{suffix}"
     if Path(name).name == str(name) and inside.is_file():
         return inside
