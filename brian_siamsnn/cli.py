@@ -9,6 +9,7 @@ import cv2
 from tqdm import tqdm
 
 from . import __version__
+from .cli_devices import devices
 from .cli_models import train_command, weights
 from .cli_options import Box, prepare, quiet, tracking_options, versions
 from .errors import InputError
@@ -106,6 +107,7 @@ def _report(summary, folder):
 
 cli.add_command(weights)
 cli.add_command(train_command)
+cli.add_command(devices)
 
 
 def main(arguments=None):

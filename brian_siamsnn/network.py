@@ -15,9 +15,6 @@ network's objects in their order, as ``Network.run`` does, with its own clock se
 to zero for each image: ``t`` in an equation is the time within the image.
 """
 
-import re
-from pathlib import Path
-
 import numpy as np
 from brian2 import Clock, Network, SpikeMonitor, Synapses, get_device, ms
 from brian2.core.base import BrianObject, BrianObjectException
@@ -32,6 +29,7 @@ from .convolution import (
 )
 from .errors import InputError
 from .neurons import NeuronEquations, load_equations, reset_state
+from .resources import available_memory
 from .spikes import SpikeTrains
 
 __all__ = ["SpikingBranch", "branch_equations"]
@@ -140,7 +138,7 @@ class SpikingBranch:
     def _check_memory(self):
         layers = list(zip(self.model.layers, self.model.layers[1:], strict=False))
         count = sum(synapse_count(self.shapes[a.name], self.shapes[b.name], b) for a, b in layers)
-        free = _available_memory()
+        free = available_memory()
         if count * _BYTES_PER_SYNAPSE > free:
             raise InputError(
                 f"explicit synapses: this network has {count / 1e6:,.0f} million of them for images of "
@@ -298,15 +296,6 @@ class SpikingBranch:
         steps = np.round(np.asarray(monitor.t_[:]) / self.clock.dt_).astype(np.int64)
         amplitude = np.array(getattr(monitor, f"{self.equations[layer].amplitude}_")[:], np.float32)
         return SpikeTrains(np.array(monitor.i[:]), steps, amplitude, self.shapes[layer], self.steps)
-
-
-def _available_memory():
-    """Bytes that can be used without swapping; unbounded where the system does not tell."""
-    try:
-        text = Path("/proc/meminfo").read_text(encoding="ascii")
-    except OSError:
-        return float("inf")
-    return 1024 * int(re.search(r"MemAvailable:\s+(\d+)", text)[1])
 
 
 def branch_equations(model, coding, hidden_coding, pooling):

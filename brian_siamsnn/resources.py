@@ -1,11 +1,12 @@
-"""Files: where those that ship are, and how results are written."""
+"""Files: where those that ship are, and how results are written; and the memory that is left."""
 
 import os
+import re
 from pathlib import Path
 
 from .errors import InputError
 
-__all__ = ["PACKAGE", "find", "write_whole"]
+__all__ = ["PACKAGE", "available_memory", "find", "write_whole"]
 
 #: Folder of the installed package.
 PACKAGE = Path(__file__).resolve().parent
@@ -62,3 +63,12 @@ def write_whole(path, content):
         raise InputError(f"{path}: cannot be written ({error.strerror})") from None
     finally:
         unfinished.unlink(missing_ok=True)
+
+
+def available_memory():
+    """Bytes that can be used without swapping; unbounded where the system does not tell."""
+    try:
+        text = Path("/proc/meminfo").read_text(encoding="ascii")
+    except OSError:
+        return float("inf")
+    return 1024 * int(re.search(r"MemAvailable:\s+(\d+)", text)[1])

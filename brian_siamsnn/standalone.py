@@ -115,7 +115,9 @@ class StandaloneBranch(CompiledBranch):
         else:
             values |= {key: _array(target.variables[key]) for key in ("m", "emitted", "rise")}
             values["count"] = _array(holder.variables["count"])
-            holder.run_regularly("count = 0", dt=self.frame.length * TIME_STEP, when="start", name=f"{name}_input_start")
+            holder.run_regularly(
+                "count = 0", dt=self.frame.length * TIME_STEP, when="start", name=f"{name}_input_start"
+            )
         call = _CALLS["convolution" if convolution else "pooling"].format(**values)
         kernel = Function(None, arg_units=[1], return_unit=1, stateless=False)
         kernel.implementations.add_implementation(
@@ -134,7 +136,9 @@ class StandaloneBranch(CompiledBranch):
             self.network.run(self.images * self.frame.length * defaultclock.dt, namespace={})
             device.build(directory=str(self.directory), compile=True, run=False, with_output=False)
         except RuntimeError as error:
-            raise InputError(f"cpp_standalone: the network does not compile: {error}; is there a C++ compiler?") from error
+            raise InputError(
+                f"cpp_standalone: the network does not compile: {error}; is there a C++ compiler?"
+            ) from error
         finally:
             prefs.codegen.cpp.extra_compile_args_gcc, prefs.codegen.cpp.include_dirs = flags, folders
 
