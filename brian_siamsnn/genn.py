@@ -73,8 +73,8 @@ def check_genn(equations, layer):
         raise InputError(f"{equations.name}: GeNN takes {expected!r} on a spike, not {equations.on_pre.strip()!r}; "
                          "take another device")  # fmt: skip
     if shared_amplitude(equations, 1) is None:
-        raise InputError(f"{equations.name}: each neuron's spikes have an amplitude of their own, and GeNN reads nothing "
-                         "of the sender; take rate or two_status, or another device")  # fmt: skip
+        raise InputError(f"{equations.name}: each neuron's spikes have an amplitude of their own, and GeNN reads "
+                         "nothing of the sender; take rate or two_status, or another device")  # fmt: skip
 
 
 def genn_equations(equations, frame, layer):

@@ -30,6 +30,7 @@ static inline double {name}_kernel(const double none)
     std::vector<{real}> amplitude;
     for (int q = 0; q < n; q++) amplitude.push_back({amplitude}[{scalar} ? 0 : spikes[q]]);
     siamsnn::ConvolutionGeometry g;
+    g.images = 1;
     g.height = {sizes[0]}; g.width = {sizes[1]}; g.channels = {sizes[2]};
     g.out_height = {sizes[3]}; g.out_width = {sizes[4]}; g.out_channels = {sizes[5]};
     g.kernel = {layer.kernel}; g.stride = {layer.stride};
