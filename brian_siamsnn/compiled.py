@@ -20,7 +20,8 @@ from .architecture import Convolution
 from .connectivity import convolution_synapses, fan_out, pooling_synapses
 from .errors import InputError
 from .framing import Frame, frame_start, image_current
-from .network import TIME_STEP, branch_equations
+from .network import TIME_STEP
+from .neurons import branch_equations
 from .spikes import SpikeTrains
 
 __all__ = ["CompiledBranch"]
@@ -89,34 +90,35 @@ class CompiledBranch:
 
     def _build(self):
         """Write and compile the project; remember which of its files hold what."""
+        monitors, device = self._network(), get_device()
+        self._compile(device)
+        self._input = self.directory / "static_arrays" / _table(device, "image_currents")
+
+        def result(variable):
+            return self.directory / "results" / Path(device.get_array_filename(variable)).name
+
+        self._results = {name: {key: (result(monitor.variables[key]), monitor.variables[key].dtype)
+                                for key in self._variables(name)} for name, monitor in monitors.items()}  # fmt: skip
+
+    def _network(self):
+        """Make the network; returns the spike monitor of each layer."""
         groups, joins = {}, []
         names = list(self.shapes)
         for k, layer in enumerate(self.model.layers):
             equations, shape = self.equations[layer.name], self.shapes[layer.name]
-            group = self._group(k, equations)
+            group = groups[layer.name] = self._group(k, equations)
             if isinstance(layer, Convolution) and k > 0:
                 group.I = np.tile(self.model.weights[layer.name][1], shape[0] * shape[1])
             self._start(k, group, equations)
             if k > 0:
                 joins.append(self._join(k, layer, groups[names[k - 1]], group))
-            groups[layer.name] = group
         monitors = {name: self._monitor(k, groups[name]) for k, name in enumerate(names)}
         self.network = Network(*groups.values(), *joins, *monitors.values())
-        device = get_device()
-        self._compile(device)
-        self._input = self.directory / "static_arrays" / _static_array(device, "image_currents")
+        return monitors
 
-        def result(variable):
-            return self.directory / "results" / Path(device.get_array_filename(variable)).name
-
-        self._results = {name: {key: result(monitor.variables[key]) for key in self._variables(name)}
-                         for name, monitor in monitors.items()}  # fmt: skip
-        self._types = {name: {key: monitor.variables[key].dtype for key in self._variables(name)}
-                       for name, monitor in monitors.items()}  # fmt: skip
-
-    def _group(self, k, equations):
-        return equations.group(int(np.prod(self.shapes[list(self.shapes)[k]])), self.model.layers[k].name,
-                               defaultclock, self._dtype)  # fmt: skip
+    def _group(self, k, equations, **options):
+        name = self.model.layers[k].name
+        return equations.group(int(np.prod(self.shapes[name])), name, defaultclock, self._dtype, **options)
 
     def _start(self, k, group, equations):
         """At the start of each frame: the initial state, and the next image."""
@@ -124,9 +126,9 @@ class CompiledBranch:
         if k == 0:
             group.namespace["image_current"] = image_current(np.zeros((self.images, group.N), self._dtype))
             code += f"\nI = image_current(i, t/({self.frame.length}*ms) + 0.5)"
-        group.run_regularly(code, dt=self.frame.length * ms, when="start", order=-1,
-                              name=f"{group.name}_run_regularly_start")  # fmt: skip
-        # (Brian2GeNN knows such operations by this name)
+        # Brian2GeNN knows such operations by this part of their names
+        name = f"{group.name}_run_regularly_start"
+        group.run_regularly(code, dt=self.frame.length * TIME_STEP, when="start", order=-1, name=name)
 
     def _join(self, k, layer, source, target):
         """Explicit synapses between two layers."""
@@ -145,7 +147,9 @@ class CompiledBranch:
             i, j = pooling_synapses(*shapes, layer)
             synapses.connect(i=i, j=j)
             if code := "\n".join(f"{name} = 0" for name in synapses.equations.names):
-                synapses.run_regularly(code, dt=self.frame.length * ms, when="start", name=f"{target.name}_input_start")
+                synapses.run_regularly(
+                    code, dt=self.frame.length * TIME_STEP, when="start", name=f"{target.name}_input_start"
+                )
         return synapses
 
     def _arriving(self, equations, sender):
@@ -226,7 +230,11 @@ class CompiledBranch:
 
     def _read(self, k, name):
         """Spike trains of a layer, one for each image."""
-        values = {key: np.fromfile(path, self._types[name][key]) for key, path in self._results[name].items()}
+        values = {key: np.fromfile(path, dtype) for key, (path, dtype) in self._results[name].items()}
+        return self._split(k, name, values)
+
+    def _split(self, k, name, values):
+        """Spike trains of each image, from the spikes of a whole run."""
         step = np.round(values["t"] / float(TIME_STEP)).astype(np.int64)
         image, step = step // self.frame.length, step % self.frame.length - self.frame.onset(k)
         amplitude = self._amplitudes(name, values, step)
@@ -260,6 +268,6 @@ def _by_step(train, weights=None):
     return np.bincount(train.step, weights, train.steps).astype(np.int64)
 
 
-def _static_array(device, name):
+def _table(device, name):
     """File of a table that a user's function reads."""
     return next(key for key in device.static_arrays if name in key)

@@ -13,7 +13,8 @@ from .connectivity import synapse_count
 from .convolution import check_kernel_equations
 from .errors import InputError
 from .genn import check_genn, genn_problem
-from .network import SpikingBranch, branch_equations
+from .network import SpikingBranch
+from .neurons import branch_equations
 from .resources import available_memory
 
 __all__ = ["DEVICES", "DeviceReport", "open_branch", "survey"]

@@ -21,7 +21,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-from brian2 import Clock, Network, StateMonitor, defaultclock, prefs
+from brian2 import Clock, Network, StateMonitor, prefs
 from brian2.stateupdaters.explicit import ExplicitStateUpdater
 
 from .architecture import Convolution
@@ -39,7 +39,7 @@ _HOW = "docs/devices.md tells how to install it"
 
 
 def genn_problem(backend="cpu"):
-    """Why GeNN cannot be used here, in one line; None where it can."""
+    """Why GeNN cannot be used here, in one line; None where it can (Brian2 knows the device then)."""
     try:
         import brian2genn  # noqa: F401
     except Exception as error:  # with versions that do not fit it fails in many ways
@@ -165,8 +165,6 @@ class GennBranch(CompiledBranch):
             raise InputError(f"backend: expected 'cpu' or 'cuda', got {backend!r}")
         if problem := genn_problem(backend):
             raise InputError(problem)
-        import brian2genn  # noqa: F401  registers the device
-
         self._backend, self._amplitude_by_step = backend, {}
         super().__init__(model, image_size, steps, coding, **options)
 
@@ -181,8 +179,7 @@ class GennBranch(CompiledBranch):
                 "run": False, "with_output": False}  # fmt: skip
 
     def _group(self, k, equations):
-        return equations.group(int(np.prod(self.shapes[self.model.layers[k].name])), self.model.layers[k].name,
-                               defaultclock, self._dtype, method=_DISCRETE)  # fmt: skip
+        return super()._group(k, equations, method=_DISCRETE)
 
     def _arriving(self, equations, sender):
         return "v_post += w"

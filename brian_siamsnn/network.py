@@ -29,11 +29,11 @@ from .convolution import (
     check_kernel_equations,
 )
 from .errors import InputError
-from .neurons import NeuronEquations, load_equations, reset_state
+from .neurons import branch_equations, reset_state
 from .resources import available_memory
 from .spikes import SpikeTrains
 
-__all__ = ["SpikingBranch", "branch_equations"]
+__all__ = ["SpikingBranch"]
 
 #: Time step of the simulation, and of TrueNorth.
 TIME_STEP = 1 * ms
@@ -321,35 +321,3 @@ class SpikingBranch:
         trains = [SpikeTrains(neuron[image == n], steps[image == n], amplitude[image == n], shape, self.steps)
                   for n in range(self.images)]  # fmt: skip
         return trains if self.images > 1 else trains[0]
-
-
-def branch_equations(model, coding, hidden_coding, pooling):
-    """Neuron model of every layer, by name.
-
-    Parameters
-    ----------
-    model : SpikingModel
-    coding, hidden_coding, pooling : str or NeuronEquations
-        Of the last layer, the convolutions before it, and the pools.
-
-    Returns
-    -------
-    dict of str to NeuronEquations
-
-    Raises
-    ------
-    InputError
-        If there is no such model.
-    """
-
-    def load(given):
-        if isinstance(given, NeuronEquations):
-            return given
-        return load_equations(given, defaults={"v_init": model.initial_potential})
-
-    kinds = {"hidden": load(hidden_coding), "last": load(coding), "pool": load(pooling)}
-    result = {}
-    for layer in model.layers:
-        kind = "last" if layer is model.layers[-1] else "hidden"
-        result[layer.name] = kinds[kind if isinstance(layer, Convolution) else "pool"]
-    return result

@@ -12,10 +12,11 @@ import numpy as np
 from brian2 import Equations, NeuronGroup
 from brian2.equations.equations import SUBEXPRESSION
 
+from .architecture import Convolution
 from .errors import InputError
 from .resources import find
 
-__all__ = ["NeuronEquations", "load_equations", "reset_state"]
+__all__ = ["NeuronEquations", "branch_equations", "load_equations", "reset_state"]
 
 _TEXTS = {"name": True, "equation": False, "description": True, "model": True, "update": False,
           "threshold": True, "reset": False, "synapse": False, "on_pre": True, "amplitude": True}  # fmt: skip
@@ -203,6 +204,38 @@ def load_equations(name, *, defaults=None, **values):
             raise InputError(f"{path}: initial {variable} = {value!r}: expected a number or one of {list(parameters)}")
         initial[variable] = float(parameters[value] if isinstance(value, str) else value)
     return NeuronEquations(**fields, parameters=parameters, initial=initial)
+
+
+def branch_equations(model, coding, hidden_coding, pooling):
+    """Neuron model of every layer, by name.
+
+    Parameters
+    ----------
+    model : SpikingModel
+    coding, hidden_coding, pooling : str or NeuronEquations
+        Of the last layer, the convolutions before it, and the pools.
+
+    Returns
+    -------
+    dict of str to NeuronEquations
+
+    Raises
+    ------
+    InputError
+        If there is no such model.
+    """
+
+    def load(given):
+        if isinstance(given, NeuronEquations):
+            return given
+        return load_equations(given, defaults={"v_init": model.initial_potential})
+
+    kinds = {"hidden": load(hidden_coding), "last": load(coding), "pool": load(pooling)}
+    result = {}
+    for layer in model.layers:
+        kind = "last" if layer is model.layers[-1] else "hidden"
+        result[layer.name] = kinds[kind if isinstance(layer, Convolution) else "pool"]
+    return result
 
 
 def _split(name):
