@@ -215,6 +215,11 @@ class CompiledBranch:
             reason = (program.stderr.strip() or program.stdout.strip() or "no message").splitlines()[-1]
             raise InputError(f"{self.device}: the compiled network failed (exit code {program.returncode}): {reason}")
         self._trains = {name: self._read(k, name) for k, name in enumerate(self.shapes)}
+        self._count()
+        return self.trains(self.model.layers[-1].name)
+
+    def _count(self):
+        """Spikes and synaptic events by step."""
         self.spikes = {name: sum(_by_step(train) for train in trains) for name, trains in self._trains.items()}
         self.operations = {}
         for before, layer in zip(self.shapes, self.model.layers[1:], strict=False):
@@ -222,7 +227,6 @@ class CompiledBranch:
             channels = self.shapes[before][2]
             self.operations[layer.name] = sum(_by_step(train, reached[train.neuron // channels])
                                               for train in self._trains[before])  # fmt: skip
-        return self.trains(self.model.layers[-1].name)
 
     def _command(self):
         """The program and its arguments."""

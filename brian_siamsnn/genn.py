@@ -107,6 +107,8 @@ def genn_equations(equations, frame, layer):
         if found != 1:
             raise InputError(f"{equations.name}: GeNN takes updates of the form 'variable += expression', "
                              f"with 'variable : 1' in the model, not {statement!r}")  # fmt: skip
+    # what all neurons share is read-only in GeNN, so it is worked out where it is used; t is the same there
+    model = re.sub(r"\(\s*shared\s*,\s*constant over dt\s*\)", "(shared)", model)
     step = f"timestep(t, dt) % {frame.length}"
     onset = frame.onset(layer)
     model += f"\nworking = ({step} >= {onset}) and ({step} < {onset + frame.steps}) : boolean (shared)"
