@@ -14,16 +14,9 @@ import time
 from dataclasses import replace
 
 import numpy as np
-from shared import machine, measured_apart, peak_memory_mib, quiet, seconds, write_json
+from shared import FORMS, machine, measured_apart, peak_memory_mib, quiet, seconds, write_json
 from tqdm import tqdm
 
-#: Device and connectivity; GeNN knows explicit synapses only.
-FORMS = {
-    "runtime, kernel": ("runtime", {"connectivity": "kernel"}),
-    "runtime, synapses": ("runtime", {"connectivity": "synapses"}),
-    "cpp_standalone, kernel": ("cpp_standalone", {"connectivity": "kernel"}),
-    "genn": ("genn", {}),
-}
 IMAGES = 8
 
 

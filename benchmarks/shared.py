@@ -14,6 +14,15 @@ import numpy as np
 
 PACKAGES = ("brian_siamsnn", "brian2", "numpy", "torch", "spikingjelly", "sinabs", "snntorch", "brian2genn")
 
+#: Devices that are measured, with their options; GeNN knows explicit synapses only.
+FORMS = {
+    "runtime, kernel": ("runtime", {"connectivity": "kernel"}),
+    "runtime, synapses": ("runtime", {"connectivity": "synapses"}),
+    "cpp_standalone, kernel": ("cpp_standalone", {"connectivity": "kernel"}),
+    "genn": ("genn", {}),
+    "genn_cuda": ("genn_cuda", {}),
+}
+
 
 def machine():
     """The processor, its cores, how busy it is, and versions."""

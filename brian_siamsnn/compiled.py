@@ -140,13 +140,14 @@ class CompiledBranch:
             on_pre=self._arriving(equations, sender), delay=0 * ms, name=f"{target.name}_input", dtype=self._dtype,
         )  # fmt: skip
         if convolution:
-            i, j, w = convolution_synapses(*shapes, layer, self._weights(layer, sender))
+            i, j, w = convolution_synapses(*shapes, layer, self._weights(layer, source.name))
             synapses.connect(i=i, j=j)
             synapses.w = w
         else:
             i, j = pooling_synapses(*shapes, layer)
             synapses.connect(i=i, j=j)
-            if code := "\n".join(f"{name} = 0" for name in synapses.equations.names):
+            changing = [e.varname for e in synapses.equations.values() if "constant" not in e.flags]
+            if code := "\n".join(f"{name} = 0" for name in changing):
                 synapses.run_regularly(
                     code, dt=self.frame.length * TIME_STEP, when="start", name=f"{target.name}_input_start"
                 )
@@ -155,7 +156,7 @@ class CompiledBranch:
     def _arriving(self, equations, sender):
         return equations.arriving(sender)
 
-    def _weights(self, layer, sender):
+    def _weights(self, layer, before):
         return self.model.weights[layer.name][0]
 
     def _monitor(self, k, group):

@@ -6,6 +6,7 @@ written as it takes them:
     update      v += I                       dv/dt = I*int(working)/second, stepped as v + f(v, t)
     threshold   v >= v_th                    (v >= v_th) and working
     on_pre      v_post += w * v_th_pre       v_post += w,   with v_th folded into w
+    max_pool    a maximum of sums            additive_pooling.py: which inputs fired, as binary digits
 
 A spike is delivered one step after it was fired, so layer l works in the steps
 l to l+T-1 (``working``), and its spikes are those of the other devices, l steps
@@ -24,8 +25,10 @@ import numpy as np
 from brian2 import Clock, Network, StateMonitor, prefs
 from brian2.stateupdaters.explicit import ExplicitStateUpdater
 
+from .additive_pooling import additive_pool, place_weights
 from .architecture import Convolution
 from .compiled import CompiledBranch
+from .connectivity import pooling_synapses
 from .errors import InputError
 from .network import TIME_STEP
 from .neurons import load_equations
@@ -63,16 +66,14 @@ def check_genn(equations, layer):
         Of the layer's neurons.
     layer : Convolution or MaxPool
     """
-    if not isinstance(layer, Convolution):
-        raise InputError(
-            f"{layer.name}: GeNN takes synapses that add to one variable of the receiver, and max pooling keeps a "
-            "maximum; take a network of strided convolutions, such as compact, or another device"
-        )
-    expected = load_equations("rate").on_pre.strip()
+    convolution = isinstance(layer, Convolution)
+    expected = load_equations("rate" if convolution else "max_pool").on_pre.strip()
     if equations.on_pre.strip() != expected:
         raise InputError(f"{equations.name}: GeNN takes {expected!r} on a spike, not {equations.on_pre.strip()!r}; "
                          "take another device")  # fmt: skip
-    if shared_amplitude(equations, 1) is None:
+    if not convolution:
+        additive_pool(layer, 1.0)
+    elif shared_amplitude(equations, 1) is None:
         raise InputError(f"{equations.name}: each neuron's spikes have an amplitude of their own, and GeNN reads "
                          "nothing of the sender; take rate or two_status, or another device")  # fmt: skip
 
@@ -173,7 +174,11 @@ class GennBranch(CompiledBranch):
     def _translated(self, k, equations):
         layer = self.model.layers[k]
         check_genn(equations, layer)
-        self._amplitude_by_step[layer.name] = shared_amplitude(equations, self.steps)
+        if isinstance(layer, Convolution):
+            self._amplitude_by_step[layer.name] = shared_amplitude(equations, self.steps)
+        else:  # a gate passes on what it gets
+            by_step = self._amplitude_by_step[layer.name] = self._amplitude_by_step[self.model.layers[k - 1].name]
+            equations = additive_pool(layer, by_step.min())
         return genn_equations(equations, self.frame, k)
 
     def _options(self):
@@ -183,11 +188,18 @@ class GennBranch(CompiledBranch):
     def _group(self, k, equations):
         return super()._group(k, equations, method=_DISCRETE)
 
-    def _arriving(self, equations, sender):
-        return "v_post += w"
+    def _join(self, k, layer, source, target):
+        synapses = super()._join(k, layer, source, target)
+        if not isinstance(layer, Convolution):
+            shapes = self.shapes[source.name], self.shapes[target.name]
+            synapses.w = place_weights(*pooling_synapses(*shapes, layer), *shapes, layer)
+        return synapses
 
-    def _weights(self, layer, sender):
-        before = self.model.layers[self.model.layers.index(layer) - 1].name
+    def _arriving(self, equations, sender):
+        # the amplitude is in the weights, or in what a gate sends on
+        return equations.on_pre.strip().replace(" * {amplitude}_pre", "")
+
+    def _weights(self, layer, before):
         return self.model.weights[layer.name][0] * self._amplitude_by_step[before].min()
 
     def _variables(self, name):

@@ -10,7 +10,7 @@ import pytest
 from reference import NETWORKS, image, small_model
 
 from brian_siamsnn import genn
-from brian_siamsnn.architecture import ALEXNET
+from brian_siamsnn.architecture import ALEXNET, Convolution, MaxPool
 from brian_siamsnn.cli import main
 from brian_siamsnn.compiled import CompiledBranch
 from brian_siamsnn.devices import DEVICES, open_branch, survey
@@ -68,7 +68,7 @@ def needs(device):
         pytest.param("cpp_standalone", "pools", "rate", {"connectivity": "synapses"},
                      marks=[pytest.mark.standalone, pytest.mark.slow]),
         pytest.param("genn", "groups", CEIL, {}, marks=[pytest.mark.genn, pytest.mark.slow]),
-        pytest.param("genn", "strides", "rate", {}, marks=[pytest.mark.genn, pytest.mark.slow]),
+        pytest.param("genn", "pools", "rate", {}, marks=[pytest.mark.genn, pytest.mark.slow]),
         pytest.param("genn_cuda", "groups", CEIL, {}, marks=[pytest.mark.genn, pytest.mark.slow]),
     ],
 )  # fmt: skip
@@ -118,28 +118,29 @@ def without_genn(monkeypatch):
     monkeypatch.setattr(genn, "genn_problem", lambda backend="cpu": None)
 
 
-@pytest.mark.parametrize("coding", ["rate", CEIL])
-def test_the_network_for_genn_gives_the_same_spikes_later(without_genn, coding):
-    model = small_model(NETWORKS["groups"])
+@pytest.mark.parametrize(("network", "coding"), [("groups", "rate"), ("groups", CEIL), ("pools", "rate")])
+def test_the_network_for_genn_gives_the_same_spikes_later(without_genn, network, coding):
+    model = small_model(NETWORKS[network])
     layers = tuple(layer.name for layer in model.layers)
     images = np.stack([image(SIZE, seed) for seed in (1, 2, 3)])
     branch = OnRuntime(model, SIZE, STEPS, coding, dtype=np.float64, record=layers, images=3)
-    assert branch.frame.length == STEPS + 2
+    assert branch.frame.length == STEPS + len(layers) - 1
     assert_same(branch, model, coding, images)
-    # conv3 fires nothing before the two steps that spikes take to reach it, in any frame
-    steps = np.round(np.array(branch.monitors["conv3"].t_) * 1000).astype(int) % (STEPS + 2)
-    assert steps.min() >= 2
+    # the last layer fires nothing before the steps that spikes take to reach it, in any frame
+    steps = np.round(np.array(branch.monitors["conv3"].t_) * 1000).astype(int) % branch.frame.length
+    assert steps.min() >= len(layers) - 1
 
 
-def test_the_network_for_genn_has_nothing_that_genn_refuses(without_genn):
-    model = small_model(NETWORKS["groups"])
+@pytest.mark.parametrize("network", ["groups", "pools"])
+def test_the_network_for_genn_has_nothing_that_genn_refuses(without_genn, network):
+    model = small_model(NETWORKS[network])
     hidden = "two_status:reading=floor_from_zero,beta=0.625,p=2"
     network = OnRuntime(model, SIZE, STEPS, CEIL, hidden_coding=hidden, dtype=np.float64).network
     synapses = [obj for obj in network.objects if isinstance(obj, brian2.Synapses)]
-    assert len(synapses) == 2
+    assert len(synapses) == len(model.layers) - 1
     for obj in synapses:
         assert list(obj._pathways) == [obj.pre]  # one pathway, nothing at the sender's reset
-        assert obj.pre.code == "v_post += w"  # one variable, added to, nothing of the sender
+        assert obj.pre.code in ("v_post += w", "code_post += w")  # one variable, added to, nothing of the sender
         assert not [e for e in obj.equations.values() if e.type != "parameter"]
         assert obj.pre.delay.get_value() == 0
         pairs = np.stack([obj.i[:], obj.j[:]])
@@ -174,15 +175,13 @@ def test_spikes_of_two_amplitudes_are_not_passed_on_as_one(without_genn):
 def test_time_within_a_frame():
     frame = Frame(steps=5, layers=3, lag=1)
     assert frame.length == 7
-    group = brian2.NeuronGroup(1, f"x = {frame.step(2)} : integer", dtype={"x": int})
-    clock_steps, local = np.arange(14), []
-    for k in clock_steps:
-        brian2.defaultclock.dt = 1 * brian2.ms
-        brian2.defaultclock.variables["t"].set_value(k * 1e-3)
-        local.append(int(group.x[0]))
-    brian2.defaultclock.variables["t"].set_value(0.0)
-    assert local == [-2, -1, 0, 1, 2, 3, 4] * 2
     assert Frame(steps=5, layers=3, lag=0).length == 5
+    clock = brian2.Clock(dt=1 * brian2.ms)
+    group = brian2.NeuronGroup(1, "x : 1", clock=clock)
+    group.run_regularly(f"x = {frame.step(2)}", clock=clock, when="start")
+    monitor = brian2.StateMonitor(group, "x", record=0, clock=clock, when="end")
+    brian2.Network(group, monitor).run(14 * brian2.ms)
+    assert monitor.x[0].tolist() == [-2, -1, 0, 1, 2, 3, 4] * 2
 
 
 def test_a_frame_starts_with_what_changes_put_back():
@@ -230,15 +229,17 @@ def test_devices_that_are_not_there_are_named(monkeypatch, tmp_path):
 
 
 def test_what_a_device_cannot_do_is_said_before_it_is_built(without_genn):
-    with pytest.raises(InputError, match="pool1: GeNN takes synapses that add to one variable"):
-        open_branch(small_model(NETWORKS["pools"]), SIZE, device="genn")
+    wide = (*NETWORKS["pools"][:1], MaxPool("pool1", 5, 2), Convolution("conv2", 6, 4, 3))
+    with pytest.raises(InputError, match="pool1: a window of 25 inputs; 24 can be told apart in one sum"):
+        open_branch(small_model(wide), SIZE, device="genn")
+    assert survey(small_model(wide), SIZE)[4].cannot[0].startswith("pool1")
     reports = {(r.device, r.connectivity): r for r in survey(small_model(ALEXNET), 255)}
     assert {device for device, _ in reports} == {*DEVICES, "cuda"}
     assert not reports["runtime", "kernel"].cannot
     # 2.2 thousand million synapses of 32 bytes are 65 GiB, and 3.4 million neurons are nothing beside them
     assert 60 < reports["runtime", "synapses"].memory / 2**30 < 75
     assert any("GiB of memory" in line for line in reports["runtime", "synapses"].cannot)
-    assert [line.split(":")[0] for line in reports["genn", "synapses"].cannot[:2]] == ["pool1", "pool2"]
+    assert any("GiB of memory" in line for line in reports["genn", "synapses"].cannot)
     assert reports["cuda", "synapses"].absent and not reports["cuda", "synapses"].usable
 
 
