@@ -5,6 +5,7 @@ is built here to find out what is said here.
 """
 
 import shutil
+import tempfile
 from dataclasses import asdict, dataclass
 
 import numpy as np
@@ -12,10 +13,11 @@ import numpy as np
 from .connectivity import synapse_count
 from .convolution import check_kernel_equations
 from .errors import InputError
-from .genn import check_genn, genn_problem
+from .genn import GennBranch, check_genn, genn_problem
 from .network import SpikingBranch
 from .neurons import branch_equations
 from .resources import available_memory
+from .standalone import StandaloneBranch
 
 __all__ = ["DEVICES", "DeviceReport", "open_branch", "survey"]
 
@@ -138,7 +140,7 @@ def _cannot(form, model, equations, memory, disk):
     if memory > available_memory():
         yield (f"needs about {memory / 2**30:.1f} GiB of memory, {available_memory() / 2**30:.1f} are free; "
                "take connectivity='kernel' on runtime or cpp_standalone")  # fmt: skip
-    free = shutil.disk_usage("/tmp").free
+    free = shutil.disk_usage(tempfile.gettempdir()).free
     if disk > free:
         yield f"needs about {disk / 2**30:.1f} GiB of disk, {free / 2**30:.1f} are free"
 
@@ -177,14 +179,15 @@ def open_branch(model, image_size, steps=20, coding="rate", device="runtime", **
     InputError
         If there is no such device, or it cannot run this model.
     """
-    if device == "runtime":
+    if device not in DEVICES:
+        raise InputError(f"device: expected one of {list(DEVICES)}, got {device!r}")
+    if device == "runtime":  # it says itself what it cannot do
         return SpikingBranch(model, image_size, steps, coding, **options)
+    codings = {key: options[key] for key in ("hidden_coding", "pooling") if key in options}
+    form = options.get("connectivity", "kernel" if device == "cpp_standalone" else "synapses")
+    for report in survey(model, image_size, coding, **codings):
+        if (report.device, report.connectivity) == (device, form) and not report.usable:
+            raise InputError(f"{device}: {'; '.join(filter(None, (report.absent, *report.cannot)))}")
     if device == "cpp_standalone":
-        from .standalone import StandaloneBranch
-
         return StandaloneBranch(model, image_size, steps, coding, **options)
-    if device in ("genn", "genn_cuda"):
-        from .genn import GennBranch
-
-        return GennBranch(model, image_size, steps, coding, "cuda" if device == "genn_cuda" else "cpu", **options)
-    raise InputError(f"device: expected one of {list(DEVICES)}, got {device!r}")
+    return GennBranch(model, image_size, steps, coding, "cuda" if device == "genn_cuda" else "cpu", **options)

@@ -142,7 +142,7 @@ def test_the_network_for_genn_has_nothing_that_genn_refuses(without_genn, networ
         assert list(obj._pathways) == [obj.pre]  # one pathway, nothing at the sender's reset
         assert obj.pre.code in ("v_post += w", "code_post += w")  # one variable, added to, nothing of the sender
         assert not [e for e in obj.equations.values() if e.type != "parameter"]
-        assert obj.pre.delay.get_value() == 0
+        assert obj.pre.variables["delay"].scalar and obj.pre.variables["delay"].get_value() == 0
         pairs = np.stack([obj.i[:], obj.j[:]])
         assert np.unique(pairs, axis=1).shape == pairs.shape
     for obj in network.objects:
