@@ -10,6 +10,7 @@ from tqdm import tqdm
 
 from . import __version__
 from .cli_devices import devices
+from .cli_energy import energy_command
 from .cli_models import train_command, weights
 from .cli_options import Box, prepare, quiet, tracking_options, versions
 from .errors import InputError
@@ -44,8 +45,9 @@ def demo(**options):
     return _track("synthetic", None, **options)
 
 
-def _track(source, box, model, kind, steps, matching, coding, scales, frames, output):
+def _track(source, box, model, kind, steps, matching, coding, threshold_scale, early_stop, scales, frames, output):
     # imported here so that --help and a mistyped option answer at once
+    from .conversion import scale_thresholds
     from .matchers import ConvolutionalMatcher, SpikingMatcher
     from .sequences import open_source
     from .tracker import SiameseTracker
@@ -57,7 +59,8 @@ def _track(source, box, model, kind, steps, matching, coding, scales, frames, ou
     network = load(model)
     quiet()
     if kind == "snn":
-        matcher = SpikingMatcher(network, steps, matching, coding, crops=int(scales))
+        network = scale_thresholds(network, threshold_scale)
+        matcher = SpikingMatcher(network, steps, matching, coding, crops=int(scales), early_stop=early_stop)
     else:
         matcher = ConvolutionalMatcher(network)
     prepare(matcher)
@@ -77,6 +80,8 @@ def _track(source, box, model, kind, steps, matching, coding, scales, frames, ou
         "steps": steps if spiking else None,
         "matching": matching if spiking else None,
         "coding": coding if spiking else None,
+        "threshold_scale": threshold_scale if spiking else None,
+        "early_stop": early_stop if spiking else None,
         "spikes": matcher.spikes if spiking else None,
         "synaptic_operations": matcher.operations if spiking else None,
         "pooling_events": matcher.pooling_events if spiking else None,
@@ -108,6 +113,7 @@ def _report(summary, folder):
 cli.add_command(weights)
 cli.add_command(train_command)
 cli.add_command(devices)
+cli.add_command(energy_command)
 
 
 def main(arguments=None):

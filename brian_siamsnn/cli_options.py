@@ -41,6 +41,10 @@ def tracking_options(command):
         click.option("--coding", default="rate", show_default=True, metavar="NAME|FILE",
                      help="Neuron model of the output layer: rate, two_status, two_status:reading=ceil,beta=0.7 or the "
                           "like, or a TOML file."),
+        click.option("--threshold-scale", type=click.FloatRange(0, min_open=True), default=1.0, show_default=True,
+                     help="Multiply all thresholds: above 1 fewer spikes and less energy (see docs/energy.md)."),
+        click.option("--early-stop", type=click.IntRange(1), metavar="N",
+                     help="End a frame before T once the response has peaked in one place for N more steps."),
         click.option("--scales", type=click.Choice([str(n) for n in SCALES]), default="3", show_default=True,
                      help="Sizes of the search region that are tried in each frame."),
         click.option("--frames", type=click.IntRange(1), help="Stop after so many frames."),

@@ -17,7 +17,7 @@ from .architecture import Convolution, MaxPool, convolutions, sizes
 from .errors import InputError
 from .weights import SiameseModel
 
-__all__ = ["PERCENTILE", "ActivationScales", "SpikingModel", "convert"]
+__all__ = ["PERCENTILE", "ActivationScales", "SpikingModel", "convert", "scale_thresholds"]
 
 #: Activations above this percentile saturate: a few outliers would otherwise cost everyone their firing rate.
 PERCENTILE = 99.9
@@ -112,6 +112,35 @@ def convert(model, activations, normalisation="layer", percentile=PERCENTILE):
     for crop in activations:
         gathered.add(crop)
     return replace(model, scales=gathered.scales(), normalisation=f"{normalisation}-norm, {percentile} percentile")
+
+
+def scale_thresholds(model, factor):
+    """Raise or lower all thresholds, and with them what a spike stands for.
+
+    A neuron with the threshold ``factor`` whose spikes carry ``factor`` (Eq. 2-3)
+    does what one with the threshold 1 does in a network whose scales lambda^l are
+    all ``factor`` times as large; so this multiplies the scales, and works with
+    every neuron model. Potentials start at the same part of the threshold. Above 1
+    there are fewer spikes, and each stands for more.
+
+    Parameters
+    ----------
+    model : SiameseModel
+        Converted.
+    factor : float
+
+    Returns
+    -------
+    SiameseModel
+
+    Raises
+    ------
+    InputError
+        If the factor is not positive and finite.
+    """
+    if not 0 < factor < np.inf:
+        raise InputError(f"threshold scale: expected a positive number, got {factor}")
+    return replace(model, scales={name: np.asarray(scale) * np.float32(factor) for name, scale in model.scales.items()})
 
 
 @dataclass(frozen=True)

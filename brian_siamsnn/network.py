@@ -15,6 +15,8 @@ network's objects in their order, as ``Network.run`` does, with its own clock se
 to zero for each image: ``t`` in an equation is the time within the image.
 """
 
+from contextlib import closing
+
 import numpy as np
 from brian2 import Clock, Network, SpikeMonitor, Synapses, get_device, ms
 from brian2.codegen.runtime.cython_rt import CythonCodeObject
@@ -105,6 +107,8 @@ class SpikingBranch:
         Spikes of each layer in each step of the last run, of all images together.
     operations : dict of str to ndarray, shape (T,)
         Synaptic events into each layer but the first, counted likewise.
+    steps_run : int
+        Steps of the last run: T, or fewer where :meth:`stepwise` was left early.
 
     Raises
     ------
@@ -273,6 +277,43 @@ class SpikingBranch:
         InputError
             If the image has another shape.
         """
+        for _ in self._advance(image):
+            pass
+        return self.trains(self.model.layers[-1].name)
+
+    def stepwise(self, image):
+        """Show an image step by step, for as long as is wanted.
+
+        Parameters
+        ----------
+        image : ndarray
+            As for :meth:`run`.
+
+        Yields
+        ------
+        ndarray, shape (images, H, W, C), single precision
+            What the last layer fired in this step: amplitudes, zero where there is no spike. Valid until the next one.
+
+        Notes
+        -----
+        Close the generator (:func:`contextlib.closing`) when it is left early; then :attr:`spikes`,
+        :attr:`operations` and :meth:`trains` are of the steps that were run, and :attr:`steps_run` says how many.
+        Run to its end it does what :meth:`run` does.
+        """
+        last = self.model.layers[-1].name
+        monitor = self._monitors[last].variables
+        fired = np.zeros((self.images, *self.shapes[last]), np.float32)
+        flat, seen = fired.reshape(-1), 0
+        with closing(self._advance(image)) as steps:
+            for _ in steps:
+                neuron = monitor["i"].get_value()[seen:].copy()
+                flat[neuron] = monitor[self.equations[last].amplitude].get_value()[seen:]
+                seen += len(neuron)
+                yield fired
+                flat[neuron] = 0
+
+    def _advance(self, image):
+        """Start afresh and run step by step; what was counted is put together at the end, or when it is closed."""
         image = np.asarray(image)
         expected = (self.image_size, self.image_size, 3)
         if self.images > 1:
@@ -285,13 +326,16 @@ class SpikingBranch:
         for current, one in zip(first, image.reshape(-1, *expected[-3:]), strict=True):
             current[:] = self.model.current(one).ravel()
         step, t = self.clock.variables["timestep"].get_value(), self.clock.variables["t"].get_value()
-        for k in range(1, self.steps + 1):
-            for obj in self._ready:
-                obj.run()
-            step[0], t[0] = k, k * self.clock.dt_
-        self.spikes = {name: tally.spikes.copy() for name, tally in self._tallies.items()}
-        self.operations = {name: self._events(name).copy() for name in self._inputs}
-        return self.trains(self.model.layers[-1].name)
+        try:
+            for k in range(1, self.steps + 1):
+                for obj in self._ready:
+                    obj.run()
+                step[0], t[0] = k, k * self.clock.dt_
+                yield k
+        finally:
+            self.steps_run = int(step[0])
+            self.spikes = {name: tally.spikes.copy() for name, tally in self._tallies.items()}
+            self.operations = {name: self._events(name).copy() for name in self._inputs}
 
     def _events(self, name):
         if not self._explicit:
