@@ -26,6 +26,10 @@ from .spikes import SpikeTrains
 
 __all__ = ["CompiledBranch"]
 
+#: Preferences that a device, or its branch, changes.
+_PREFERENCES = ("core.network.default_schedule", "core.default_float_dtype", "codegen.loop_invariant_optimisations",
+                "codegen.generators.cpp.restrict_keyword")  # fmt: skip
+
 
 class CompiledBranch:
     """Base of the branches that are compiled; see :class:`StandaloneBranch` and :class:`GennBranch`.
@@ -65,6 +69,9 @@ class CompiledBranch:
         for name, value in (("steps", steps), ("images", images)):
             if value < 1:
                 raise InputError(f"{name}: expected 1 or more, got {value}")
+        if get_device().__class__.__name__ != "RuntimeDevice":
+            raise InputError("a branch sets its device itself and needs Brian2's runtime device before and after; "
+                             f"set_device({get_device().__class__.__name__}) is in force")  # fmt: skip
         self.model, self.image_size, self.steps, self.images = model, image_size, steps, images
         self.shapes = model.shapes(image_size)
         names = list(self.shapes)
@@ -169,22 +176,20 @@ class CompiledBranch:
     @contextmanager
     def _on_device(self):
         """Make this device the current one, and the one before again."""
-        dt = defaultclock.dt
-        schedule = prefs.core.network.default_schedule
-        precision = prefs.core.default_float_dtype
+        dt, before = defaultclock.dt, {name: prefs[name] for name in _PREFERENCES}
         set_device(self.device, build_on_run=False, directory=None)
         try:
             get_device().reinit()
             get_device().activate(**self._options())
             defaultclock.dt = TIME_STEP
             # what the device computes with besides the state variables
-            prefs.core.default_float_dtype = self._dtype.type
+            prefs["core.default_float_dtype"] = self._dtype.type
             yield
         finally:
             get_device().reinit()
             reset_device()
             defaultclock.dt = dt
-            prefs.core.network.default_schedule, prefs.core.default_float_dtype = schedule, precision
+            prefs.update(before)
 
     def run(self, image):
         """Show an image for T steps, or several in turn.

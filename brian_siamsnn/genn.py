@@ -153,7 +153,7 @@ class GennBranch(CompiledBranch):
     backend : {"cpu", "cuda"}
         C++ on one thread of the processor, or an NVIDIA GPU.
     **options
-        See :class:`CompiledBranch`. A run may show fewer images than the branch was built for.
+        See :class:`CompiledBranch`.
 
     Raises
     ------
