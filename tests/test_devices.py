@@ -80,7 +80,7 @@ def test_every_device_gives_the_same_spikes(device, network, coding, options, mo
     layers = tuple(layer.name for layer in model.layers)
     images = np.stack([image(SIZE, seed) for seed in (1, 2)])
     branch = open_branch(model, SIZE, STEPS, coding, device, dtype=np.float64, record=layers, images=2, **options)
-    assert brian2.get_device() is brian2.devices.runtime_device  # the one before is in force again
+    assert brian2.get_device() is brian2.devices.device.runtime_device  # the one before is in force again
     assert_same(branch, model, coding, images)
     if device != "runtime":  # the program as it is, with other images
         assert_same(branch, model, coding, images[::-1])
