@@ -22,7 +22,7 @@ def devices(model, coding, path):
     from .resources import write_whole
     from .weights import load
 
-    reports = survey(SpikingModel.from_model(load(model)), SEARCH_SIZE, coding)
+    reports = survey(SpikingModel.from_model(load(model)), SEARCH_SIZE, coding=coding)
     click.echo(f"{model}, search crops of {SEARCH_SIZE} pixels, {coding} at the output\n")
     click.echo(f"{'device':<16}{'connectivity':<14}{'works here':<12}{'memory':>10}{'disk':>10}  compilation")
     for report in reports:

@@ -61,10 +61,10 @@ def energy_command(source, box, cost_models, json_file, **options):
     content = {"source": str(source), **settings, "searched_frames": len(meter.frames), **report,
                "by_scale": by_scale, "exemplar": meter.exemplar.counts, **result.metrics,
                "stopped": result.stopped, "versions": versions()}  # fmt: skip
-    if json_file:
-        write_json(json_file, content)
     for name, figure in figures.items():
         _save(figure, folder / name)
+    if json_file:
+        write_json(json_file, content)
     click.echo(f"{', '.join(figures)} are in {folder}" + (f"; all figures in {json_file}" if json_file else ""))
     if result.stopped == "interrupted":
         return 130
@@ -82,7 +82,8 @@ def _matcher(options):
     # one crop at a time, so that each scale is counted apart; but where to stop is decided over all of them
     crops = int(options["scales"]) if early_stop else 1
     return SpikingMatcher(scale_thresholds(load(options["model"]), options["threshold_scale"]), options["steps"],
-                          options["matching"], options["coding"], crops=crops, early_stop=early_stop)  # fmt: skip
+                          options["matching"], options["coding"], crops=crops, early_stop=early_stop,
+                          **{key: options[key] for key in ("hidden_coding", "pooling", "v_init")})  # fmt: skip
 
 
 def _save(figure, path):

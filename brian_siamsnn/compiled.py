@@ -143,7 +143,7 @@ class CompiledBranch:
         convolution = isinstance(layer, Convolution)
         equations, sender = self.equations[target.name], self.equations[source.name]
         synapses = Synapses(
-            source, target, "w : 1 (constant)" if convolution else equations.synapse,
+            source, target, ("w : 1 (constant)\n" if convolution else "") + equations.synapse,
             on_pre=self._arriving(equations, sender), delay=0 * ms, name=f"{target.name}_input", dtype=self._dtype,
         )  # fmt: skip
         if convolution:

@@ -164,14 +164,23 @@ class SpikingModel:
     initial_potential: float = 0.0
 
     @classmethod
-    def from_model(cls, model: SiameseModel):
+    def from_model(cls, model: SiameseModel, v_init=None):
         """Scale the weights of a converted model.
+
+        Parameters
+        ----------
+        model : SiameseModel
+        v_init : float, optional
+            Initial membrane potential in place of the model's own.
 
         Raises
         ------
         InputError
-            If the model has no scales yet.
+            If the model has no scales yet, or ``v_init`` is not finite.
         """
+        v_init = model.initial_potential if v_init is None else v_init
+        if not np.isfinite(v_init):
+            raise InputError(f"v_init: expected a finite number, got {v_init}")
         if not model.scales:
             raise InputError("the model is not converted: it has no activation scales; "
                              "convert it with 'brian-siamsnn weights import'")  # fmt: skip
@@ -187,7 +196,7 @@ class SpikingModel:
             factor = incoming.reshape(layer.out_channels, -1) / after[:, None]
             weights[layer.name] = ((w * factor[:, :, None, None]).astype(np.float32), (b / after).astype(np.float32))
             before = after
-        return cls(model.layers, weights, model.initial_potential)
+        return cls(model.layers, weights, float(v_init))
 
     def shapes(self, image_size):
         """(height, width, channels) of every layer, by name, for a square image."""

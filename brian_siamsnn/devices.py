@@ -88,13 +88,13 @@ class DeviceReport:
         return {**asdict(self), "cannot": list(self.cannot), "usable": self.usable}
 
 
-def survey(model, image_size, coding="rate", hidden_coding="rate", pooling="max_pool"):
+def survey(model, image_size, steps=20, coding="rate", hidden_coding="rate", pooling="max_pool"):
     """Say for every device what it cannot do for a model, and what it would need.
 
     Parameters
     ----------
     model : SpikingModel
-    image_size : int
+    image_size, steps : int
     coding, hidden_coding, pooling : str or NeuronEquations
         As for :class:`SpikingBranch`.
 
@@ -112,7 +112,7 @@ def survey(model, image_size, coding="rate", hidden_coding="rate", pooling="max_
         memory = form.base + form.per_neuron * neurons + form.per_synapse * synapses
         disk = form.disk_per_synapse * synapses
         reports.append(DeviceReport(form.device, form.connectivity, _absent(form.device),
-                                    tuple(_cannot(form, model, equations, memory, disk)), memory, disk,
+                                    tuple(_cannot(form, model, equations, steps, memory, disk)), memory, disk,
                                     form.compilation, _note(form)))  # fmt: skip
     return reports
 
@@ -127,14 +127,14 @@ def _absent(device):
     return ""
 
 
-def _cannot(form, model, equations, memory, disk):
+def _cannot(form, model, equations, steps, memory, disk):
     """One line for each thing that stands in the way."""
     for layer in model.layers:
         try:
             if form.connectivity == "kernel":
                 check_kernel_equations(equations[layer.name], layer)
             elif form.device.startswith("genn"):
-                check_genn(equations[layer.name], layer)
+                check_genn(equations[layer.name], layer, layer is not model.layers[-1], steps)
         except InputError as error:
             yield str(error)
     if memory > available_memory():
@@ -185,7 +185,7 @@ def open_branch(model, image_size, steps=20, coding="rate", device="runtime", **
         return SpikingBranch(model, image_size, steps, coding, **options)
     codings = {key: options[key] for key in ("hidden_coding", "pooling") if key in options}
     form = options.get("connectivity", "kernel" if device == "cpp_standalone" else "synapses")
-    for report in survey(model, image_size, coding, **codings):
+    for report in survey(model, image_size, steps, coding, **codings):
         if (report.device, report.connectivity) == (device, form) and not report.usable:
             raise InputError(f"{device}: {'; '.join(filter(None, (report.absent, *report.cannot)))}")
     if device == "cpp_standalone":

@@ -86,7 +86,8 @@ def frame_start(equations):
     changing = [e for e in Equations(equations.model).values() if e.type != SUBEXPRESSION and "constant" not in e.flags]
     # statements on what all neurons share have to come first
     changing.sort(key=lambda equation: "shared" not in equation.flags)
-    return "\n".join(f"{e.varname} = {equations.initial.get(e.varname, 0.0)!r}" for e in changing)
+    kinds = {"float": float, "integer": int, "boolean": bool}
+    return "\n".join(f"{e.varname} = {kinds[e.var_type](equations.initial.get(e.varname, 0))!r}" for e in changing)
 
 
 def image_current(currents):

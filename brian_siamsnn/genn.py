@@ -57,7 +57,7 @@ def genn_problem(backend="cpu"):
     return None
 
 
-def check_genn(equations, layer):
+def check_genn(equations, layer, hidden, steps):
     """Raise :class:`InputError` if GeNN cannot do what a layer needs.
 
     Parameters
@@ -65,6 +65,10 @@ def check_genn(equations, layer):
     equations : NeuronEquations
         Of the layer's neurons.
     layer : Convolution or MaxPool
+    hidden : bool
+        Whether its spikes go to another layer.
+    steps : int
+        T.
     """
     convolution = isinstance(layer, Convolution)
     expected = load_equations("rate" if convolution else "max_pool").on_pre.strip()
@@ -73,9 +77,14 @@ def check_genn(equations, layer):
                          "take another device")  # fmt: skip
     if not convolution:
         additive_pool(layer, 1.0)
-    elif shared_amplitude(equations, 1) is None:
+        return
+    by_step = shared_amplitude(equations, steps)
+    if by_step is None:
         raise InputError(f"{equations.name}: each neuron's spikes have an amplitude of their own, and GeNN reads "
                          "nothing of the sender; take rate or two_status, or another device")  # fmt: skip
+    if hidden and len(np.unique(by_step)) > 2:
+        raise InputError(f"{equations.name}: the amplitude of a spike changes from step to step, and GeNN's weights "
+                         "hold one; take rate in the hidden layers, or another device")  # fmt: skip
 
 
 def genn_equations(equations, frame, layer):
@@ -173,7 +182,7 @@ class GennBranch(CompiledBranch):
 
     def _translated(self, k, equations):
         layer = self.model.layers[k]
-        check_genn(equations, layer)
+        check_genn(equations, layer, k < len(self.model.layers) - 1, self.steps)
         if isinstance(layer, Convolution):
             self._amplitude_by_step[layer.name] = shared_amplitude(equations, self.steps)
         else:  # a gate passes on what it gets

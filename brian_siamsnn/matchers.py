@@ -4,6 +4,7 @@ A matcher has ``set_exemplar(crop)`` and ``match(crops)``, which returns one
 response map for each crop, shape (crops, 17, 17).
 """
 
+from collections import Counter
 from contextlib import closing
 
 import numpy as np
@@ -31,8 +32,11 @@ class SpikingMatcher:
     steps : int
         T.
     matching : {"hsm", "psm", "tsm"}
-    coding : str or NeuronEquations
-        Neuron model of the output layer.
+    coding, hidden_coding, pooling : str, NeuronEquations or dict
+        Neuron models of the output layer, of the convolutions before it, and of
+        the pools, see :class:`brian_siamsnn.network.SpikingBranch`.
+    v_init : float, optional
+        See :meth:`brian_siamsnn.conversion.SpikingModel.from_model`.
     threads : int, optional
         Of the kernels.
     crops : int
@@ -50,18 +54,25 @@ class SpikingMatcher:
         gates.
     """
 
-    def __init__(self, model, steps=20, matching="hsm", coding="rate", threads=None, crops=3, early_stop=None):
+    def __init__(self, model, steps=20, matching="hsm", coding="rate", threads=None, crops=3, early_stop=None, *,
+                 hidden_coding="rate", pooling="max_pool", v_init=None):  # fmt: skip
         if early_stop is not None and early_stop < 1:
             raise InputError(f"early stop: expected 1 step or more, got {early_stop}")
-        spiking = SpikingModel.from_model(model)
+        spiking = SpikingModel.from_model(model, v_init)
         self._kernel = matching_kernel(matching, steps)
         self.exemplar_branch, self.search_branch = (
-            SpikingBranch(spiking, size, steps, coding, threads=threads, images=images)
+            SpikingBranch(spiking, size, steps, coding, hidden_coding, pooling, threads=threads, images=images)
             for size, images in ((EXEMPLAR_SIZE, 1), (SEARCH_SIZE, crops))
         )
         self._convolutions = {layer.name for layer in convolutions(model.layers)}
         self._template, self._patience = None, early_stop
         self.spikes = self.operations = self.pooling_events = 0
+        self._spikes, self._neuron_steps = Counter(), Counter()
+
+    @property
+    def firing_rates(self):
+        """Mean firing rate N / T (Eq. 5) of each layer since the matcher was made, by its name."""
+        return {layer: self._spikes[layer] / neuron_steps for layer, neuron_steps in self._neuron_steps.items()}
 
     def _embed(self, branch, crops):
         crops = np.asarray(crops)
@@ -70,7 +81,10 @@ class SpikingMatcher:
         return [one.dense() for one in (trains if branch.images > 1 else [trains])]
 
     def _count(self, branch):
-        self.spikes += sum(int(steps.sum()) for steps in branch.spikes.values())
+        for layer, spikes in branch.spikes.items():
+            self.spikes += int(spikes.sum())
+            self._spikes[layer] += int(spikes.sum())
+            self._neuron_steps[layer] += branch.groups[layer].N * branch.steps_run
         for layer, events in branch.operations.items():
             if layer in self._convolutions:
                 self.operations += int(events.sum())

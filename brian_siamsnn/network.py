@@ -16,11 +16,12 @@ to zero for each image: ``t`` in an equation is the time within the image.
 """
 
 from contextlib import closing
+from operator import methodcaller
 
 import numpy as np
 from brian2 import Clock, Network, SpikeMonitor, Synapses, get_device, ms
 from brian2.codegen.runtime.cython_rt import CythonCodeObject
-from brian2.core.base import BrianObject, BrianObjectException
+from brian2.core.base import BrianObject
 
 from .architecture import Convolution
 from .connectivity import convolution_synapses, fan_out, pooling_synapses, synapse_count
@@ -84,10 +85,11 @@ class SpikingBranch:
         T, the time steps each image is shown for.
     coding : str or NeuronEquations
         Neuron model of the last layer.
-    hidden_coding : str or NeuronEquations
-        Neuron model of the layers before it.
+    hidden_coding : str, NeuronEquations or dict
+        Neuron model of the convolutions before it; a dict gives that of each by
+        the layer's name, and ``"rate"`` to those that it does not name.
     pooling : str or NeuronEquations
-        Gate of the pooling layers.
+        Gate of the pooling layers: ``"max_pool"``, ``"max_pool_first"``, ``"max_pool_all"``.
     connectivity : {"kernel", "synapses"}
         Shared kernels driven by events, or explicit Synapses.
     dtype : dtype
@@ -107,6 +109,7 @@ class SpikingBranch:
         Spikes of each layer in each step of the last run, of all images together.
     operations : dict of str to ndarray, shape (T,)
         Synaptic events into each layer but the first, counted likewise.
+    threads : int
     steps_run : int
         Steps of the last run: T, or fewer where :meth:`stepwise` was left early.
 
@@ -134,7 +137,7 @@ class SpikingBranch:
                 raise InputError(f"record: {name!r} is not a layer of this model {names}")
         self._dtype = np.dtype(dtype)
         self._explicit = connectivity == "synapses"
-        self._threads = threads or available_threads()
+        self.threads = threads or available_threads()
         if self._explicit:
             self._check_memory()
         self.clock = Clock(dt=TIME_STEP, name="image_clock")
@@ -190,7 +193,7 @@ class SpikingBranch:
         if isinstance(layer, Convolution):
             weights = self.model.weights[layer.name][0]
             return SharedKernelConvolution(
-                source, target, sender.amplitude, layer, *shapes, self.steps, order, weights, self._threads
+                source, target, sender.amplitude, layer, *shapes, self.steps, order, weights, self.threads
             )
         return SharedKernelPooling(source, target, sender.amplitude, layer, *shapes, self.steps, order)
 
@@ -198,7 +201,7 @@ class SpikingBranch:
         shapes = self.shapes[source.name], self.shapes[target.name]
         convolution = isinstance(layer, Convolution)
         synapses = Synapses(
-            source, target, "w : 1 (constant)" if convolution else equations.synapse,
+            source, target, ("w : 1 (constant)\n" if convolution else "") + equations.synapse,
             on_pre=equations.arriving(sender), delay=0 * ms, name=f"{target.name}_input",
             clock=self.clock, dtype=self._dtype,
         )  # fmt: skip
@@ -234,7 +237,7 @@ class SpikingBranch:
         if self._ready is None:
             try:
                 self.network.run(0 * ms, namespace={})
-            except BrianObjectException as error:
+            except Exception as error:  # Brian2's code generation raises whatever it does
                 reason = str(error.__cause__ or error).splitlines()[0]
                 raise InputError(f"Brian2 cannot make code of these equations: {reason}") from error
             self._ready = [obj for obj in self.network.sorted_objects if obj.active]
@@ -259,13 +262,15 @@ class SpikingBranch:
         self.clock.variables["timestep"].set_value(0)
         self.clock.variables["t"].set_value(0.0)
 
-    def run(self, image):
+    def run(self, image, execute=methodcaller("run")):
         """Show an image, or several side by side, for T steps.
 
         Parameters
         ----------
         image : ndarray, shape (image_size, image_size, 3)
             RGB, 0 to 255; with ``images=n`` shape (n, image_size, image_size, 3).
+        execute : callable
+            Runs one of Brian2's objects for one step; a profiler measures here.
 
         Returns
         -------
@@ -277,7 +282,7 @@ class SpikingBranch:
         InputError
             If the image has another shape.
         """
-        for _ in self._advance(image):
+        for _ in self._advance(image, execute):
             pass
         return self.trains(self.model.layers[-1].name)
 
@@ -312,7 +317,7 @@ class SpikingBranch:
                 yield fired
                 flat[neuron] = 0
 
-    def _advance(self, image):
+    def _advance(self, image, execute=methodcaller("run")):
         """Start afresh and run step by step; what was counted is put together at the end, or when it is closed."""
         image = np.asarray(image)
         expected = (self.image_size, self.image_size, 3)
@@ -329,7 +334,7 @@ class SpikingBranch:
         try:
             for k in range(1, self.steps + 1):
                 for obj in self._ready:
-                    obj.run()
+                    execute(obj)
                 step[0], t[0] = k, k * self.clock.dt_
                 yield k
         finally:

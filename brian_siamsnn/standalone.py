@@ -18,7 +18,7 @@ from .resources import PACKAGE
 __all__ = ["StandaloneBranch"]
 
 #: As the package's own kernel is compiled: sums are neither reordered nor contracted.
-_FLAGS = ["-w", "-O3", "-march=native", "-ffp-contract=off", "-std=c++17"]
+_FLAGS = ["-w", "-O3", "-march=native", "-ffp-contract=off", "-std=c++17", "-pthread"]
 
 _CONVOLUTION = """
 #include "event_kernel.h"
@@ -40,8 +40,10 @@ static inline double {name}_kernel(const double none)
 _CALLS = {
     "convolution": "g.groups = {layer.groups}; g.block = {block}; siamsnn::convolve_events<{real}>(spikes, n, "
                    "amplitude.data(), 1, _namespace_{name}_weights, {v}, g, {strip}, {threads});",
-    "pooling": "g.groups = 1; g.block = 16; siamsnn::pool_events<{real}>(spikes, n, amplitude.data(), 1, "
-               "{count}, {m}, {emitted}, {rise}, g);",
+    "max_pool": "g.groups = 1; g.block = 16; siamsnn::pool_events<{real}>(spikes, n, amplitude.data(), 1, "
+                "{count}, {m}, {emitted}, {rise}, g);",
+    "gate": "g.groups = 1; g.block = 16; siamsnn::gate_events<{real}>(spikes, n, amplitude.data(), 1, "
+            "{count}, {m}, {leader}, {passed}, g);",
 }  # fmt: skip
 
 
@@ -109,17 +111,20 @@ class StandaloneBranch(CompiledBranch):
         }  # fmt: skip
         tables = {}
         if convolution:
+            form = "convolution"
             values |= {"v": _array(target.variables["v"]), "strip": STRIP, "threads": self._threads,
                        "block": (block := kernel_block(layer))}  # fmt: skip
             weights = blocked_kernel(self.model.weights[name][0], layer.groups, block)
             tables[f"_{name}_weights"] = weights.astype(self._dtype)
         else:
-            values |= {key: _array(target.variables[key]) for key in ("m", "emitted", "rise")}
+            form = "max_pool" if "rise" in target.variables else "gate"
+            held = {key: target.variables.get(key) for key in ("m", "emitted", "rise", "leader", "passed")}
+            values |= {key: _array(variable) if variable else "(int32_t*)nullptr" for key, variable in held.items()}
             values["count"] = _array(holder.variables["count"])
             holder.run_regularly(
                 "count = 0", dt=self.frame.length * TIME_STEP, when="start", name=f"{name}_input_start"
             )
-        call = _CALLS["convolution" if convolution else "pooling"].format(**values)
+        call = _CALLS[form].format(**values)
         kernel = Function(None, arg_units=[1], return_unit=1, stateless=False)
         kernel.implementations.add_implementation(
             "cpp", _CONVOLUTION.format(call=call, **values), name=f"{name}_kernel", namespace=tables
@@ -131,7 +136,7 @@ class StandaloneBranch(CompiledBranch):
     def _compile(self, device):
         flags = prefs.codegen.cpp.extra_compile_args_gcc
         folders = prefs.codegen.cpp.include_dirs
-        prefs.codegen.cpp.extra_compile_args_gcc = _FLAGS + (["-fopenmp"] if self._threads > 1 else [])
+        prefs.codegen.cpp.extra_compile_args_gcc = _FLAGS
         prefs.codegen.cpp.include_dirs = [*folders, str(PACKAGE)]
         try:
             self.network.run(self.images * self.frame.length * defaultclock.dt, namespace={})

@@ -39,11 +39,11 @@ def command(*arguments):
 def test_the_command_counts_what_tracking_does(tmp_path, capsys):
     (tmp_path / "mine.toml").write_text(OWN)
     assert command("energy", "--frames", 3, "--steps", 6, "--threshold-scale", 1.5, "--output", tmp_path / "out",
-                   "--json", tmp_path / "all.json", "--cost-models", tmp_path / "mine.toml") == 0  # fmt: skip
+                   "--json", tmp_path / "out" / "all.json", "--cost-models", tmp_path / "mine.toml") == 0  # fmt: skip
     text = capsys.readouterr().out
-    content = json.loads((tmp_path / "all.json").read_text())
+    content = json.loads((tmp_path / "out" / "all.json").read_text())
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == [
-        "energy_hardware.png", "energy_layers.png", "energy_steps.png"]  # fmt: skip
+        "all.json", "energy_hardware.png", "energy_layers.png", "energy_steps.png"]  # fmt: skip
     assert "my chip" in text and "as the paper reckons" in text
 
     # the same sequence by the tracker alone, whose three scales run side by side
