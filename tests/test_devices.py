@@ -21,6 +21,8 @@ from brian_siamsnn.network import SpikingBranch
 from brian_siamsnn.neurons import load_equations
 
 SIZE, STEPS = 26, 12
+#: As few layers as have everything: each is code to compile.
+POOL = (Convolution("conv1", 3, 6, 3), MaxPool("pool1", 3, 2), Convolution("conv2", 6, 8, 3, groups=2))
 CEIL = "two_status:reading=ceil,beta=0.625,p=4"
 
 
@@ -37,10 +39,10 @@ def reference(model, coding, images, **options):
     return trains, operations
 
 
-def assert_same(branch, model, coding, images):
+def assert_same(branch, model, coding, images, **options):
     """The branch's spikes, amplitudes and operations are the runtime's."""
     branch.run(images if len(images) > 1 else images[0])
-    expected, operations = reference(model, coding, images)
+    expected, operations = reference(model, coding, images, **options)
     last = model.layers[-1].name
     assert sum(len(trains[last]) for trains in expected) > 20
     for name in expected[0]:
@@ -63,27 +65,29 @@ def needs(device):
 @pytest.mark.parametrize(
     ("device", "network", "coding", "options"),
     [
-        pytest.param("runtime", "pools", CEIL, {}, marks=pytest.mark.cython),
-        pytest.param("cpp_standalone", "pools", CEIL, {}, marks=[pytest.mark.standalone, pytest.mark.slow]),
-        pytest.param("cpp_standalone", "pools", "rate", {"connectivity": "synapses"},
+        pytest.param("runtime", POOL, CEIL, {}, marks=pytest.mark.cython),
+        pytest.param("cpp_standalone", POOL, CEIL, {}, marks=[pytest.mark.standalone, pytest.mark.slow]),
+        pytest.param("cpp_standalone", POOL, "burst", {"pooling": "max_pool_first"},
                      marks=[pytest.mark.standalone, pytest.mark.slow]),
-        pytest.param("genn", "groups", CEIL, {}, marks=[pytest.mark.genn, pytest.mark.slow]),
-        pytest.param("genn", "pools", "rate", {}, marks=[pytest.mark.genn, pytest.mark.slow]),
-        pytest.param("genn_cuda", "groups", CEIL, {}, marks=[pytest.mark.genn, pytest.mark.slow]),
+        pytest.param("cpp_standalone", POOL, "phase:K=4", {"connectivity": "synapses"},
+                     marks=[pytest.mark.standalone, pytest.mark.slow]),
+        pytest.param("genn", NETWORKS["groups"], CEIL, {}, marks=[pytest.mark.genn, pytest.mark.slow]),
+        pytest.param("genn", NETWORKS["pools"], "rate", {}, marks=[pytest.mark.genn, pytest.mark.slow]),
+        pytest.param("genn_cuda", NETWORKS["groups"], CEIL, {}, marks=[pytest.mark.genn, pytest.mark.slow]),
     ],
 )  # fmt: skip
 def test_every_device_gives_the_same_spikes(device, network, coding, options, monkeypatch):
     needs(device)
     if device == "runtime":
         monkeypatch.setitem(brian2.prefs, "codegen.target", "cython")
-    model = small_model(NETWORKS[network])
+    model = small_model(network)
     layers = tuple(layer.name for layer in model.layers)
     images = np.stack([image(SIZE, seed) for seed in (1, 2)])
     branch = open_branch(model, SIZE, STEPS, coding, device, dtype=np.float64, record=layers, images=2, **options)
     assert brian2.get_device() is brian2.devices.device.runtime_device  # the one before is in force again
-    assert_same(branch, model, coding, images)
+    assert_same(branch, model, coding, images, **options)
     if device != "runtime":  # the program as it is, with other images
-        assert_same(branch, model, coding, images[::-1])
+        assert_same(branch, model, coding, images[::-1], **options)
 
 
 class OnRuntime(GennBranch):
@@ -155,6 +159,15 @@ def test_the_network_for_genn_has_nothing_that_genn_refuses(without_genn, networ
         else:
             assert obj.clock.name == "defaultclock"
         assert not isinstance(obj, brian2.NetworkOperation)
+
+
+def test_an_amplitude_that_changes_all_the_time_is_refused_in_hidden_layers(without_genn):
+    model = small_model(NETWORKS["groups"])
+    OnRuntime(model, SIZE, STEPS, "phase:K=4", images=2)  # at the output it may change
+    with pytest.raises(InputError, match="phase: the amplitude of a spike changes from step to step"):
+        OnRuntime(model, SIZE, STEPS, hidden_coding="phase:K=4")
+    with pytest.raises(InputError, match="burst: each neuron's spikes have an amplitude of their own"):
+        OnRuntime(model, SIZE, STEPS, "burst")
 
 
 def test_spikes_of_two_amplitudes_are_not_passed_on_as_one(without_genn):
