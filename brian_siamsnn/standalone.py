@@ -20,9 +20,10 @@ __all__ = ["StandaloneBranch"]
 #: As the package's own kernel is compiled: sums are neither reordered nor contracted.
 _FLAGS = ["-w", "-O3", "-march=native", "-ffp-contract=off", "-std=c++17", "-pthread"]
 
-_CONVOLUTION = """
-#include "event_kernel.h"
-#include <vector>
+#: Where Brian2 finds the kernel; the header stands outside of the namespace that Brian2 puts functions in.
+_KERNEL = {"headers": ['"event_kernel.h"'], "include_dirs": [str(PACKAGE)]}
+
+_FUNCTION = """
 static inline double {name}_kernel(const double none)
 {{
     const int32_t* spikes = {spikes};
@@ -127,7 +128,7 @@ class StandaloneBranch(CompiledBranch):
         call = _CALLS[form].format(**values)
         kernel = Function(None, arg_units=[1], return_unit=1, stateless=False)
         kernel.implementations.add_implementation(
-            "cpp", _CONVOLUTION.format(call=call, **values), name=f"{name}_kernel", namespace=tables
+            "cpp", _FUNCTION.format(call=call, **values), name=f"{name}_kernel", namespace=tables, compiler_kwds=_KERNEL
         )
         holder.namespace[f"{name}_kernel"] = kernel
         holder.run_regularly(f"none = {name}_kernel(none)", when="thresholds", order=10 * k - 5, name=f"{name}_event")
@@ -135,9 +136,7 @@ class StandaloneBranch(CompiledBranch):
 
     def _compile(self, device):
         flags = prefs.codegen.cpp.extra_compile_args_gcc
-        folders = prefs.codegen.cpp.include_dirs
         prefs.codegen.cpp.extra_compile_args_gcc = _FLAGS
-        prefs.codegen.cpp.include_dirs = [*folders, str(PACKAGE)]
         try:
             self.network.run(self.images * self.frame.length * defaultclock.dt, namespace={})
             device.build(directory=str(self.directory), compile=True, run=False, with_output=False)
@@ -146,7 +145,7 @@ class StandaloneBranch(CompiledBranch):
                 f"cpp_standalone: the network does not compile: {error}; is there a C++ compiler?"
             ) from error
         finally:
-            prefs.codegen.cpp.extra_compile_args_gcc, prefs.codegen.cpp.include_dirs = flags, folders
+            prefs.codegen.cpp.extra_compile_args_gcc = flags
 
 
 def _array(variable):
