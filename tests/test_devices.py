@@ -7,6 +7,7 @@ from contextlib import contextmanager
 import brian2
 import numpy as np
 import pytest
+from brian2.devices.device import runtime_device
 from reference import NETWORKS, image, small_model
 
 from brian_siamsnn import genn
@@ -84,7 +85,7 @@ def test_every_device_gives_the_same_spikes(device, network, coding, options, mo
     layers = tuple(layer.name for layer in model.layers)
     images = np.stack([image(SIZE, seed) for seed in (1, 2)])
     branch = open_branch(model, SIZE, STEPS, coding, device, dtype=np.float64, record=layers, images=2, **options)
-    assert brian2.get_device() is brian2.devices.device.runtime_device  # the one before is in force again
+    assert brian2.get_device() is runtime_device  # the one before is in force again
     assert_same(branch, model, coding, images, **options)
     if device != "runtime":  # the program as it is, with other images
         assert_same(branch, model, coding, images[::-1], **options)
