@@ -87,7 +87,7 @@ def measured_apart(script, *arguments):
     lines = process.stdout.strip().splitlines()
     if process.returncode or not lines:
         reason = (process.stderr.strip() or "no output").splitlines()[-1]
-        return {"failed": f"exit code {process.returncode}: {reason}"}
+        return {"failed": reason.removeprefix("brian_siamsnn.errors.InputError: ")}
     return json.loads(lines[-1])
 
 
