@@ -10,6 +10,7 @@ from tqdm import tqdm
 
 from . import __version__
 from .cli_bench import bench_command
+from .cli_devices import devices
 from .cli_energy import energy_command
 from .cli_equations import equations_command
 from .cli_inspect import inspect_command
@@ -120,6 +121,7 @@ def _report(summary, folder):
 
 cli.add_command(weights)
 cli.add_command(train_command)
+cli.add_command(devices)
 cli.add_command(bench_command)
 cli.add_command(energy_command)
 cli.add_command(equations_command)

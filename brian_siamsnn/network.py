@@ -15,10 +15,8 @@ network's objects in their order, as ``Network.run`` does, with its own clock se
 to zero for each image: ``t`` in an equation is the time within the image.
 """
 
-import re
 from contextlib import closing
 from operator import methodcaller
-from pathlib import Path
 
 import numpy as np
 from brian2 import Clock, Network, SpikeMonitor, Synapses, get_device, ms
@@ -35,6 +33,7 @@ from .convolution import (
 )
 from .errors import InputError
 from .neurons import branch_equations, reset_state
+from .resources import available_memory
 from .spikes import SpikeTrains
 
 __all__ = ["SpikingBranch"]
@@ -156,7 +155,7 @@ class SpikingBranch:
     def _check_memory(self):
         layers = list(zip(self.model.layers, self.model.layers[1:], strict=False))
         count = self.images * sum(synapse_count(self.shapes[a.name], self.shapes[b.name], b) for a, b in layers)
-        free = _available_memory()
+        free = available_memory()
         if count * _BYTES_PER_SYNAPSE > free:
             raise InputError(
                 f"explicit synapses: this network has {count / 1e6:,.0f} million of them for images of "
@@ -374,12 +373,3 @@ class SpikingBranch:
         trains = [SpikeTrains(neuron[image == n], steps[image == n], amplitude[image == n], shape, self.steps)
                   for n in range(self.images)]  # fmt: skip
         return trains if self.images > 1 else trains[0]
-
-
-def _available_memory():
-    """Bytes that can be used without swapping; unbounded where the system does not tell."""
-    try:
-        text = Path("/proc/meminfo").read_text(encoding="ascii")
-    except OSError:
-        return float("inf")
-    return 1024 * int(re.search(r"MemAvailable:\s+(\d+)", text)[1])
