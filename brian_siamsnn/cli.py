@@ -16,6 +16,7 @@ from .cli_equations import equations_command
 from .cli_inspect import inspect_command
 from .cli_models import train_command, weights
 from .cli_options import Box, prepare, quiet, tracking_options, versions
+from .cli_spikes import spikes_command
 from .errors import InputError
 
 __all__ = ["main"]
@@ -125,6 +126,7 @@ cli.add_command(bench_command)
 cli.add_command(energy_command)
 cli.add_command(equations_command)
 cli.add_command(inspect_command)
+cli.add_command(spikes_command)
 
 
 def main(arguments=None):

@@ -21,7 +21,7 @@ from operator import methodcaller
 import numpy as np
 from brian2 import Clock, Network, SpikeMonitor, Synapses, get_device, ms
 from brian2.codegen.runtime.cython_rt import CythonCodeObject
-from brian2.core.base import BrianObject
+from brian2.core.base import BrianObject, BrianObjectException
 
 from .architecture import Convolution
 from .connectivity import convolution_synapses, fan_out, pooling_synapses, synapse_count
@@ -337,6 +337,9 @@ class SpikingBranch:
                     execute(obj)
                 step[0], t[0] = k, k * self.clock.dt_
                 yield k
+        except BrianObjectException as error:
+            reason = str(error.__cause__ or error).splitlines()[0]
+            raise InputError(f"step {int(step[0]) + 1}: these equations cannot be run: {reason}") from error
         finally:
             self.steps_run = int(step[0])
             self.spikes = {name: tally.spikes.copy() for name, tally in self._tallies.items()}

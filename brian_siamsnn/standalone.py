@@ -135,8 +135,10 @@ class StandaloneBranch(CompiledBranch):
         return holder
 
     def _compile(self, device):
-        flags = prefs.codegen.cpp.extra_compile_args_gcc
+        flags, jobs = prefs.codegen.cpp.extra_compile_args_gcc, prefs.devices.cpp_standalone.extra_make_args_unix
         prefs.codegen.cpp.extra_compile_args_gcc = _FLAGS
+        # Brian2's "-j" alone starts one compiler for every file at once
+        prefs.devices.cpp_standalone.extra_make_args_unix = [f"-j{available_threads()}"]
         try:
             self.network.run(self.images * self.frame.length * defaultclock.dt, namespace={})
             device.build(directory=str(self.directory), compile=True, run=False, with_output=False)
@@ -146,6 +148,7 @@ class StandaloneBranch(CompiledBranch):
             ) from error
         finally:
             prefs.codegen.cpp.extra_compile_args_gcc = flags
+            prefs.devices.cpp_standalone.extra_make_args_unix = jobs
 
 
 def _array(variable):
