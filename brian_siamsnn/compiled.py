@@ -114,6 +114,9 @@ class CompiledBranch:
         for k, layer in enumerate(self.model.layers):
             equations, shape = self.equations[layer.name], self.shapes[layer.name]
             group = groups[layer.name] = self._group(k, equations)
+            if isinstance(layer, Convolution) and "I" not in group.variables:
+                raise InputError(f"{equations.name}: a neuron of a network needs a variable I, its input current; "
+                                 f"it has {sorted(group.equations.names)}")  # fmt: skip
             if isinstance(layer, Convolution) and k > 0:
                 group.I = np.tile(self.model.weights[layer.name][1], shape[0] * shape[1])
             self._start(k, group, equations)
@@ -153,11 +156,10 @@ class CompiledBranch:
         else:
             i, j = pooling_synapses(*shapes, layer)
             synapses.connect(i=i, j=j)
-            changing = [e.varname for e in synapses.equations.values() if "constant" not in e.flags]
-            if code := "\n".join(f"{name} = 0" for name in changing):
-                synapses.run_regularly(
-                    code, dt=self.frame.length * TIME_STEP, when="start", name=f"{target.name}_input_start"
-                )
+        changing = [e.varname for e in synapses.equations.values() if "constant" not in e.flags]
+        if code := "\n".join(f"{name} = 0" for name in changing):
+            synapses.run_regularly(code, dt=self.frame.length * TIME_STEP, when="start",
+                                   name=f"{target.name}_input_start")  # fmt: skip
         return synapses
 
     def _arriving(self, equations, sender):

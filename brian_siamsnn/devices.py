@@ -44,10 +44,10 @@ _FORMS = (
     _Form("runtime", "kernel", 200 * _MIB, 40, 0, 0, "1-2 min, once on a machine"),
     _Form("runtime", "synapses", 200 * _MIB, 40, 32, 0, "1-2 min, once on a machine"),
     _Form("cpp_standalone", "kernel", 200 * _MIB, 40, 0, 0, "0.5-2 min for each branch"),
-    _Form("cpp_standalone", "synapses", 200 * _MIB, 40, 48, 36, "0.5-2 min for each branch"),
+    _Form("cpp_standalone", "synapses", 200 * _MIB, 40, 42, 36, "0.5-2 min for each branch"),
     _Form("genn", "synapses", 200 * _MIB, 40, 58, 36, "0.5 min for each branch"),
     _Form("genn_cuda", "synapses", 200 * _MIB, 40, 58, 36, "0.5 min for each branch"),
-    _Form("cuda", "synapses", 200 * _MIB, 40, 48, 36, "not tried"),
+    _Form("cuda", "synapses", 200 * _MIB, 40, 42, 36, "not tried"),
 )
 
 
