@@ -31,7 +31,7 @@ CONFIGURATIONS = {
 }
 
 
-def run(source, configuration, model, frames, folder):
+def run(source, configuration, options, model, frames, folder):
     """One sequence, one configuration; the summary that it leaves in its folder."""
     import brian2
 
@@ -43,7 +43,6 @@ def run(source, configuration, model, frames, folder):
 
     brian2.prefs.logging.console_log_level = "ERROR"
     brian2.BrianLogger.initialize()
-    options = CONFIGURATIONS[configuration]
     # the runs share the processors, so each takes one thread
     if options is None:
         import torch
@@ -56,9 +55,43 @@ def run(source, configuration, model, frames, folder):
     result = track(open_source(source), SiameseTracker(matcher), frames=frames, output=folder, video=False)
     summary = {"sequence": Path(source).name, "configuration": configuration, "frames": len(result.boxes),
                "seconds": result.seconds, **result.metrics, "spikes": getattr(matcher, "spikes", 0),
-               "synaptic_operations": getattr(matcher, "operations", 0), "stopped": result.stopped}  # fmt: skip
+               "synaptic_operations": getattr(matcher, "operations", 0), "stopped": result.stopped,
+               **{f"rate {layer}": rate for layer, rate in getattr(matcher, "firing_rates", {}).items()}}  # fmt: skip
     write_json(folder / "summary.json", summary)
     return summary
+
+
+def table(configurations, roots, model, frames, workers, output, wanted=None):
+    """All sequences in all configurations; their summaries, in that order. What is there already is not run again."""
+    sources = [str(path) for root in roots for path in sorted(root.iterdir()) if path.is_dir()] or ["synthetic"]
+    sources = [source for source in sources if wanted is None or Path(source).name in wanted]
+    done, waiting = {}, []
+    # sequence by sequence, so that a table which is stopped early has whole rows
+    for source in sources:
+        for name, options in configurations.items():
+            folder = output / name / Path(source).name
+            if (folder / "summary.json").is_file():
+                done[source, name] = json.loads((folder / "summary.json").read_text())
+            else:
+                waiting.append((source, name, options, model, frames, folder))
+    with ProcessPoolExecutor(workers) as pool, tqdm(total=len(done) + len(waiting), initial=len(done)) as bar:
+        futures = {pool.submit(run, *job): job[:2] for job in waiting}
+        for future in as_completed(futures):
+            done[futures[future]] = future.result()
+            bar.update()
+    return [done[source, name] for source in sources for name in configurations]
+
+
+def write_csv(path, rows):
+    with open(path, "w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, list(dict.fromkeys(key for row in rows for key in row)), extrasaction="ignore")
+        writer.writeheader()
+        writer.writerows(rows)
+
+
+def markdown(head, rows):
+    lines = [head, ["---"] * len(head), *rows]
+    return "\n".join("| " + " | ".join(str(cell) for cell in line) + " |" for line in lines) + "\n"
 
 
 def main():
@@ -72,27 +105,13 @@ def main():
     parser.add_argument("--output", type=Path, default=Path("brian-siamsnn-output/table"))
     arguments = parser.parse_args()
 
-    sources = [str(path) for root in arguments.roots for path in sorted(root.iterdir()) if path.is_dir()] or [
-        "synthetic"
-    ]
     chosen = arguments.configurations
-    done, waiting = [], []
-    # sequence by sequence, so that a table which is stopped early has whole rows
-    for source in sources:
-        for configuration in chosen:
-            folder = arguments.output / configuration / Path(source).name
-            if (folder / "summary.json").is_file():
-                done.append(json.loads((folder / "summary.json").read_text()))
-            else:
-                waiting.append((source, configuration, arguments.model, arguments.frames, folder))
-    with ProcessPoolExecutor(arguments.workers) as pool, tqdm(total=len(done) + len(waiting), initial=len(done)) as bar:
-        for future in as_completed([pool.submit(run, *job) for job in waiting]):
-            done.append(future.result())
-            bar.update()
+    done = table({name: CONFIGURATIONS[name] for name in chosen}, arguments.roots, arguments.model,
+                 arguments.frames, arguments.workers, arguments.output)  # fmt: skip
 
     # One row a sequence, AUC and precision at 20 pixels of each configuration, and the means.
     cells = {(row["sequence"], row["configuration"]): row for row in done}
-    names = [Path(source).name for source in sources]
+    names = list(dict.fromkeys(row["sequence"] for row in done))
     head = ["sequence", "frames", *chosen]
     rows = [[name, cells[name, chosen[0]]["frames"],
              *(f"{cells[name, c]['auc']:.3f} / {cells[name, c]['precision20']:.3f}" for c in chosen)]
@@ -100,12 +119,8 @@ def main():
     means = [tuple(sum(cells[name, c][key] for name in names) / len(names) for key in ("auc", "precision20"))
              for c in chosen]  # fmt: skip
     rows.append(["mean", "", *(f"{auc:.3f} / {precision:.3f}" for auc, precision in means)])
-    with open(arguments.output / "table.csv", "w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, list(done[0]), extrasaction="ignore")
-        writer.writeheader()
-        writer.writerows(sorted(done, key=lambda row: (row["sequence"], row["configuration"])))
-    lines = [head, ["---"] * len(head), *rows]
-    text = "\n".join("| " + " | ".join(str(cell) for cell in line) + " |" for line in lines) + "\n"
+    write_csv(arguments.output / "table.csv", done)
+    text = markdown(head, rows)
     (arguments.output / "table.md").write_text(text, encoding="utf-8")
     print("AUC / precision at 20 pixels\n" + text)
 
