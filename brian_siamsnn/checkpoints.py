@@ -69,7 +69,8 @@ def import_checkpoint(path, layers=ALEXNET):
         state = torch.load(path, map_location="cpu", weights_only=True)
     except Exception:  # torch raises many kinds, none of them documented, with advice to load unsafely
         raise InputError(f"{path}: not a PyTorch checkpoint of plain tensors; it is damaged, another kind of file, or "
-                         "holds Python objects, which are not loaded because they can run code") from None  # fmt: skip
+                         "holds Python objects, which are not loaded because they can run code; "
+                         "take one that torch.save(network.state_dict(), ...) wrote") from None  # fmt: skip
     for key in ("state_dict", "model"):
         if isinstance(state, dict) and isinstance(state.get(key), dict):
             state = state[key]
@@ -86,6 +87,9 @@ def import_checkpoint(path, layers=ALEXNET):
         if tensors[key].size != 1:
             raise InputError(f"{path}: {key}: expected one number, got shape {tensors[key].shape}")
         response[key] = float(tensors[key].item())
+    for key, value in response.items():
+        if not np.isfinite(value):
+            raise InputError(f"{path}: {key}: expected a finite number, got {value}")
     return SiameseModel(
         layers,
         weights,
@@ -103,7 +107,7 @@ def _array(tensor, name):
             raise RuntimeError(f"of shape {tuple(tensor.shape)} it stores fewer numbers")
         return tensor.detach().float().numpy()
     except (RuntimeError, TypeError, NotImplementedError) as error:  # sparse, quantised, without data, ...
-        reason = str(error).splitlines()[0]
+        reason = str(error).splitlines()[0].split(". ")[0]
         raise InputError(f"{name}: expected a plain tensor of numbers, got another kind ({reason:.120})") from None
 
 

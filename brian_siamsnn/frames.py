@@ -101,7 +101,7 @@ def read_image(path):
     except cv2.error:  # it announces more pixels than OpenCV takes
         image = None
     if image is None:
-        problem = "breaks off before its end" if broken_off else "cannot be decoded"
+        problem = "break off before their end" if broken_off else "cannot be decoded"
         raise InputError(f"{path}: expected an image, but its {len(data)} bytes {problem}; replace or remove the file")
     return cv2.cvtColor(image, cv2.COLOR_BGR2RGB)
 

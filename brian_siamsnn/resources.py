@@ -36,7 +36,7 @@ def find(folder, name, suffix):
     if os.path.isfile(name):
         return Path(name)
     shipped = ", ".join(names(folder, suffix)) or "none"
-    raise InputError(f"{name}: no such file, and not one of the {folder} that ship ({shipped})")
+    raise InputError(f"{name or repr(name)}: no such file, and not one of the {folder} that ship ({shipped})")
 
 
 def names(folder, suffix):

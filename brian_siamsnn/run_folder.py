@@ -10,6 +10,8 @@ import os
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from filelock import FileLock, Timeout
+
 from .errors import InputError
 from .overlay import VideoWriter, draw_overlay
 
@@ -101,8 +103,6 @@ class RunFolder:
                 (self._folder / _VIDEO[1]).unlink(missing_ok=True)
 
     def _open(self):
-        from brian2.utils.filelock import FileLock, Timeout  # the locks of Brian2's cache
-
         self._folder.mkdir(parents=True, exist_ok=True)
         lock = FileLock(str(self._folder / ".lock"))
         try:
@@ -125,5 +125,8 @@ class RunFolder:
                 kept = "nothing was written"
             else:
                 kept = f"the {self._rows} frames so far are in {self._folder / _BOXES[0]}"
-            reason = f"{self._folder}: cannot be written to ({error.strerror})" if isinstance(error, OSError) else error
+            reason = error
+            if isinstance(error, OSError):
+                what = "a file of that name is there" if isinstance(error, FileExistsError) else error.strerror
+                reason = f"{self._folder}: cannot be written to ({what})"
             raise OutputError(f"{reason}; {kept}, and what a finished run left there before is unchanged") from None

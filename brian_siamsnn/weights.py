@@ -27,6 +27,8 @@ __all__ = ["INPUT_CONVENTION", "SiameseModel", "check_tensor", "load", "read", "
 
 FORMAT = "brian_siamsnn model 1"
 
+_KINDS = {"response": (dict, "an object"), "normalisation": (str, "text"), "provenance": (dict, "an object")}
+
 #: What every model takes; a checkpoint with another convention has it folded into conv1.
 INPUT_CONVENTION = {"channels": "RGB", "range": [0, 255], "mean": 0}
 
@@ -187,9 +189,9 @@ def _model(description, tensors):
         raise InputError(f"expected the format {FORMAT!r}, got {description['format']!r:.60}")
     if stated != _digest(tensors, description):
         raise InputError("its checksum does not fit its content; it was altered or damaged")
-    for key, kind in {"response": dict, "normalisation": str, "provenance": dict}.items():
+    for key, (kind, words) in _KINDS.items():
         if not isinstance(description[key], kind):
-            raise InputError(f"its description: {key}: expected {kind.__name__}, got {description[key]!r:.60}")
+            raise InputError(f"its description: {key}: expected {words}, got {description[key]!r:.60}")
     layers = layers_from_json(description["layers"])
     parts = ("weight", "bias", "scale") if description["normalisation"] else ("weight", "bias")
     for layer in convolutions(layers):
