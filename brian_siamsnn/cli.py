@@ -141,7 +141,18 @@ def main(arguments=None):
         click.echo(f"error: {error.format_message()}{hint}", err=True)
         sys.exit(2)
     except InputError as error:
-        click.echo(f"error: {error}", err=True)
+        # names of files and what is in them may hold what a terminal would obey
+        text = "".join(c if c.isprintable() else repr(c)[1:-1] for c in str(error))
+        click.echo(f"error: {text}", err=True)
+        sys.exit(2)
+    except BrokenPipeError:  # whoever read the output has left
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)
+    except OSError as error:  # whatever is wrong with a disk or a file, a user can mend
+        click.echo(f"error: {error.filename or 'files'}: {error.strerror or error}", err=True)
+        sys.exit(2)
+    except MemoryError as error:
+        click.echo(f"error: not enough memory ({error}); take fewer --steps or a smaller --model", err=True)
         sys.exit(2)
     except (click.Abort, KeyboardInterrupt):
         click.echo("interrupted", err=True)

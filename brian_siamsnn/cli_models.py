@@ -35,8 +35,9 @@ def import_command(checkpoint, output, architecture, normalisation, percentile, 
     """Convert a SiamFC CHECKPOINT (a PyTorch file) into a model file, ready to spike."""
     from .architecture import architecture as layers_of
     from .calibration import CALIBRATION_CROPS, calibrate, calibration_crops
+    from .checkpoints import import_checkpoint
     from .sequences import open_source
-    from .weights import import_checkpoint, write
+    from .weights import write
 
     model = import_checkpoint(checkpoint, layers_of(architecture))
     crops = calibration_crops(open_source(calibration))
