@@ -9,6 +9,7 @@ import cv2
 from tqdm import tqdm
 
 from . import __version__
+from .cli_evaluate import evaluate_command
 from .cli_models import train_command, weights
 from .cli_options import Box, prepare, quiet, tracking_options, versions
 from .errors import InputError
@@ -43,7 +44,7 @@ def demo(**options):
     return _track("synthetic", None, **options)
 
 
-def _track(source, box, model, kind, steps, matching, coding, scales, frames, output):
+def _track(source, box, model, kind, steps, matching, coding, scales, frames, output, **constants):
     # imported here so that --help and a mistyped option answer at once
     from .matchers import ConvolutionalMatcher, SpikingMatcher
     from .sequences import open_source
@@ -56,7 +57,7 @@ def _track(source, box, model, kind, steps, matching, coding, scales, frames, ou
     network = load(model)
     quiet()
     if kind == "snn":
-        matcher = SpikingMatcher(network, steps, matching, coding)
+        matcher = SpikingMatcher(network, steps, matching, coding, **constants)
     else:
         matcher = ConvolutionalMatcher(network)
     prepare(matcher)
@@ -76,6 +77,7 @@ def _track(source, box, model, kind, steps, matching, coding, scales, frames, ou
         "steps": steps if spiking else None,
         "matching": matching if spiking else None,
         "coding": coding if spiking else None,
+        **{key: value if spiking else None for key, value in constants.items()},
         "spikes": matcher.spikes if spiking else None,
         "synaptic_operations": matcher.operations if spiking else None,
         "pooling_events": matcher.pooling_events if spiking else None,
@@ -106,6 +108,7 @@ def _report(summary, folder):
 
 cli.add_command(weights)
 cli.add_command(train_command)
+cli.add_command(evaluate_command)
 
 
 def main(arguments=None):

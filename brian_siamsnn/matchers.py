@@ -32,6 +32,8 @@ class SpikingMatcher:
         Neuron model of the output layer.
     threads : int, optional
         Of the kernels.
+    tau, lambda_v, lambda_t
+        Constants of the matching, see :func:`brian_siamsnn.matching.matching_kernel`.
 
     Attributes
     ----------
@@ -41,9 +43,11 @@ class SpikingMatcher:
         gates.
     """
 
-    def __init__(self, model, steps=20, matching="hsm", coding="rate", threads=None):
+    def __init__(
+        self, model, steps=20, matching="hsm", coding="rate", threads=None, *, tau=1, lambda_v=1.0, lambda_t=20.0
+    ):
         spiking = SpikingModel.from_model(model)
-        self._kernel = matching_kernel(matching, steps)
+        self._kernel = matching_kernel(matching, steps, tau, lambda_v, lambda_t)
         self.exemplar_branch, self.search_branch = (
             SpikingBranch(spiking, size, steps, coding, threads=threads) for size in (EXEMPLAR_SIZE, SEARCH_SIZE)
         )
