@@ -12,6 +12,7 @@ from . import __version__
 from .cli_evaluate import evaluate_command
 from .cli_models import train_command, weights
 from .cli_options import Box, prepare, quiet, tracking_options, versions
+from .cli_vot import vot_command
 from .errors import InputError
 
 __all__ = ["main"]
@@ -109,6 +110,7 @@ def _report(summary, folder):
 cli.add_command(weights)
 cli.add_command(train_command)
 cli.add_command(evaluate_command)
+cli.add_command(vot_command)
 
 
 def main(arguments=None):

@@ -118,6 +118,16 @@ class Configuration:
             parts.append(f"{self.scales} scale{'s' * (self.scales > 1)}")
         return ", ".join(parts)
 
+    def arguments(self):
+        """Options of the command line that give this configuration, but for ``--frames``; whole paths of files."""
+        options = {"model": self.model, "tracker": self.tracker, "steps": self.steps, "matching": self.matching,
+                   "tau": self.tau, "lambda-v": self.lambda_v, "lambda-t": self.lambda_t, "coding": self.coding,
+                   "scales": self.scales}  # fmt: skip
+        for name in ("model", "coding"):
+            if Path(options[name]).is_file():
+                options[name] = Path(options[name]).resolve()
+        return [text for name, value in options.items() for text in (f"--{name}", str(value))]
+
     def matcher(self, threads=None):
         """Make the matcher.
 

@@ -67,7 +67,7 @@ def distribute(function, jobs, workers=1, scheduler=None, tell=None):
             client.submit(_run, function, name, arguments, key=f"{name}-{client.id}", pure=False): name
             for name, arguments in jobs.items()
         }
-        for future in as_completed(list(futures)):
+        for future in as_completed(list(futures), loop=client.loop):
             name = futures[future]
             error = future.exception() if future.status == "error" else None
             if error is not None:
@@ -114,7 +114,24 @@ def _client(workers, scheduler):
                 f"{scheduler}: expected a Dask scheduler with a worker, got {error}; start them with 'dask scheduler' "
                 f"and 'dask worker {scheduler}'"
             ) from None
+        client.register_plugin(_import_brian2(), name=_TOPIC)
         yield client
+
+
+def _import_brian2():
+    """Plugin that imports Brian2 when a worker starts.
+
+    Brian2 registers a handler of Ctrl-C when it is imported, which only the main
+    thread of a process may do. Jobs run in another thread; plugins start in the
+    main one.
+    """
+    from distributed import WorkerPlugin
+
+    class ImportBrian2(WorkerPlugin):
+        def setup(self, worker):
+            import brian2  # noqa: F401
+
+    return ImportBrian2()
 
 
 def _silence():
