@@ -57,7 +57,6 @@ left, middle, right = rows[1].subplots(1, 3, width_ratios=[1.5, 0.9, 0.9])
 
 # A raster of 600 neurons a layer that fired at least once, drawn evenly.
 rng = np.random.default_rng(0)
-# Okabe and Ito's palette, which the colour-blind can tell apart
 colours = PALETTE[: len(layers)]
 base, ticks = 0, []
 for name, colour in zip(layers, colours, strict=True):

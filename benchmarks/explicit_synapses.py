@@ -48,7 +48,7 @@ def main():
             seconds.append(time.perf_counter() - began)
         result[f"{form}_seconds_per_image"] = float(np.median(seconds))
         result[f"{form}_peak_memory_mib"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-        result["operations"] = sum(branch.operations.values())
+        result["operations"] = int(sum(events.sum() for events in branch.operations.values()))
     result["synapses"] = sum(len(s) for s in branch.network.objects if isinstance(s, brian2.Synapses))
     result["ratio_to_kernel"] = result["synapses_seconds_per_image"] / result["kernel_seconds_per_image"]
     # sums of rounded weights in another order can move a spike by a step; counts of differing places are shown

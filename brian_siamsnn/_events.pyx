@@ -10,7 +10,7 @@ ctypedef fused real:
 
 cdef extern from "event_kernel.h" namespace "siamsnn":
     cdef cppclass ConvolutionGeometry:
-        int height, width, channels
+        int images, height, width, channels
         int out_height, out_width, out_channels
         int kernel, stride, groups, block
 
@@ -23,8 +23,11 @@ cdef extern from "event_kernel.h" namespace "siamsnn":
         const ConvolutionGeometry&) nogil
 
 
-cdef ConvolutionGeometry geometry(tuple shape_in, tuple shape_out, int kernel, int stride, int groups, int block):
+cdef ConvolutionGeometry geometry(
+    int images, tuple shape_in, tuple shape_out, int kernel, int stride, int groups, int block
+):
     cdef ConvolutionGeometry g
+    g.images = images
     g.height, g.width, g.channels = shape_in
     g.out_height, g.out_width, g.out_channels = shape_out
     g.kernel, g.stride, g.groups, g.block = kernel, stride, groups, block
@@ -32,13 +35,13 @@ cdef ConvolutionGeometry geometry(tuple shape_in, tuple shape_out, int kernel, i
 
 
 def convolve(const int32_t[::1] spikes, const real[::1] amplitude, const real[::1] weights, real[::1] v,
-             tuple shape_in, tuple shape_out, int kernel, int stride, int groups, int block,
+             int images, tuple shape_in, tuple shape_out, int kernel, int stride, int groups, int block,
              int strip, int threads):
     """Add a step's spikes to the potentials ``v``; returns the synaptic events.
 
     ``amplitude`` has one entry a spike, or one for all of them.
     """
-    cdef ConvolutionGeometry g = geometry(shape_in, shape_out, kernel, stride, groups, block)
+    cdef ConvolutionGeometry g = geometry(images, shape_in, shape_out, kernel, stride, groups, block)
     cdef int n = spikes.shape[0]
     cdef int amplitude_stride = amplitude.shape[0] > 1
     cdef int64_t events
@@ -49,17 +52,17 @@ def convolve(const int32_t[::1] spikes, const real[::1] amplitude, const real[::
     return events
 
 
-def pool(const int32_t[::1] spikes, const real[::1] amplitude, real[::1] count, real[::1] maximum,
+def pool(const int32_t[::1] spikes, const real[::1] amplitude, real[::1] sums, real[::1] maximum,
          const real[::1] emitted, real[::1] rise,
-         tuple shape_in, tuple shape_out, int kernel, int stride):
+         int images, tuple shape_in, tuple shape_out, int kernel, int stride):
     """Raise the windows' running maxima by a step's spikes; returns the events."""
-    cdef ConvolutionGeometry g = geometry(shape_in, shape_out, kernel, stride, 1, 16)
+    cdef ConvolutionGeometry g = geometry(images, shape_in, shape_out, kernel, stride, 1, 16)
     cdef int n = spikes.shape[0]
     cdef int amplitude_stride = amplitude.shape[0] > 1
     cdef int64_t events
     if n == 0:
         return 0
     with nogil:
-        events = pool_events(&spikes[0], n, &amplitude[0], amplitude_stride, &count[0], &maximum[0],
+        events = pool_events(&spikes[0], n, &amplitude[0], amplitude_stride, &sums[0], &maximum[0],
                              &emitted[0], &rise[0], g)
     return events

@@ -58,7 +58,7 @@ def _track(source, box, model, kind, steps, matching, coding, scales, frames, ou
     network = load(model)
     quiet()
     if kind == "snn":
-        matcher = SpikingMatcher(network, steps, matching, coding, **constants)
+        matcher = SpikingMatcher(network, steps, matching, coding, crops=int(scales), **constants)
     else:
         matcher = ConvolutionalMatcher(network)
     prepare(matcher)

@@ -151,6 +151,7 @@ class Configuration:
             self.matching,
             self.coding,
             threads=threads,
+            crops=self.scales,
             tau=self.tau,
             lambda_v=self.lambda_v,
             lambda_t=self.lambda_t,

@@ -186,11 +186,16 @@ class SpikingModel:
         """
         layer = self.layers[0]
         w, b = self.weights[layer.name]
-        windows = np.lib.stride_tricks.sliding_window_view(
-            np.asarray(image, np.float32), (layer.kernel, layer.kernel), axis=(0, 1)
-        )[:: layer.stride, :: layer.stride]
-        height, width = windows.shape[:2]
-        result = windows.reshape(height * width, -1) @ w.reshape(layer.out_channels, -1).T
+        image = np.ascontiguousarray(image, np.float32)
+        height, width = ((side - layer.kernel) // layer.stride + 1 for side in image.shape[:2])
+        # each line of a window is contiguous, pixel by pixel: (y, x, line, place and colour)
+        line, pixel, value = image.strides
+        windows = np.lib.stride_tricks.as_strided(
+            image,
+            (height, width, layer.kernel, layer.kernel * image.shape[2]),
+            (layer.stride * line, layer.stride * pixel, line, value),
+        )
+        result = windows.reshape(height * width, -1) @ w.transpose(2, 3, 1, 0).reshape(-1, layer.out_channels)
         return (result + b).reshape(height, width, layer.out_channels)
 
     def __post_init__(self):

@@ -46,21 +46,26 @@ class SharedKernel(BrianObject):
     layer : Convolution or MaxPool
     shape_in, shape_out : tuple
         (height, width, channels) of the two groups.
+        of one image; the groups may hold several images side by side.
+    steps : int
+        T.
     order : int
         Its place among what runs in the slot ``thresholds``.
 
     Attributes
     ----------
-    events : int
-        Synaptic events since it was last set to zero: spikes times fan-out.
+    events : ndarray of int64, shape (T,)
+        Synaptic events in each step: spikes times fan-out.
     """
 
-    def __init__(self, source, target, amplitude, layer, shape_in, shape_out, order):
+    def __init__(self, source, target, amplitude, layer, shape_in, shape_out, steps, order):
         super().__init__(clock=source.clock, when="thresholds", order=order, name=f"{target.name}_input")
         self.source, self.target, self.layer = source, target, layer
         self.amplitude = amplitude
         self.shape_in, self.shape_out = shape_in, shape_out
-        self.events = 0
+        self.images = source.N // int(np.prod(shape_in))
+        self.events = np.zeros(steps, np.int64)
+        self._step = source.clock.variables["timestep"]
 
     def spikes(self):
         """Indices of the neurons that fired in this step, ascending, and what each spike carries.
@@ -74,7 +79,11 @@ class SharedKernel(BrianObject):
 
     def reset(self):
         """Forget the spikes of the last image."""
-        self.events = 0
+        self.events[:] = 0
+
+    def count(self, events):
+        """Note the events of this step."""
+        self.events[self._step.get_value()[0]] = events
 
     def values(self, variable):
         """The array behind a variable of the postsynaptic group."""
@@ -92,8 +101,8 @@ class SharedKernelConvolution(SharedKernel):
         Threads that share the output.
     """
 
-    def __init__(self, source, target, amplitude, layer, shape_in, shape_out, order, weights, threads):
-        super().__init__(source, target, amplitude, layer, shape_in, shape_out, order)
+    def __init__(self, source, target, amplitude, layer, shape_in, shape_out, steps, order, weights, threads):
+        super().__init__(source, target, amplitude, layer, shape_in, shape_out, steps, order)
         per_group = layer.out_channels // layer.groups
         self.block = _block(per_group)
         self.threads = threads
@@ -103,31 +112,31 @@ class SharedKernelConvolution(SharedKernel):
         """Add this step's spikes."""
         fired, amplitude = self.spikes()
         layer = self.layer
-        self.events += _events.convolve(
-            fired, amplitude, self.kernel, self.values("v"), self.shape_in, self.shape_out,
+        self.count(_events.convolve(
+            fired, amplitude, self.kernel, self.values("v"), self.images, self.shape_in, self.shape_out,
             layer.kernel, layer.stride, layer.groups, self.block, STRIP, self.threads,
-        )  # fmt: skip
+        ))  # fmt: skip
 
 
 class SharedKernelPooling(SharedKernel):
     """The synapses of ``max_pool.toml`` as one kernel: running maxima of cumulated amplitudes."""
 
-    def __init__(self, source, target, amplitude, layer, shape_in, shape_out, order):
-        super().__init__(source, target, amplitude, layer, shape_in, shape_out, order)
-        self.count = np.zeros(source.N, self.values("m").dtype)
+    def __init__(self, source, target, amplitude, layer, shape_in, shape_out, steps, order):
+        super().__init__(source, target, amplitude, layer, shape_in, shape_out, steps, order)
+        self.sums = np.zeros(source.N, self.values("m").dtype)
 
     def reset(self):
         """Forget the spikes of the last image."""
         super().reset()
-        self.count[:] = 0
+        self.sums[:] = 0
 
     def run(self):
         """Raise the maxima by this step's spikes."""
         fired, amplitude = self.spikes()
-        self.events += _events.pool(
-            fired, amplitude, self.count, self.values("m"), self.values("emitted"), self.values("rise"),
-            self.shape_in, self.shape_out, self.layer.kernel, self.layer.stride,
-        )  # fmt: skip
+        self.count(_events.pool(
+            fired, amplitude, self.sums, self.values("m"), self.values("emitted"), self.values("rise"),
+            self.images, self.shape_in, self.shape_out, self.layer.kernel, self.layer.stride,
+        ))  # fmt: skip
 
 
 def check_kernel_equations(equations, layer):

@@ -8,6 +8,7 @@ import numpy as np
 
 from .architecture import convolutions
 from .conversion import SpikingModel
+from .errors import InputError
 from .geometry import EXEMPLAR_SIZE, SEARCH_SIZE
 from .matching import Template, matching_kernel
 from .network import SpikingBranch
@@ -32,6 +33,8 @@ class SpikingMatcher:
         Neuron model of the output layer.
     threads : int, optional
         Of the kernels.
+    crops : int
+        Search crops that are embedded side by side: the tracker's scales.
     tau, lambda_v, lambda_t
         Constants of the matching, see :func:`brian_siamsnn.matching.matching_kernel`.
 
@@ -44,26 +47,38 @@ class SpikingMatcher:
     """
 
     def __init__(
-        self, model, steps=20, matching="hsm", coding="rate", threads=None, *, tau=1, lambda_v=1.0, lambda_t=20.0
+        self,
+        model,
+        steps=20,
+        matching="hsm",
+        coding="rate",
+        threads=None,
+        crops=3,
+        *,
+        tau=1,
+        lambda_v=1.0,
+        lambda_t=20.0,
     ):
         spiking = SpikingModel.from_model(model)
         self._kernel = matching_kernel(matching, steps, tau, lambda_v, lambda_t)
         self.exemplar_branch, self.search_branch = (
-            SpikingBranch(spiking, size, steps, coding, threads=threads) for size in (EXEMPLAR_SIZE, SEARCH_SIZE)
+            SpikingBranch(spiking, size, steps, coding, threads=threads, images=images)
+            for size, images in ((EXEMPLAR_SIZE, 1), (SEARCH_SIZE, crops))
         )
         self._convolutions = {layer.name for layer in convolutions(model.layers)}
         self._template = None
         self.spikes = self.operations = self.pooling_events = 0
 
-    def _embed(self, branch, image):
-        trains = branch.run(image).dense()
+    def _embed(self, branch, crops):
+        crops = np.asarray(crops)
+        trains = branch.run(crops if branch.images > 1 else crops[0])
         self.spikes += sum(int(steps.sum()) for steps in branch.spikes.values())
         for layer, events in branch.operations.items():
             if layer in self._convolutions:
-                self.operations += events
+                self.operations += int(events.sum())
             else:
-                self.pooling_events += events
-        return trains
+                self.pooling_events += int(events.sum())
+        return [one.dense() for one in (trains if branch.images > 1 else [trains])]
 
     def prepare(self):
         """Make the code of the equations, which takes a while the first time on a machine."""
@@ -72,11 +87,20 @@ class SpikingMatcher:
 
     def set_exemplar(self, crop):
         """Take the exemplar: its spike trains are smoothed in time once."""
-        self._template = Template.from_trains(self._embed(self.exemplar_branch, crop), self._kernel)
+        self._template = Template.from_trains(self._embed(self.exemplar_branch, [crop])[0], self._kernel)
 
     def match(self, crops):
-        """Response maps of search crops, shape (crops, 17, 17)."""
-        return np.stack([self._template.match(self._embed(self.search_branch, crop)) for crop in crops])
+        """Response maps of search crops, shape (crops, 17, 17).
+
+        Raises
+        ------
+        InputError
+            If they are not as many as the matcher was made for.
+        """
+        if len(crops) != self.search_branch.images:
+            raise InputError(f"match: this matcher was made for {self.search_branch.images} crops at a time, "
+                             f"got {len(crops)}; give SpikingMatcher crops={len(crops)}")  # fmt: skip
+        return np.stack([self._template.match(trains) for trains in self._embed(self.search_branch, crops)])
 
 
 class ConvolutionalMatcher:

@@ -50,19 +50,19 @@ class _Tally(BrianObject):
         super().__init__(clock=group.clock, when="thresholds", order=order, name=f"{group.name}_tally")
         self._space = group.variables["_spikespace"]
         self._step = group.clock.variables["timestep"]
-        self.spikes = np.zeros(steps, np.int64)
-        self.fan_out, self.channels, self.events = None, 1, 0
+        self.spikes, self.events = np.zeros(steps, np.int64), np.zeros(steps, np.int64)
+        self.fan_out, self.channels = None, 1
 
     def count_events(self, fan_out_per_pixel, channels):
         """Count synaptic events as well: each spike times the fan-out of its pixel."""
         self.fan_out, self.channels = fan_out_per_pixel.ravel(), channels
 
     def run(self):
-        space = self._space.get_value()
+        space, step = self._space.get_value(), self._step.get_value()[0]
         fired = space[: space[-1]]
-        self.spikes[self._step.get_value()[0]] = len(fired)
+        self.spikes[step] = len(fired)
         if self.fan_out is not None:
-            self.events += int(self.fan_out[fired // self.channels].sum())
+            self.events[step] = self.fan_out[fired // self.channels % self.fan_out.size].sum()
 
 
 class SpikingBranch:
@@ -89,15 +89,17 @@ class SpikingBranch:
         Layers whose spikes are kept besides the last one's; see :meth:`trains`.
     threads : int, optional
         Threads of the kernels; as many as there are processors by default.
+    images : int
+        Images that are simulated side by side, each in neurons of its own.
 
     Attributes
     ----------
     network : brian2.Network
     groups : dict of str to brian2.NeuronGroup
     spikes : dict of str to ndarray, shape (T,)
-        Spikes of each layer in each step of the last image.
-    operations : dict of str to int
-        Synaptic events into each layer but the first, for the last image.
+        Spikes of each layer in each step of the last run, of all images together.
+    operations : dict of str to ndarray, shape (T,)
+        Synaptic events into each layer but the first, counted likewise.
 
     Raises
     ------
@@ -106,15 +108,16 @@ class SpikingBranch:
     """
 
     def __init__(self, model, image_size, steps=20, coding="rate", hidden_coding="rate", pooling="max_pool",
-                 connectivity="kernel", dtype=np.float32, record=(), threads=None):  # fmt: skip
-        if steps < 1:
-            raise InputError(f"steps: expected 1 or more, got {steps}")
+                 connectivity="kernel", dtype=np.float32, record=(), threads=None, images=1):  # fmt: skip
+        for name, number in {"steps": steps, "images": images}.items():
+            if number < 1:
+                raise InputError(f"{name}: expected 1 or more, got {number}")
         if connectivity not in ("kernel", "synapses"):
             raise InputError(f"connectivity: expected 'kernel' or 'synapses', got {connectivity!r}")
         if get_device().__class__.__name__ != "RuntimeDevice":
             raise InputError("a branch steps its network from Python and needs Brian2's runtime device; "
                              f"set_device({get_device().__class__.__name__}) is in force")  # fmt: skip
-        self.model, self.image_size, self.steps = model, image_size, steps
+        self.model, self.image_size, self.steps, self.images = model, image_size, steps, images
         self.shapes = model.shapes(image_size)
         names = list(self.shapes)
         for name in record:
@@ -141,7 +144,7 @@ class SpikingBranch:
 
     def _check_memory(self):
         layers = list(zip(self.model.layers, self.model.layers[1:], strict=False))
-        count = sum(synapse_count(self.shapes[a.name], self.shapes[b.name], b) for a, b in layers)
+        count = self.images * sum(synapse_count(self.shapes[a.name], self.shapes[b.name], b) for a, b in layers)
         free = _available_memory()
         if count * _BYTES_PER_SYNAPSE > free:
             raise InputError(
@@ -155,13 +158,13 @@ class SpikingBranch:
         name, shape = layer.name, self.shapes[layer.name]
         if not self._explicit:
             check_kernel_equations(equations, layer)
-        group = equations.group(int(np.prod(shape)), name, self.clock, self._dtype)
+        group = equations.group(self.images * int(np.prod(shape)), name, self.clock, self._dtype)
         group.thresholder["spike"].when, group.thresholder["spike"].order = "thresholds", 10 * k
         if isinstance(layer, Convolution) and "I" not in group.variables:
             raise InputError(f"{equations.name}: a neuron of a network needs a variable I, its input current; "
                              f"it has {sorted(group.equations.names)}")  # fmt: skip
         if isinstance(layer, Convolution) and k > 0:
-            group.variables["I"].get_value()[:] = np.tile(self.model.weights[name][1], shape[0] * shape[1])
+            group.variables["I"].get_value()[:] = np.tile(self.model.weights[name][1], group.N // shape[2])
         if k > 0:
             before = self.model.layers[k - 1].name
             join = self._synapses if self._explicit else self._kernel
@@ -177,9 +180,9 @@ class SpikingBranch:
         if isinstance(layer, Convolution):
             weights = self.model.weights[layer.name][0]
             return SharedKernelConvolution(
-                source, target, sender.amplitude, layer, *shapes, order, weights, self._threads
+                source, target, sender.amplitude, layer, *shapes, self.steps, order, weights, self._threads
             )
-        return SharedKernelPooling(source, target, sender.amplitude, layer, *shapes, order)
+        return SharedKernelPooling(source, target, sender.amplitude, layer, *shapes, self.steps, order)
 
     def _synapses(self, layer, source, sender, target, equations, order):
         shapes = self.shapes[source.name], self.shapes[target.name]
@@ -191,13 +194,18 @@ class SpikingBranch:
         )  # fmt: skip
         if convolution:
             i, j, w = convolution_synapses(*shapes, layer, self.model.weights[layer.name][0])
-            synapses.connect(i=i, j=j)
-            synapses.variables["w"].get_value()[:] = w
+            self._connect(synapses, i, j, shapes)
+            synapses.variables["w"].get_value()[:] = np.tile(w, self.images)
         else:
-            i, j = pooling_synapses(*shapes, layer)
-            synapses.connect(i=i, j=j)
+            self._connect(synapses, *pooling_synapses(*shapes, layer), shapes)
         synapses.pre.when, synapses.pre.order = "thresholds", order
         return synapses
+
+    def _connect(self, synapses, i, j, shapes):
+        """The same pairs of neurons in every image."""
+        image = np.arange(self.images, dtype=np.int32)[:, None]
+        before, after = (int(np.prod(shape)) for shape in shapes)
+        synapses.connect(i=(i + image * before).ravel(), j=(j + image * after).ravel())
 
     def _monitor(self, name, order):
         return SpikeMonitor(self.groups[name], variables=[self.equations[name].amplitude], name=f"{name}_spikes",
@@ -232,7 +240,7 @@ class SpikingBranch:
                 join.reset()
         for tally in self._tallies.values():
             tally.spikes[:] = 0
-            tally.events = 0
+            tally.events[:] = 0
         for monitor in self._monitors.values():
             # SpikeMonitor.reinit is not implemented in Brian2; these three are all that it keeps
             monitor.resize(0)
@@ -242,17 +250,17 @@ class SpikingBranch:
         self.clock.variables["t"].set_value(0.0)
 
     def run(self, image):
-        """Show an image for T steps.
+        """Show an image, or several side by side, for T steps.
 
         Parameters
         ----------
         image : ndarray, shape (image_size, image_size, 3)
-            RGB, 0 to 255.
+            RGB, 0 to 255; with ``images=n`` shape (n, image_size, image_size, 3).
 
         Returns
         -------
-        SpikeTrains
-            Of the last layer.
+        SpikeTrains or list of SpikeTrains
+            Of the last layer; a list with ``images=n``, n > 1.
 
         Raises
         ------
@@ -261,29 +269,32 @@ class SpikingBranch:
         """
         image = np.asarray(image)
         expected = (self.image_size, self.image_size, 3)
+        if self.images > 1:
+            expected = (self.images, *expected)
         if image.shape != expected:
             raise InputError(f"image: expected shape {expected}, got {image.shape}")
         self.prepare()
         self.reset()
-        first = self.groups[self.model.layers[0].name]
-        first.variables["I"].get_value()[:] = self.model.current(image).ravel()
+        first = self.groups[self.model.layers[0].name].variables["I"].get_value().reshape(self.images, -1)
+        for current, one in zip(first, image.reshape(-1, *expected[-3:]), strict=True):
+            current[:] = self.model.current(one).ravel()
         step, t = self.clock.variables["timestep"].get_value(), self.clock.variables["t"].get_value()
         for k in range(1, self.steps + 1):
             for obj in self._ready:
                 obj.run()
             step[0], t[0] = k, k * self.clock.dt_
         self.spikes = {name: tally.spikes.copy() for name, tally in self._tallies.items()}
-        self.operations = {name: self._events(name) for name in self._inputs}
+        self.operations = {name: self._events(name).copy() for name in self._inputs}
         return self.trains(self.model.layers[-1].name)
 
     def _events(self, name):
         if not self._explicit:
-            return int(self._inputs[name].events)
+            return self._inputs[name].events
         layers = [layer.name for layer in self.model.layers]
         return self._tallies[layers[layers.index(name) - 1]].events
 
     def trains(self, layer):
-        """Spikes of a recorded layer for the last image.
+        """Spikes of a recorded layer in the last run.
 
         Parameters
         ----------
@@ -292,14 +303,18 @@ class SpikingBranch:
 
         Returns
         -------
-        SpikeTrains
+        SpikeTrains or list of SpikeTrains
+            As :meth:`run`.
         """
         if layer not in self._monitors:
             raise InputError(f"{layer}: not recorded; recorded are {list(self._monitors)} (see record=)")
-        monitor = self._monitors[layer]
+        monitor, shape = self._monitors[layer], self.shapes[layer]
         steps = np.round(np.asarray(monitor.t_[:]) / self.clock.dt_).astype(np.int64)
         amplitude = np.array(getattr(monitor, f"{self.equations[layer].amplitude}_")[:], np.float32)
-        return SpikeTrains(np.array(monitor.i[:]), steps, amplitude, self.shapes[layer], self.steps)
+        image, neuron = np.divmod(np.array(monitor.i[:]), int(np.prod(shape)))
+        trains = [SpikeTrains(neuron[image == n], steps[image == n], amplitude[image == n], shape, self.steps)
+                  for n in range(self.images)]  # fmt: skip
+        return trains if self.images > 1 else trains[0]
 
 
 def _available_memory():
