@@ -22,6 +22,10 @@ cdef extern from "event_kernel.h" namespace "siamsnn":
         const int32_t*, int, const real*, int, real*, real*, const real*, real*,
         const ConvolutionGeometry&) nogil
 
+    int64_t gate_events[real](
+        const int32_t*, int, const real*, int, real*, real*, int32_t*, real*,
+        const ConvolutionGeometry&) nogil
+
 
 cdef ConvolutionGeometry geometry(
     int images, tuple shape_in, tuple shape_out, int kernel, int stride, int groups, int block
@@ -65,4 +69,24 @@ def pool(const int32_t[::1] spikes, const real[::1] amplitude, real[::1] sums, r
     with nogil:
         events = pool_events(&spikes[0], n, &amplitude[0], amplitude_stride, &sums[0], &maximum[0],
                              &emitted[0], &rise[0], g)
+    return events
+
+
+def gate(const int32_t[::1] spikes, const real[::1] amplitude, real[::1] sums, real[::1] maximum,
+         int32_t[::1] leader, real[::1] passed,
+         int images, tuple shape_in, tuple shape_out, int kernel, int stride):
+    """Let the spikes of leading inputs pass; returns the events.
+
+    Without leaders (an empty array) every leading input's, else that of the first.
+    """
+    cdef ConvolutionGeometry g = geometry(images, shape_in, shape_out, kernel, stride, 1, 16)
+    cdef int n = spikes.shape[0]
+    cdef int amplitude_stride = amplitude.shape[0] > 1
+    cdef int32_t* leaders = &leader[0] if leader.shape[0] else NULL
+    cdef int64_t events
+    if n == 0:
+        return 0
+    with nogil:
+        events = gate_events(&spikes[0], n, &amplitude[0], amplitude_stride, &sums[0], &maximum[0],
+                             leaders, &passed[0], g)
     return events

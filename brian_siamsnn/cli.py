@@ -9,7 +9,11 @@ import cv2
 from tqdm import tqdm
 
 from . import __version__
+from .cli_bench import bench_command
+from .cli_energy import energy_command
+from .cli_equations import equations_command
 from .cli_evaluate import evaluate_command
+from .cli_inspect import inspect_command
 from .cli_models import train_command, weights
 from .cli_options import Box, prepare, quiet, tracking_options, versions
 from .cli_vot import vot_command
@@ -45,8 +49,10 @@ def demo(**options):
     return _track("synthetic", None, **options)
 
 
-def _track(source, box, model, kind, steps, matching, coding, scales, frames, output, **constants):
+def _track(source, box, model, kind, steps, matching, coding, hidden_coding, pooling, v_init, threshold_scale,
+            early_stop, scales, frames, output, **constants):  # fmt: skip
     # imported here so that --help and a mistyped option answer at once
+    from .conversion import scale_thresholds
     from .matchers import ConvolutionalMatcher, SpikingMatcher
     from .sequences import open_source
     from .tracker import SiameseTracker
@@ -58,7 +64,9 @@ def _track(source, box, model, kind, steps, matching, coding, scales, frames, ou
     network = load(model)
     quiet()
     if kind == "snn":
-        matcher = SpikingMatcher(network, steps, matching, coding, crops=int(scales), **constants)
+        network = scale_thresholds(network, threshold_scale)
+        matcher = SpikingMatcher(network, steps, matching, coding, crops=int(scales), early_stop=early_stop,
+                                 hidden_coding=hidden_coding, pooling=pooling, v_init=v_init, **constants)  # fmt: skip
     else:
         matcher = ConvolutionalMatcher(network)
     prepare(matcher)
@@ -79,6 +87,11 @@ def _track(source, box, model, kind, steps, matching, coding, scales, frames, ou
         "matching": matching if spiking else None,
         "coding": coding if spiking else None,
         **{key: value if spiking else None for key, value in constants.items()},
+        "hidden_coding": hidden_coding if spiking else None,
+        "pooling": pooling if spiking else None,
+        "v_init": v_init if spiking else None,
+        "threshold_scale": threshold_scale if spiking else None,
+        "early_stop": early_stop if spiking else None,
         "spikes": matcher.spikes if spiking else None,
         "synaptic_operations": matcher.operations if spiking else None,
         "pooling_events": matcher.pooling_events if spiking else None,
@@ -111,6 +124,10 @@ cli.add_command(weights)
 cli.add_command(train_command)
 cli.add_command(evaluate_command)
 cli.add_command(vot_command)
+cli.add_command(bench_command)
+cli.add_command(energy_command)
+cli.add_command(equations_command)
+cli.add_command(inspect_command)
 
 
 def main(arguments=None):

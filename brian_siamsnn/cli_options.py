@@ -8,7 +8,7 @@ from . import __version__
 from .matching import MATCHINGS
 from .tracker import SCALES
 
-__all__ = ["Box", "matcher_options", "prepare", "quiet", "tracking_options", "versions"]
+__all__ = ["Box", "coding_options", "matcher_options", "prepare", "quiet", "tracking_options", "versions"]
 
 
 class Box(click.ParamType):
@@ -27,6 +27,25 @@ class Box(click.ParamType):
         return box
 
 
+def coding_options(command):
+    """Options that describe the spiking network: its time steps and neurons."""
+    return _apply(command, [
+        click.option("--steps", type=click.IntRange(1), default=20, show_default=True,
+                     help="Time steps T that each image is shown for."),
+        click.option("--coding", default="rate", show_default=True, metavar="NAME|FILE",
+                     help="Neuron model of the output layer: rate, phase, burst, two_status, "
+                          "two_status:reading=ceil,beta=0.7 or the like, or a TOML file (see 'brian-siamsnn "
+                          "equations')."),
+        click.option("--hidden-coding", default="rate", show_default=True, metavar="NAME|FILE",
+                     help="Neuron model of the layers before it."),
+        click.option("--pooling", default="max_pool", show_default=True, metavar="NAME|FILE",
+                     help="Gate of the pooling layers: max_pool, max_pool_first, max_pool_all, or a TOML file."),
+        click.option("--v-init", type=float, help="Membrane potential before the first step [default: the model's]."),
+        click.option("--threshold-scale", type=click.FloatRange(0, min_open=True), default=1.0, show_default=True,
+                     help="Multiply all thresholds: above 1 fewer spikes and less energy (see docs/energy.md)."),
+    ])  # fmt: skip
+
+
 def matcher_options(command):
     """Options that say which tracker it is."""
     return _apply(command, [
@@ -34,8 +53,6 @@ def matcher_options(command):
                      help="A model that ships, or a model file."),
         click.option("--tracker", "kind", type=click.Choice(["snn", "cnn"]), default="snn", show_default=True,
                      help="The spiking network, or the CNN it was converted from (needs PyTorch)."),
-        click.option("--steps", type=click.IntRange(1), default=20, show_default=True,
-                     help="Time steps T that each image is shown for."),
         click.option("--matching", type=click.Choice(MATCHINGS), default="hsm", show_default=True,
                      help="How spike trains are compared (Eq. 6-9)."),
         click.option("--tau", type=click.IntRange(0), default=1, show_default=True,
@@ -44,9 +61,9 @@ def matcher_options(command):
                      help="Weight of the matching in potential (Eq. 9)."),
         click.option("--lambda-t", type=click.FloatRange(0), default=20.0, show_default=True,
                      help="Weight of the matching in time (Eq. 9)."),
-        click.option("--coding", default="rate", show_default=True, metavar="NAME|FILE",
-                     help="Neuron model of the output layer: rate, two_status, two_status:reading=ceil,beta=0.7 or the "
-                          "like, or a TOML file."),
+        coding_options,
+        click.option("--early-stop", type=click.IntRange(1), metavar="N",
+                     help="End a frame before T once the response has peaked in one place for N more steps."),
         click.option("--scales", type=click.Choice([str(n) for n in SCALES]), default="3", show_default=True,
                      help="Sizes of the search region that are tried in each frame."),
     ])  # fmt: skip

@@ -18,8 +18,12 @@ from .tracker import SCALES
 
 __all__ = ["PAPER_CONFIGURATIONS", "Configuration"]
 
-#: Settings that mean nothing to the CNN.
-_SPIKING = ("steps", "matching", "coding", "tau", "lambda_v", "lambda_t")
+#: Settings that name neuron equations, and all that mean nothing to the CNN.
+_EQUATIONS = ("coding", "hidden_coding", "pooling")
+_SPIKING = (
+    *("steps", "matching", "tau", "lambda_v", "lambda_t", "v_init", "threshold_scale", "early_stop"),
+    *_EQUATIONS,
+)
 
 
 @dataclass(frozen=True)
@@ -35,12 +39,19 @@ class Configuration:
         T, time steps that an image is shown for.
     matching : {"hsm", "psm", "tsm"}
         Eq. 6-9, see :func:`brian_siamsnn.matching.matching_kernel`.
-    coding : str
-        Neuron model of the output layer, see :func:`brian_siamsnn.neurons.load_equations`.
+    coding, hidden_coding, pooling : str
+        Neuron models of the output layer, of the layers before it and of the
+        pools, see :func:`brian_siamsnn.neurons.load_equations`.
     tau : int
         Response period threshold of Eq. 8, in steps.
     lambda_v, lambda_t : float
         Weights of potential and temporal matching in Eq. 9.
+    v_init : float, optional
+        Membrane potential before the first step; by default the model's.
+    threshold_scale : float
+        All thresholds are multiplied by it.
+    early_stop : int, optional
+        End a frame when the response has peaked in one place for so many steps.
     scales : {1, 3, 5}
         Sizes of the search region.
     frames : int, optional
@@ -61,6 +72,11 @@ class Configuration:
     tau: int = 1
     lambda_v: float = 1.0
     lambda_t: float = 20.0
+    hidden_coding: str = "rate"
+    pooling: str = "max_pool"
+    v_init: float | None = None
+    threshold_scale: float = 1.0
+    early_stop: int | None = None
     scales: int = 3
     frames: int | None = None
 
@@ -74,8 +90,10 @@ class Configuration:
         self._equations()
 
     def _equations(self):
-        name = self.coding if Path(self.coding).is_file() else self.coding.partition(":")[0]
-        return find("equations", name, ".toml")
+        """Files of the neuron equations, by setting."""
+        from .neurons import split_values
+
+        return {name: find("equations", split_values(getattr(self, name))[0], ".toml") for name in _EQUATIONS}
 
     @property
     def identity(self):
@@ -84,11 +102,12 @@ class Configuration:
             key: None if self.tracker == "cnn" and key in _SPIKING else value for key, value in asdict(self).items()
         }
         settings["model_sha256"] = _sha256(find("weights", self.model, ".safetensors"))
-        settings["equations_sha256"] = None if self.tracker == "cnn" else _sha256(self._equations())
         # where a file lies changes no box
         settings["model"] = Path(self.model).stem
-        if settings["coding"] is not None and Path(self.coding).is_file():
-            settings["coding"] = Path(self.coding).name
+        if self.tracker == "snn":
+            files = self._equations()
+            settings |= {name: Path(settings[name]).name for name in files if Path(settings[name]).is_file()}
+            settings["equations_sha256"] = {name: _sha256(path) for name, path in files.items()}
         settings["brian_siamsnn"] = __version__
         return settings
 
@@ -103,16 +122,16 @@ class Configuration:
         if self.tracker == "cnn":
             parts = ["SiamFC"]
         else:
+            defaults = {field.name: field.default for field in fields(self)}
             coding, _, rest = Path(self.coding).name.partition(":")
             parts = [f"SiamSNN+{self.matching.upper()}"]
             if coding != "rate":
                 parts[0] += "+TS" if coding == "two_status" else f"+{coding.removesuffix('.toml')}"
             parts += [rest] if rest else []
-            defaults = {field.name: field.default for field in fields(self)}
             parts += [
-                f"{'T' if name == 'steps' else name}={getattr(self, name):g}"
-                for name in ("steps", "tau", "lambda_v", "lambda_t")
-                if getattr(self, name) != defaults[name]
+                f"{'T' if name == 'steps' else name}={_short(getattr(self, name))}"
+                for name in _SPIKING
+                if name not in ("matching", "coding") and getattr(self, name) != defaults[name]
             ]
         if self.scales != 3:
             parts.append(f"{self.scales} scale{'s' * (self.scales > 1)}")
@@ -120,13 +139,11 @@ class Configuration:
 
     def arguments(self):
         """Options of the command line that give this configuration, but for ``--frames``; whole paths of files."""
-        options = {"model": self.model, "tracker": self.tracker, "steps": self.steps, "matching": self.matching,
-                   "tau": self.tau, "lambda-v": self.lambda_v, "lambda-t": self.lambda_t, "coding": self.coding,
-                   "scales": self.scales}  # fmt: skip
-        for name in ("model", "coding"):
+        options = {name: value for name, value in asdict(self).items() if name != "frames" and value is not None}
+        for name in ("model", *_EQUATIONS):
             if Path(options[name]).is_file():
                 options[name] = Path(options[name]).resolve()
-        return [text for name, value in options.items() for text in (f"--{name}", str(value))]
+        return [text for name, value in options.items() for text in (f"--{name.replace('_', '-')}", str(value))]
 
     def matcher(self, threads=None):
         """Make the matcher.
@@ -140,22 +157,19 @@ class Configuration:
         -------
         SpikingMatcher or ConvolutionalMatcher
         """
+        from .conversion import scale_thresholds
         from .matchers import ConvolutionalMatcher, SpikingMatcher
         from .weights import load
 
         if self.tracker == "cnn":
             return ConvolutionalMatcher(load(self.model))
-        return SpikingMatcher(
-            load(self.model),
-            self.steps,
-            self.matching,
-            self.coding,
-            threads=threads,
-            crops=self.scales,
-            tau=self.tau,
-            lambda_v=self.lambda_v,
-            lambda_t=self.lambda_t,
-        )
+        constants = {name: getattr(self, name) for name in _SPIKING if name not in ("steps", "threshold_scale")}
+        model = scale_thresholds(load(self.model), self.threshold_scale)
+        return SpikingMatcher(model, self.steps, threads=threads, crops=self.scales, **constants)
+
+
+def _short(value):
+    return f"{value:g}" if isinstance(value, float) else Path(str(value)).name
 
 
 def _sha256(path):

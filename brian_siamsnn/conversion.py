@@ -17,7 +17,7 @@ from .architecture import Convolution, MaxPool, convolutions, sizes
 from .errors import InputError
 from .weights import SiameseModel
 
-__all__ = ["PERCENTILE", "ActivationScales", "SpikingModel", "convert"]
+__all__ = ["PERCENTILE", "ActivationScales", "SpikingModel", "convert", "scale_thresholds"]
 
 #: Activations above this percentile saturate: a few outliers would otherwise cost everyone their firing rate.
 PERCENTILE = 99.9
@@ -114,6 +114,35 @@ def convert(model, activations, normalisation="layer", percentile=PERCENTILE):
     return replace(model, scales=gathered.scales(), normalisation=f"{normalisation}-norm, {percentile} percentile")
 
 
+def scale_thresholds(model, factor):
+    """Raise or lower all thresholds, and with them what a spike stands for.
+
+    A neuron with the threshold ``factor`` whose spikes carry ``factor`` (Eq. 2-3)
+    does what one with the threshold 1 does in a network whose scales lambda^l are
+    all ``factor`` times as large; so this multiplies the scales, and works with
+    every neuron model. Potentials start at the same part of the threshold. Above 1
+    there are fewer spikes, and each stands for more.
+
+    Parameters
+    ----------
+    model : SiameseModel
+        Converted.
+    factor : float
+
+    Returns
+    -------
+    SiameseModel
+
+    Raises
+    ------
+    InputError
+        If the factor is not positive and finite.
+    """
+    if not 0 < factor < np.inf:
+        raise InputError(f"threshold scale: expected a positive number, got {factor}")
+    return replace(model, scales={name: np.asarray(scale) * np.float32(factor) for name, scale in model.scales.items()})
+
+
 @dataclass(frozen=True)
 class SpikingModel:
     """Weights of the spiking network, in plain NumPy.
@@ -135,14 +164,23 @@ class SpikingModel:
     initial_potential: float = 0.0
 
     @classmethod
-    def from_model(cls, model: SiameseModel):
+    def from_model(cls, model: SiameseModel, v_init=None):
         """Scale the weights of a converted model.
+
+        Parameters
+        ----------
+        model : SiameseModel
+        v_init : float, optional
+            Initial membrane potential in place of the model's own.
 
         Raises
         ------
         InputError
-            If the model has no scales yet.
+            If the model has no scales yet, or ``v_init`` is not finite.
         """
+        v_init = model.initial_potential if v_init is None else v_init
+        if not np.isfinite(v_init):
+            raise InputError(f"v_init: expected a finite number, got {v_init}")
         if not model.scales:
             raise InputError("the model is not converted: it has no activation scales; "
                              "convert it with 'brian-siamsnn weights import'")  # fmt: skip
@@ -158,7 +196,7 @@ class SpikingModel:
             factor = incoming.reshape(layer.out_channels, -1) / after[:, None]
             weights[layer.name] = ((w * factor[:, :, None, None]).astype(np.float32), (b / after).astype(np.float32))
             before = after
-        return cls(model.layers, weights, model.initial_potential)
+        return cls(model.layers, weights, float(v_init))
 
     def shapes(self, image_size):
         """(height, width, channels) of every layer, by name, for a square image."""

@@ -7,9 +7,12 @@ once a synapse, and both forms give the same spikes.
 """
 
 import os
+import re
 
 import numpy as np
+from brian2 import Equations
 from brian2.core.base import BrianObject
+from brian2.equations.equations import SUBEXPRESSION
 
 from . import _events
 from .architecture import Convolution
@@ -27,7 +30,7 @@ __all__ = [
 #: Output channels that the kernel can add together.
 _BLOCKS = (16, 32, 48, 64)
 #: Output rows that are swept together: enough for the kernel rows in the first-level cache to be used again.
-STRIP = 4
+STRIP = 8
 
 
 def available_threads():
@@ -64,6 +67,7 @@ class SharedKernel(BrianObject):
         self.amplitude = amplitude
         self.shape_in, self.shape_out = shape_in, shape_out
         self.images = source.N // int(np.prod(shape_in))
+        self.dtype = self.values("v" if isinstance(layer, Convolution) else "m").dtype
         self.events = np.zeros(steps, np.int64)
         self._step = source.clock.variables["timestep"]
 
@@ -75,7 +79,7 @@ class SharedKernel(BrianObject):
         space = self.source.variables["_spikespace"].get_value()
         fired = space[: space[-1]]
         amplitude = self.source.variables[self.amplitude].get_value()
-        return fired, amplitude if amplitude.size == 1 else amplitude[fired]
+        return fired, np.asarray(amplitude if amplitude.size == 1 else amplitude[fired], self.dtype)
 
     def reset(self):
         """Forget the spikes of the last image."""
@@ -106,7 +110,7 @@ class SharedKernelConvolution(SharedKernel):
         per_group = layer.out_channels // layer.groups
         self.block = _block(per_group)
         self.threads = threads
-        self.kernel = _blocked(weights, layer.groups, self.block).astype(self.values("v").dtype)
+        self.kernel = _blocked(weights, layer.groups, self.block).astype(self.dtype)
 
     def run(self):
         """Add this step's spikes."""
@@ -119,11 +123,20 @@ class SharedKernelConvolution(SharedKernel):
 
 
 class SharedKernelPooling(SharedKernel):
-    """The synapses of ``max_pool.toml`` as one kernel: running maxima of cumulated amplitudes."""
+    """The synapses of ``max_pool.toml``, ``max_pool_first.toml`` or ``max_pool_all.toml`` as one kernel.
+
+    Which of them follows from the variables of the postsynaptic group.
+    """
 
     def __init__(self, source, target, amplitude, layer, shape_in, shape_out, steps, order):
         super().__init__(source, target, amplitude, layer, shape_in, shape_out, steps, order)
-        self.sums = np.zeros(source.N, self.values("m").dtype)
+        self.sums = np.zeros(source.N, self.dtype)
+        if "rise" in target.variables:
+            self.arrive, state = _events.pool, (self.values("emitted"), self.values("rise"))
+        else:
+            leader = self.values("leader") if "leader" in target.variables else np.zeros(0, np.int32)
+            self.arrive, state = _events.gate, (leader, self.values("passed"))
+        self.state = (self.values("m"), *state)
 
     def reset(self):
         """Forget the spikes of the last image."""
@@ -131,16 +144,16 @@ class SharedKernelPooling(SharedKernel):
         self.sums[:] = 0
 
     def run(self):
-        """Raise the maxima by this step's spikes."""
+        """Let this step's spikes arrive at their windows."""
         fired, amplitude = self.spikes()
-        self.count(_events.pool(
-            fired, amplitude, self.sums, self.values("m"), self.values("emitted"), self.values("rise"),
+        self.count(self.arrive(
+            fired, amplitude, self.sums, *self.state,
             self.images, self.shape_in, self.shape_out, self.layer.kernel, self.layer.stride,
         ))  # fmt: skip
 
 
 def check_kernel_equations(equations, layer):
-    """Raise :class:`InputError` if a kernel would do something else than the equations' ``on_pre`` says.
+    """Raise :class:`InputError` if a kernel would do something else than the equations say.
 
     Parameters
     ----------
@@ -148,17 +161,29 @@ def check_kernel_equations(equations, layer):
         Of the layer's neurons.
     layer : Convolution or MaxPool
     """
-    known = "rate" if isinstance(layer, Convolution) else "max_pool"
-    expected = load_equations(known).on_pre
+    names = ("rate",) if isinstance(layer, Convolution) else ("max_pool", "max_pool_first", "max_pool_all")
+    way_out = "build the network with connectivity='synapses' for that"
+    known = {_plain(model.on_pre): model for model in map(load_equations, names)}
+    like = known.get(_plain(equations.on_pre))
+    if like is None:
+        raise InputError(f"{equations.name}: a shared kernel does what {' or '.join(names)} does on a spike "
+                         f"({load_equations(names[0]).on_pre.strip()!r}), not {equations.on_pre.strip()!r}; "
+                         f"{way_out}")  # fmt: skip
+    model, expected = Equations(equations.model), Equations(like.model)
+    for name in {part.removesuffix("_post") for part in re.findall(r"\w+_post\b", like.on_pre)}:
+        if model[name].var_type != expected[name].var_type or "shared" in model[name].flags:
+            flags = " (shared)" * ("shared" in model[name].flags)
+            raise InputError(f"{equations.name}: a shared kernel needs one number of each neuron, "
+                             f"'{name} : {expected[name].var_type}', got '{name} : {model[name].var_type}{flags}'; "
+                             f"{way_out}")  # fmt: skip
+    amplitude = model[equations.amplitude]
+    if amplitude.type == SUBEXPRESSION and "constant over dt" not in amplitude.flags:
+        raise InputError(f"{equations.name}: a shared kernel reads the amplitude {amplitude.varname}, so it must be a "
+                         f"variable, or marked (constant over dt); {way_out}")  # fmt: skip
 
-    def plain(text):
-        return "".join(text.split())
 
-    if plain(equations.on_pre) != plain(expected):
-        raise InputError(
-            f"{equations.name}: a shared kernel does what {known} does on a spike ({expected.strip()!r}), "
-            f"not {equations.on_pre.strip()!r}; build the network with connectivity='synapses' for that"
-        )
+def _plain(text):
+    return "".join(text.split())
 
 
 def _block(outputs):

@@ -5,8 +5,8 @@ A report is a dict that goes into ``report.json``:
 - ``label``; ``mean``: ``auc``, ``precision20``, ``overlap``;
 - ``attributes``: the same and ``sequences``, by code of the attribute and ``ALL``;
 - ``sequences``: the same by name, with ``frames``, ``attributes`` and, where a
-  tracker was run, ``seconds``, ``fps``, ``spikes``, ``synaptic_operations`` and
-  ``pooling_events``;
+  tracker was run, ``seconds``, ``fps``, ``spikes``, ``synaptic_operations``,
+  ``pooling_events`` and ``firing_rates`` by layer;
 - ``success`` and ``precision``: ``thresholds`` and ``values`` of the mean curves;
 - ``total``: frames, seconds, spikes, operations;
 - ``dataset``: its name, ``missing`` and ``ignored`` sequences; ``failed``:
@@ -38,6 +38,7 @@ __all__ = [
     "METRICS",
     "attribute_table",
     "make_report",
+    "markdown",
     "score_boxes",
     "score_sequence",
     "sequence_table",
@@ -99,7 +100,7 @@ def score_sequence(result, sequence):
     """
     boxes = result["boxes"]
     row = score_boxes(boxes, sequence.boxes[: len(boxes)], sequence.attributes)
-    row |= {key: result.get(key) for key in _COUNTS}
+    row |= {key: result.get(key) for key in (*_COUNTS, "firing_rates")}
     # the first frame has no search
     row["fps"] = (len(boxes) - 1) / row["seconds"] if row["seconds"] else None
     return row
@@ -176,7 +177,7 @@ def attribute_table(reports):
         cells += [report["mean"]["auc"], report["mean"]["precision20"]]
         lines.append([report["label"], *("-" if cell is None else f"{100 * cell:.1f}" for cell in cells)])
     lines.append(["sequences", *(str(counts[code]["sequences"]) for code in COLUMNS), "", ""])
-    return _markdown(lines)
+    return markdown(lines)
 
 
 def sequence_table(reports):
@@ -189,11 +190,21 @@ def sequence_table(reports):
     for name, row in reports[0]["sequences"].items():
         lines.append([name, str(row["frames"]), *(cell(report["sequences"][name]) for report in reports)])
     lines.append(["mean", "", *(cell(report["mean"]) for report in reports)])
-    return _markdown(lines)
+    return markdown(lines)
 
 
-def _markdown(lines):
-    """A table whose columns line up as text too; the first line is its head, the first column left-aligned."""
+def markdown(lines):
+    """Make a table whose columns line up as text too.
+
+    Parameters
+    ----------
+    lines : list of list of str
+        The first one is the head; all of the same length.
+
+    Returns
+    -------
+    str
+    """
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
     padded = [[line[0].ljust(widths[0]), *map(str.rjust, line[1:], widths[1:])] for line in lines]
     padded.insert(1, ["-" * widths[0], *("-" * (width - 1) + ":" for width in widths[1:])])
@@ -227,7 +238,7 @@ def write_report(reports, folder):
         for code, scores in report["attributes"].items()
     ]
     by_sequence = [
-        {"tracker": report["label"], "sequence": name, **row, "attributes": " ".join(row["attributes"])}
+        {"tracker": report["label"], "sequence": name, **_flat(row)}
         for report in reports
         for name, row in report["sequences"].items()
     ]
@@ -236,6 +247,12 @@ def write_report(reports, folder):
     if all(report["success"]["values"] for report in reports):
         for kind in ("success", "precision"):
             save(curve_figure(reports, kind), folder / f"{kind}.png")
+
+
+def _flat(row):
+    rates = {f"rate {layer}": rate for layer, rate in (row.get("firing_rates") or {}).items()}
+    row = {key: value for key, value in row.items() if key != "firing_rates"}
+    return {**row, "attributes": " ".join(row["attributes"]), **rates}
 
 
 def write_csv(path, rows):

@@ -114,13 +114,15 @@ def run_sequence(configuration, item, expected_hash, threads, tell):
     -------
     dict
         ``boxes``, ``frames``, ``seconds``, ``spikes``, ``synaptic_operations``,
-        ``pooling_events`` and ``versions``, or ``failed``, the reason.
+        ``pooling_events``, ``firing_rates`` by layer, ``configuration_hash`` and
+        ``versions``; or ``failed``, the reason.
     """
     try:
         if configuration.hash != expected_hash:
             raise InputError("model file, equations or package differ between this worker and the evaluation's machine")
         matcher = _matcher(configuration, expected_hash, threads)
-        before = _counts(matcher)
+        if configuration.tracker == "snn":
+            matcher.reset_counts()
         clock = _Clock(tell)
         tracker = SiameseTracker(matcher, configuration.scales)
         result = track(item.open(), tracker, frames=configuration.frames, progress=clock)
@@ -131,8 +133,7 @@ def run_sequence(configuration, item, expected_hash, threads, tell):
         raise KeyboardInterrupt
     if result.stopped:
         return {"failed": f"{result.stopped} (after {len(result.boxes)} frames)"}
-    spent = {key: None if value is None else value - before[key] for key, value in _counts(matcher).items()}
-    return {"boxes": result.boxes, "frames": len(result.boxes), "seconds": result.seconds, **spent,
+    return {"boxes": result.boxes, "frames": len(result.boxes), "seconds": result.seconds, **_counts(matcher),
             "configuration_hash": expected_hash, "versions": versions()}  # fmt: skip
 
 
@@ -154,8 +155,9 @@ def _matcher(configuration, _hash, threads):
 
 
 def _counts(matcher):
-    """Spikes and operations so far; None for the CNN, which has none."""
-    names = {"spikes": "spikes", "synaptic_operations": "operations", "pooling_events": "pooling_events"}
+    """Spikes, operations and firing rates of a sequence; None for the CNN, which has none."""
+    names = {"spikes": "spikes", "synaptic_operations": "operations", "pooling_events": "pooling_events",
+             "firing_rates": "firing_rates"}  # fmt: skip
     return {key: getattr(matcher, name, None) for key, name in names.items()}
 
 

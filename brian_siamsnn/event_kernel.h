@@ -13,8 +13,11 @@
 #define BRIAN_SIAMSNN_EVENT_KERNEL_H
 
 #include <algorithm>
+#include <atomic>
 #include <cstdint>
 #include <vector>
+
+#include "thread_pool.h"
 
 #if defined(__GNUC__)
 #define SIAMSNN_INLINE inline __attribute__((always_inline))
@@ -24,12 +27,11 @@
 
 namespace siamsnn {
 
-// Fewer events than this are done (in about 0.1 ms) before a second thread is awake; on a busy
-// machine waiting for it takes a whole time slice.
+// Fewer events than this are done (in about 0.1 ms) before a second thread is awake.
 constexpr int64_t PARALLEL_EVENTS = 500000;
 
 // Bytes of kernel rows that are swept together: they and the potentials stay in the first-level cache.
-constexpr int64_t CACHED_BYTES = 24 * 1024;
+constexpr int64_t CACHED_BYTES = 32 * 1024;
 
 struct ConvolutionGeometry {
     int images;                               // side by side, each with a height of its own
@@ -205,26 +207,24 @@ int64_t convolve_events(const int32_t* spikes, int n, const Real* amplitude, int
     const int strips = (g.out_height + strip - 1) / strip, parts = g.images * strips;
     const int64_t block_size = (int64_t)g.kernel * g.kernel * (g.channels / g.groups) * g.block;
     const int64_t fan_out = (int64_t)g.kernel * g.kernel / (g.stride * g.stride) * group_outputs;
-    int64_t events = 0;
-    #pragma omp parallel for schedule(dynamic, 1) reduction(+ : events) num_threads(threads) if (n * fan_out > PARALLEL_EVENTS)
-    for (int task = 0; task < g.groups * blocks * parts; task++) {
+    std::atomic<int64_t> events{0};
+    auto add = [&](int task) {
         const int s = task % strips, image = task / strips % g.images;
         const int gb = task / parts, b = gb % blocks, group = gb / blocks;
         events += add_strip_any(spike_list, kernel + gb * block_size, v, image, group,
                                 group * group_outputs + b * g.block,
                                 std::min(g.block, group_outputs - b * g.block), s * strip,
                                 std::min(g.out_height, (s + 1) * strip), g);
-    }
+    };
+    parallel_for(g.groups * blocks * parts, n * fan_out > PARALLEL_EVENTS ? threads : 1, add);
     return events;
 }
 
-// Running maximum over each window of its inputs' cumulated amplitudes.
-// sums are kept per presynaptic neuron; maximum, emitted and rise (how much of
-// the maximum was not emitted yet) per postsynaptic neuron.
-template <typename Real>
-int64_t pool_events(const int32_t* spikes, int n, const Real* amplitude, int amplitude_stride,
-                    Real* sums, Real* maximum, const Real* emitted, Real* rise,
-                    const ConvolutionGeometry& g) {
+// Each spike at each window that it is under: arrive(window, neuron, what the neuron has sent so far, what the spike
+// carries).  sums is kept per presynaptic neuron.
+template <typename Real, typename Arrive>
+SIAMSNN_INLINE int64_t each_window(const int32_t* spikes, int n, const Real* amplitude, int amplitude_stride,
+                                   Real* sums, const ConvolutionGeometry& g, Arrive arrive) {
     int64_t events = 0;
     int q = 0, first = 0;
     for (int image = 0; image < g.images; image++)
@@ -238,19 +238,44 @@ int64_t pool_events(const int32_t* spikes, int n, const Real* amplitude, int amp
                 const int ox1 = std::min(x / g.stride, g.out_width - 1);
                 const int64_t windows = (int64_t)std::max(0, oy1 - oy0 + 1) * std::max(0, ox1 - ox0 + 1);
                 for (; q < n && spikes[q] < first + g.channels; q++) {
-                    const Real total = sums[spikes[q]] += amplitude[q * amplitude_stride];
+                    const Real carried = amplitude[q * amplitude_stride];
+                    const Real total = sums[spikes[q]] += carried;
                     for (int oy = oy0; oy <= oy1; oy++)
-                        for (int ox = ox0; ox <= ox1; ox++) {
-                            const int64_t j =
-                                (((int64_t)image * g.out_height + oy) * g.out_width + ox) * g.channels + spikes[q] - first;
-                            maximum[j] = std::max(maximum[j], total);
-                            rise[j] = maximum[j] - emitted[j];
-                        }
+                        for (int ox = ox0; ox <= ox1; ox++)
+                            arrive((((int64_t)image * g.out_height + oy) * g.out_width + ox) * g.channels + spikes[q] - first,
+                                   spikes[q], total, carried);
                     events += windows;
                 }
             }
         }
     return events;
+}
+
+// max_pool.toml: the running maximum over each window of its inputs' cumulated amplitudes.  maximum, emitted and rise
+// (how much of the maximum was not emitted yet) are kept per postsynaptic neuron.
+template <typename Real>
+int64_t pool_events(const int32_t* spikes, int n, const Real* amplitude, int amplitude_stride,
+                    Real* sums, Real* maximum, const Real* emitted, Real* rise,
+                    const ConvolutionGeometry& g) {
+    return each_window(spikes, n, amplitude, amplitude_stride, sums, g,
+                       [=](int64_t j, int32_t, Real total, Real) {
+                           maximum[j] = std::max(maximum[j], total);
+                           rise[j] = maximum[j] - emitted[j];
+                       });
+}
+
+// max_pool_first.toml and, without leaders, max_pool_all.toml: what a leading input's spike carries passes.
+template <typename Real>
+int64_t gate_events(const int32_t* spikes, int n, const Real* amplitude, int amplitude_stride,
+                    Real* sums, Real* maximum, int32_t* leader, Real* passed,
+                    const ConvolutionGeometry& g) {
+    return each_window(spikes, n, amplitude, amplitude_stride, sums, g,
+                       [=](int64_t j, int32_t i, Real total, Real carried) {
+                           if (total < maximum[j] || (leader && total == maximum[j] && i >= leader[j])) return;
+                           maximum[j] = total;
+                           passed[j] = carried;
+                           if (leader) leader[j] = i;
+                       });
 }
 
 }  // namespace siamsnn

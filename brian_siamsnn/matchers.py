@@ -4,6 +4,9 @@ A matcher has ``set_exemplar(crop)`` and ``match(crops)``, which returns one
 response map for each crop, shape (crops, 17, 17).
 """
 
+from collections import Counter
+from contextlib import closing
+
 import numpy as np
 
 from .architecture import convolutions
@@ -29,56 +32,71 @@ class SpikingMatcher:
     steps : int
         T.
     matching : {"hsm", "psm", "tsm"}
-    coding : str or NeuronEquations
-        Neuron model of the output layer.
+    coding, hidden_coding, pooling : str, NeuronEquations or dict
+        Neuron models of the output layer, of the convolutions before it, and of
+        the pools, see :class:`brian_siamsnn.network.SpikingBranch`.
+    v_init : float, optional
+        See :meth:`brian_siamsnn.conversion.SpikingModel.from_model`.
     threads : int, optional
         Of the kernels.
     crops : int
         Search crops that are embedded side by side: the tracker's scales.
+    early_stop : int, optional
+        Stop before T once the highest response, over all crops, has been in the
+        same place for so many steps; responses then are means over fewer steps.
+        By default all T steps are run.
     tau, lambda_v, lambda_t
         Constants of the matching, see :func:`brian_siamsnn.matching.matching_kernel`.
 
     Attributes
     ----------
     spikes, operations, pooling_events : int
-        Since the matcher was made: spikes of all layers, synaptic operations
+        Since the matcher was made, or `reset_counts`: spikes of all layers, synaptic operations
         of the convolutions (spikes times fan-out), and events into the pooling
         gates.
     """
 
-    def __init__(
-        self,
-        model,
-        steps=20,
-        matching="hsm",
-        coding="rate",
-        threads=None,
-        crops=3,
-        *,
-        tau=1,
-        lambda_v=1.0,
-        lambda_t=20.0,
-    ):
-        spiking = SpikingModel.from_model(model)
+    def __init__(self, model, steps=20, matching="hsm", coding="rate", threads=None, crops=3, early_stop=None, *,
+                 hidden_coding="rate", pooling="max_pool", v_init=None,
+                 tau=1, lambda_v=1.0, lambda_t=20.0):  # fmt: skip
+        if early_stop is not None and early_stop < 1:
+            raise InputError(f"early stop: expected 1 step or more, got {early_stop}")
+        spiking = SpikingModel.from_model(model, v_init)
         self._kernel = matching_kernel(matching, steps, tau, lambda_v, lambda_t)
         self.exemplar_branch, self.search_branch = (
-            SpikingBranch(spiking, size, steps, coding, threads=threads, images=images)
+            SpikingBranch(spiking, size, steps, coding, hidden_coding, pooling, threads=threads, images=images)
             for size, images in ((EXEMPLAR_SIZE, 1), (SEARCH_SIZE, crops))
         )
         self._convolutions = {layer.name for layer in convolutions(model.layers)}
-        self._template = None
+        self._template, self._patience = None, early_stop
+        self.reset_counts()
+
+    def reset_counts(self):
+        """Count spikes and operations from zero again."""
         self.spikes = self.operations = self.pooling_events = 0
+        self._spikes, self._neuron_steps = Counter(), Counter()
+
+    @property
+    def firing_rates(self):
+        """Mean firing rate N / T (Eq. 5) of each layer, over what was counted, by its name."""
+        return {layer: self._spikes[layer] / neuron_steps for layer, neuron_steps in self._neuron_steps.items()}
 
     def _embed(self, branch, crops):
         crops = np.asarray(crops)
         trains = branch.run(crops if branch.images > 1 else crops[0])
-        self.spikes += sum(int(steps.sum()) for steps in branch.spikes.values())
+        self._count(branch)
+        return [one.dense() for one in (trains if branch.images > 1 else [trains])]
+
+    def _count(self, branch):
+        for layer, spikes in branch.spikes.items():
+            self.spikes += int(spikes.sum())
+            self._spikes[layer] += int(spikes.sum())
+            self._neuron_steps[layer] += branch.groups[layer].N * branch.steps_run
         for layer, events in branch.operations.items():
             if layer in self._convolutions:
                 self.operations += int(events.sum())
             else:
                 self.pooling_events += int(events.sum())
-        return [one.dense() for one in (trains if branch.images > 1 else [trains])]
 
     def prepare(self):
         """Make the code of the equations, which takes a while the first time on a machine."""
@@ -100,7 +118,25 @@ class SpikingMatcher:
         if len(crops) != self.search_branch.images:
             raise InputError(f"match: this matcher was made for {self.search_branch.images} crops at a time, "
                              f"got {len(crops)}; give SpikingMatcher crops={len(crops)}")  # fmt: skip
+        if self._patience is not None:
+            return self._match_until_decided(np.asarray(crops))
         return np.stack([self._template.match(trains) for trains in self._embed(self.search_branch, crops)])
+
+    def _match_until_decided(self, crops):
+        branch = self.search_branch
+        responses, place, since = 0, None, 0
+        with closing(branch.stepwise(crops if branch.images > 1 else crops[0])) as steps:
+            for step, fired in enumerate(steps):
+                template = self._template.at(step)
+                responses = responses + np.stack([template.match(one[None]) for one in fired])
+                highest = int(responses.max(0).argmax())
+                # a map without any spike has no peak
+                since = since + 1 if highest == place and responses.any() else 0
+                place = highest
+                if since == self._patience:
+                    break
+        self._count(branch)
+        return responses * np.float32(branch.steps / branch.steps_run)
 
 
 class ConvolutionalMatcher:

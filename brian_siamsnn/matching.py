@@ -99,6 +99,24 @@ class Template:
             )
         return cls((np.tensordot(kernel, trains, axes=1) / (2 * steps)).astype(np.float32))
 
+    def at(self, step):
+        """The part of the template that meets the search region's spikes of one step.
+
+        M(z, x) is a sum over the steps of x (Eq. 6-9), so what ``at(0)`` to ``at(T-1)``
+        match in the steps of a search region adds up to what the whole template matches.
+
+        Parameters
+        ----------
+        step : int
+            0 to T-1.
+
+        Returns
+        -------
+        Template
+            Of one step.
+        """
+        return Template(self.smoothed[step : step + 1])
+
     def match(self, trains):
         """Response map of a search region.
 

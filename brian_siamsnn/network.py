@@ -16,11 +16,14 @@ to zero for each image: ``t`` in an equation is the time within the image.
 """
 
 import re
+from contextlib import closing
+from operator import methodcaller
 from pathlib import Path
 
 import numpy as np
 from brian2 import Clock, Network, SpikeMonitor, Synapses, get_device, ms
-from brian2.core.base import BrianObject, BrianObjectException
+from brian2.codegen.runtime.cython_rt import CythonCodeObject
+from brian2.core.base import BrianObject
 
 from .architecture import Convolution
 from .connectivity import convolution_synapses, fan_out, pooling_synapses, synapse_count
@@ -31,7 +34,7 @@ from .convolution import (
     check_kernel_equations,
 )
 from .errors import InputError
-from .neurons import NeuronEquations, load_equations, reset_state
+from .neurons import branch_equations, reset_state
 from .spikes import SpikeTrains
 
 __all__ = ["SpikingBranch"]
@@ -41,6 +44,12 @@ TIME_STEP = 1 * ms
 
 #: Bytes that an explicit synapse takes while it is built, in single precision (measured: 28 with 29 million of them).
 _BYTES_PER_SYNAPSE = 32
+
+
+class _BranchlessCythonCode(CythonCodeObject):
+    """Brian2's Cython code, with this package's ``templates/`` where it has one."""
+
+    templater = CythonCodeObject.templater.derive("brian_siamsnn")
 
 
 class _Tally(BrianObject):
@@ -77,10 +86,11 @@ class SpikingBranch:
         T, the time steps each image is shown for.
     coding : str or NeuronEquations
         Neuron model of the last layer.
-    hidden_coding : str or NeuronEquations
-        Neuron model of the layers before it.
+    hidden_coding : str, NeuronEquations or dict
+        Neuron model of the convolutions before it; a dict gives that of each by
+        the layer's name, and ``"rate"`` to those that it does not name.
     pooling : str or NeuronEquations
-        Gate of the pooling layers.
+        Gate of the pooling layers: ``"max_pool"``, ``"max_pool_first"``, ``"max_pool_all"``.
     connectivity : {"kernel", "synapses"}
         Shared kernels driven by events, or explicit Synapses.
     dtype : dtype
@@ -100,6 +110,9 @@ class SpikingBranch:
         Spikes of each layer in each step of the last run, of all images together.
     operations : dict of str to ndarray, shape (T,)
         Synaptic events into each layer but the first, counted likewise.
+    threads : int
+    steps_run : int
+        Steps of the last run: T, or fewer where :meth:`stepwise` was left early.
 
     Raises
     ------
@@ -125,16 +138,14 @@ class SpikingBranch:
                 raise InputError(f"record: {name!r} is not a layer of this model {names}")
         self._dtype = np.dtype(dtype)
         self._explicit = connectivity == "synapses"
-        self._threads = threads or available_threads()
+        self.threads = threads or available_threads()
         if self._explicit:
             self._check_memory()
         self.clock = Clock(dt=TIME_STEP, name="image_clock")
         self.groups, self.equations, self._inputs, self._tallies = {}, {}, {}, {}
-        codings = {kind: _equations(given, model.initial_potential)
-                   for kind, given in {"hidden": hidden_coding, "last": coding, "pool": pooling}.items()}  # fmt: skip
+        codings = branch_equations(model, coding, hidden_coding, pooling)
         for k, layer in enumerate(model.layers):
-            kind = "last" if k == len(names) - 1 else "hidden"
-            self._add_layer(k, layer, codings[kind if isinstance(layer, Convolution) else "pool"])
+            self._add_layer(k, layer, codings[layer.name])
         self._monitors = {
             name: self._monitor(name, 10 * names.index(name) + 1) for name in dict.fromkeys((*record, names[-1]))
         }
@@ -159,7 +170,10 @@ class SpikingBranch:
         if not self._explicit:
             check_kernel_equations(equations, layer)
         group = equations.group(self.images * int(np.prod(shape)), name, self.clock, self._dtype)
-        group.thresholder["spike"].when, group.thresholder["spike"].order = "thresholds", 10 * k
+        thresholder = group.thresholder["spike"]
+        thresholder.when, thresholder.order = "thresholds", 10 * k
+        if get_device().code_object_class() is CythonCodeObject:
+            thresholder.codeobj_class = _BranchlessCythonCode
         if isinstance(layer, Convolution) and "I" not in group.variables:
             raise InputError(f"{equations.name}: a neuron of a network needs a variable I, its input current; "
                              f"it has {sorted(group.equations.names)}")  # fmt: skip
@@ -180,7 +194,7 @@ class SpikingBranch:
         if isinstance(layer, Convolution):
             weights = self.model.weights[layer.name][0]
             return SharedKernelConvolution(
-                source, target, sender.amplitude, layer, *shapes, self.steps, order, weights, self._threads
+                source, target, sender.amplitude, layer, *shapes, self.steps, order, weights, self.threads
             )
         return SharedKernelPooling(source, target, sender.amplitude, layer, *shapes, self.steps, order)
 
@@ -188,7 +202,7 @@ class SpikingBranch:
         shapes = self.shapes[source.name], self.shapes[target.name]
         convolution = isinstance(layer, Convolution)
         synapses = Synapses(
-            source, target, "w : 1 (constant)" if convolution else equations.synapse,
+            source, target, ("w : 1 (constant)\n" if convolution else "") + equations.synapse,
             on_pre=equations.arriving(sender), delay=0 * ms, name=f"{target.name}_input",
             clock=self.clock, dtype=self._dtype,
         )  # fmt: skip
@@ -224,7 +238,7 @@ class SpikingBranch:
         if self._ready is None:
             try:
                 self.network.run(0 * ms, namespace={})
-            except BrianObjectException as error:
+            except Exception as error:  # Brian2's code generation raises whatever it does
                 reason = str(error.__cause__ or error).splitlines()[0]
                 raise InputError(f"Brian2 cannot make code of these equations: {reason}") from error
             self._ready = [obj for obj in self.network.sorted_objects if obj.active]
@@ -249,13 +263,15 @@ class SpikingBranch:
         self.clock.variables["timestep"].set_value(0)
         self.clock.variables["t"].set_value(0.0)
 
-    def run(self, image):
+    def run(self, image, execute=methodcaller("run")):
         """Show an image, or several side by side, for T steps.
 
         Parameters
         ----------
         image : ndarray, shape (image_size, image_size, 3)
             RGB, 0 to 255; with ``images=n`` shape (n, image_size, image_size, 3).
+        execute : callable
+            Runs one of Brian2's objects for one step; a profiler measures here.
 
         Returns
         -------
@@ -267,6 +283,43 @@ class SpikingBranch:
         InputError
             If the image has another shape.
         """
+        for _ in self._advance(image, execute):
+            pass
+        return self.trains(self.model.layers[-1].name)
+
+    def stepwise(self, image):
+        """Show an image step by step, for as long as is wanted.
+
+        Parameters
+        ----------
+        image : ndarray
+            As for :meth:`run`.
+
+        Yields
+        ------
+        ndarray, shape (images, H, W, C), single precision
+            What the last layer fired in this step: amplitudes, zero where there is no spike. Valid until the next one.
+
+        Notes
+        -----
+        Close the generator (:func:`contextlib.closing`) when it is left early; then :attr:`spikes`,
+        :attr:`operations` and :meth:`trains` are of the steps that were run, and :attr:`steps_run` says how many.
+        Run to its end it does what :meth:`run` does.
+        """
+        last = self.model.layers[-1].name
+        monitor = self._monitors[last].variables
+        fired = np.zeros((self.images, *self.shapes[last]), np.float32)
+        flat, seen = fired.reshape(-1), 0
+        with closing(self._advance(image)) as steps:
+            for _ in steps:
+                neuron = monitor["i"].get_value()[seen:].copy()
+                flat[neuron] = monitor[self.equations[last].amplitude].get_value()[seen:]
+                seen += len(neuron)
+                yield fired
+                flat[neuron] = 0
+
+    def _advance(self, image, execute=methodcaller("run")):
+        """Start afresh and run step by step; what was counted is put together at the end, or when it is closed."""
         image = np.asarray(image)
         expected = (self.image_size, self.image_size, 3)
         if self.images > 1:
@@ -279,13 +332,16 @@ class SpikingBranch:
         for current, one in zip(first, image.reshape(-1, *expected[-3:]), strict=True):
             current[:] = self.model.current(one).ravel()
         step, t = self.clock.variables["timestep"].get_value(), self.clock.variables["t"].get_value()
-        for k in range(1, self.steps + 1):
-            for obj in self._ready:
-                obj.run()
-            step[0], t[0] = k, k * self.clock.dt_
-        self.spikes = {name: tally.spikes.copy() for name, tally in self._tallies.items()}
-        self.operations = {name: self._events(name).copy() for name in self._inputs}
-        return self.trains(self.model.layers[-1].name)
+        try:
+            for k in range(1, self.steps + 1):
+                for obj in self._ready:
+                    execute(obj)
+                step[0], t[0] = k, k * self.clock.dt_
+                yield k
+        finally:
+            self.steps_run = int(step[0])
+            self.spikes = {name: tally.spikes.copy() for name, tally in self._tallies.items()}
+            self.operations = {name: self._events(name).copy() for name in self._inputs}
 
     def _events(self, name):
         if not self._explicit:
@@ -324,9 +380,3 @@ def _available_memory():
     except OSError:
         return float("inf")
     return 1024 * int(re.search(r"MemAvailable:\s+(\d+)", text)[1])
-
-
-def _equations(coding, initial_potential):
-    if isinstance(coding, NeuronEquations):
-        return coding
-    return load_equations(coding, defaults={"v_init": initial_potential})

@@ -4,7 +4,6 @@ What runs is what is written in the file: its strings are handed to Brian2 as
 they are, after the named choices (``{reading}``) are filled in.
 """
 
-import tomllib
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -12,13 +11,12 @@ import numpy as np
 from brian2 import Equations, NeuronGroup
 from brian2.equations.equations import SUBEXPRESSION
 
+from .architecture import convolutions
+from .equation_checks import check_equations
+from .equation_files import EquationFile
 from .errors import InputError
-from .resources import find
 
-__all__ = ["NeuronEquations", "load_equations", "reset_state"]
-
-_TEXTS = {"name": True, "equation": False, "description": True, "model": True, "update": False,
-          "threshold": True, "reset": False, "synapse": False, "on_pre": True, "amplitude": True}  # fmt: skip
+__all__ = ["NeuronEquations", "branch_equations", "load_equations", "reset_state", "split_values"]
 
 
 @dataclass(frozen=True)
@@ -45,11 +43,11 @@ class NeuronEquations:
     description: str
     model: str
     threshold: str
-    on_pre: str
     amplitude: str
     equation: str = ""
     update: str = ""
     reset: str = ""
+    on_pre: str = ""
     synapse: str = ""
     parameters: dict = field(default_factory=dict)
     initial: dict = field(default_factory=dict)
@@ -101,7 +99,9 @@ class NeuronEquations:
         if self.update:
             # a discrete update, as Eq. 2 is: an ODE would round dt in and out
             group.run_regularly(self.update, when="groups", name=f"{name}_update", clock=clock)
-        reset_state(group, self.initial)
+        # by assignment, which every device takes
+        for variable, value in self.initial.items():
+            setattr(group, variable, value)
         return group
 
     def arriving(self, sender):
@@ -159,48 +159,61 @@ def load_equations(name, *, defaults=None, **values):
     Raises
     ------
     InputError
-        If there is no such model, its file is not as described in the
-        documentation, or a value names no parameter of it.
+        If there is no such model, its file is not a neuron model or says what
+        Brian2 would not understand (:mod:`brian_siamsnn.equation_checks`), or a
+        value names no parameter of it.
     """
-    name, given = _split(name)
-    values = {**given, **values}
-    path = find("equations", name, ".toml")
-    try:
-        text = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise InputError(f"{path}: not a TOML file ({error})") from None
-    known = {*_TEXTS, "initial", "parameters", "choices"}
-    if unknown := sorted(set(text) - known):
-        raise InputError(f"{path}: {unknown[0]!r} is not a key of a neuron model; known are {sorted(known)}")
-    for key, needed in _TEXTS.items():
-        if (needed or key in text) and not isinstance(text.get(key), str):
-            raise InputError(f"{path}: {key!r}: expected text, got {text.get(key)!r}")
-    fields = {key: text[key] for key in _TEXTS if key in text}
-    parameters = {key: (defaults or {}).get(key, entry["default"]) for key, entry in text.get("parameters", {}).items()}
-    choices = text.get("choices", {})
-    for key, value in values.items():
-        if key in parameters:
-            try:
-                parameters[key] = type(parameters[key])(value)
-            except ValueError:
-                kind = "a whole number" if isinstance(parameters[key], int) else "a number"
-                raise InputError(f"{path.stem}: {key} = {value!r}: expected {kind}") from None
-        elif key not in choices:
-            raise InputError(f"{path.stem}: {key!r} is not one of its parameters {[*parameters, *choices]}")
-    for key, choice in choices.items():
-        wanted = values.get(key, choice["default"])
-        if wanted not in choice["options"]:
-            raise InputError(f"{path.stem}: {key} = {wanted!r}: expected one of {list(choice['options'])}")
-        fields = {part: content.replace("{" + key + "}", choice["options"][wanted]) for part, content in fields.items()}
-    initial = {}
-    for variable, value in text.get("initial", {}).items():
-        if isinstance(value, str) and value not in parameters:
-            raise InputError(f"{path}: initial {variable} = {value!r}: expected a number or one of {list(parameters)}")
-        initial[variable] = float(parameters[value] if isinstance(value, str) else value)
-    return NeuronEquations(**fields, parameters=parameters, initial=initial)
+    name, given = split_values(name)
+    file = EquationFile.read(name)
+    parameters, readings = file.values(defaults or {}, {**given, **values})
+    texts = file.fill(readings)
+    check_equations(file.path, texts, parameters, file.initial)
+    initial = {key: float(parameters.get(value, value)) for key, value in file.initial.items()}
+    return NeuronEquations(**texts, parameters=parameters, initial=initial)
 
 
-def _split(name):
+def branch_equations(model, coding, hidden_coding, pooling):
+    """Neuron model of every layer.
+
+    Parameters
+    ----------
+    model : SpikingModel
+    coding : str or NeuronEquations
+        Of the last layer.
+    hidden_coding : str, NeuronEquations or dict of str
+        Of the convolutions before it, or of each by its name.
+    pooling : str or NeuronEquations
+        Of the pools.
+
+    Returns
+    -------
+    dict of str to NeuronEquations
+        By the name of the layer.
+
+    Raises
+    ------
+    InputError
+        If there is no such model, or no such layer.
+    """
+
+    def load(given):
+        if isinstance(given, NeuronEquations):
+            return given
+        return load_equations(given, defaults={"v_init": model.initial_potential})
+
+    pool, last = load(pooling), load(coding)
+    hidden = [layer.name for layer in convolutions(model.layers[:-1])]
+    if isinstance(hidden_coding, dict):
+        if unknown := [name for name in hidden_coding if name not in hidden]:
+            raise InputError(f"hidden_coding: {unknown[0]!r} is not a convolution before the last layer {hidden}")
+        of_layer = {name: load(hidden_coding.get(name, "rate")) for name in hidden}
+    else:
+        of_layer = dict.fromkeys(hidden, load(hidden_coding))
+    of_layer[model.layers[-1].name] = last
+    return {layer.name: of_layer.get(layer.name, pool) for layer in model.layers}
+
+
+def split_values(name):
     """Name and values of ``name:key=value,key=value``; a path that is there is taken as it stands."""
     if Path(name).is_file() or ":" not in str(name):
         return name, {}

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from .errors import InputError
 
-__all__ = ["find", "write_whole"]
+__all__ = ["find", "names", "write_whole"]
 
 _PACKAGE = Path(__file__).resolve().parent
 
@@ -27,15 +27,23 @@ def find(folder, name, suffix):
     InputError
         If it is neither; the message lists the names that ship.
     """
-    # installed, the folders are package data; in a checkout they are at its root
-    shipped = next(path for path in (_PACKAGE / "data" / folder, _PACKAGE.parent / folder) if path.is_dir())
-    inside = shipped / f"{name}{suffix}"
+    inside = _shipped(folder) / f"{name}{suffix}"
     if Path(name).name == str(name) and inside.is_file():
         return inside
     if Path(name).is_file():
         return Path(name)
-    names = ", ".join(sorted(path.stem for path in shipped.glob(f"*{suffix}"))) or "none"
-    raise InputError(f"{name}: no such file, and not one of the {folder} that ship ({names})")
+    shipped = ", ".join(names(folder, suffix)) or "none"
+    raise InputError(f"{name}: no such file, and not one of the {folder} that ship ({shipped})")
+
+
+def names(folder, suffix):
+    """Names of what ships in a folder, sorted: those that :func:`find` takes."""
+    return sorted(path.stem for path in _shipped(folder).glob(f"*{suffix}"))
+
+
+def _shipped(folder):
+    # installed, the folders are package data; in a checkout they are at its root
+    return next(path for path in (_PACKAGE / "data" / folder, _PACKAGE.parent / folder) if path.is_dir())
 
 
 def write_whole(path, content):

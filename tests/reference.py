@@ -29,11 +29,11 @@ def image(size, seed=0):
     return np.random.default_rng(seed).integers(0, 256, (size, size, 3), dtype=np.uint8)
 
 
-def simulate(model, current, steps, output_threshold=None):
+def simulate(model, current, steps, output_threshold=None, hidden_threshold=None):
     """Eq. 2-4 layer by layer with PyTorch's convolution, all in double precision.
 
-    ``output_threshold`` is a sequence of the last layer's thresholds, one a
-    step; 1 where it is None. Returns {layer: amplitudes (T, H, W, C)}.
+    ``output_threshold`` and ``hidden_threshold`` are sequences of thresholds, of the last
+    layer and of those before it, one a step; 1 where they are None. Returns {layer: amplitudes (T, H, W, C)}.
     """
     import torch
     from torch.nn import functional
@@ -59,7 +59,8 @@ def simulate(model, current, steps, output_threshold=None):
                     w, b = (tensor(a) for a in model.weights[layer.name])
                     drive = functional.conv2d(spikes, w, b, layer.stride, groups=layer.groups)
                 v = potentials.get(layer.name, 0) + drive
-                threshold = output_threshold[t] if output_threshold is not None and layer.name == last else 1.0
+                thresholds = output_threshold if layer.name == last else hidden_threshold
+                threshold = 1.0 if thresholds is None else thresholds[t]
                 spikes = (v >= threshold).to(torch.float64) * threshold
                 potentials[layer.name] = v - spikes
             result[layer.name].append(spikes[0].permute(1, 2, 0).numpy())

@@ -141,7 +141,7 @@ def test_values_after_a_colon():
     assert equations == load_equations("two_status", reading="floor_from_zero", beta=0.75, p=3)
     for name, message in [
         ("two_status:beta", "expected key=value after the colon, got 'beta'"),
-        ("two_status:beta=a", "beta = 'a': expected a number"),
+        ("two_status:beta=a", "beta = 'a': expected a finite number"),
         ("two_status:p=1.5", "p = '1.5': expected a whole number"),
         ("two_status:q=1", "'q' is not one of its parameters"),
     ]:

@@ -32,6 +32,7 @@ def test_the_wheel_tracks_from_elsewhere(tmp_path):
     for folder, suffix in (("equations", ".toml"), ("weights", ".safetensors")):
         for path in (ROOT / folder).glob(f"*{suffix}"):
             assert f"brian_siamsnn/data/{folder}/{path.name}" in names
+    assert "brian_siamsnn/cost_models.toml" in names
 
     site = tmp_path / "site"
     run(sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--target", site, wheel)

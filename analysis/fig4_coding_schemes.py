@@ -1,0 +1,59 @@
+"""Fig. 4: thresholds and spikes of the coding schemes, on one neuron.
+
+    python analysis/fig4_coding_schemes.py [--codings rate phase:K=4 burst two_status] [--current 0.55] [--steps 20]
+
+The neuron gets a constant input current, or one that is random by step (--seed). Writes
+``fig4.png`` and ``fig4.csv`` (potential, threshold and amplitude in each step).
+"""
+
+import argparse
+import csv
+from pathlib import Path
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from brian_siamsnn.palette import BLACK, BLUE, ORANGE, VERMILION
+from brian_siamsnn.probe import probe
+
+parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+parser.add_argument("--codings", nargs="+", metavar="NAME|FILE",
+                    default=["rate", "phase:K=5", "burst", "burst:gamma=2,v_0=0.125", "two_status"])  # fmt: skip
+parser.add_argument("--current", type=float, default=0.55, help="mean input current")
+parser.add_argument("--seed", type=int, help="of an input that changes from step to step; constant by default")
+parser.add_argument("--steps", type=int, default=20)
+parser.add_argument("--output", type=Path, default=Path("brian-siamsnn-output/fig4"))
+arguments = parser.parse_args()
+
+current = np.full(arguments.steps, arguments.current)
+if arguments.seed is not None:
+    current = np.random.default_rng(arguments.seed).exponential(arguments.current, arguments.steps)
+
+figure = Figure(figsize=(9, 1.9 * len(arguments.codings) + 0.4), layout="constrained")
+panels = figure.subplots(len(arguments.codings), 1, sharex=True, squeeze=False).ravel()
+steps, rows = np.arange(1, arguments.steps + 1), []
+for panel, coding in zip(panels, arguments.codings, strict=True):
+    run = probe(coding, current)
+    amplitude = np.zeros(arguments.steps)
+    amplitude[np.array(run.spike_steps, int) - 1] = run.amplitudes
+    rows += [[coding, t, *values] for t, values in
+             enumerate(zip(current, run.at_threshold["v"], run.threshold, amplitude, strict=True), 1)]  # fmt: skip
+    # thresholds out of reach (alpha of Eq. 12) leave the picture
+    top = 1.15 * max(run.at_threshold["v"].max(), np.where(run.threshold < 100, run.threshold, 0).max())
+    threshold = np.where(run.threshold < 100, run.threshold, 1.02 * top)
+    panel.bar(steps, amplitude, width=0.5, color=BLUE, label="spike: its amplitude")
+    panel.step(np.append(steps - 0.5, steps[-1] + 0.5), np.append(threshold, threshold[-1]), where="post",
+               color=VERMILION, lw=1.5, label="threshold V_th(t)")  # fmt: skip
+    panel.plot(steps, run.at_threshold["v"], color=BLACK, lw=0.8, marker=".", ms=4, label="potential, before reset")
+    sent = amplitude.sum() / arguments.steps
+    panel.set_title(f"{coding}: {len(run.spike_steps)} spikes, {sent:.2f} sent a step", fontsize=10, loc="left")
+    panel.set_ylim(min(0, run.at_threshold["v"].min()), top)
+    panel.axhline(arguments.current, color=ORANGE, lw=0.8, ls=":", label="mean input a step")
+panels[-1].set(xlabel="time step t", xlim=(0.4, arguments.steps + 0.6), xticks=steps[::1] if len(steps) <= 30 else None)
+figure.legend(*panels[0].get_legend_handles_labels(), fontsize=9, ncols=4, loc="outside upper center", frameon=False)
+
+arguments.output.mkdir(parents=True, exist_ok=True)
+figure.savefig(arguments.output / "fig4.png", dpi=110)
+with open(arguments.output / "fig4.csv", "w", newline="", encoding="utf-8") as file:
+    csv.writer(file).writerows([["coding", "step", "input", "potential", "threshold", "amplitude"], *rows])
+print(f"fig4.png and fig4.csv are in {arguments.output}")

@@ -1,0 +1,45 @@
+"""The CNN's activations in plain NumPy, for comparison with spikes where PyTorch is not installed."""
+
+import numpy as np
+
+from .architecture import MaxPool
+
+__all__ = ["activations"]
+
+
+def activations(model, image):
+    """Output of every layer of the CNN for one image.
+
+    Parameters
+    ----------
+    model : SiameseModel
+    image : ndarray, shape (H, W, 3)
+        RGB, 0 to 255.
+
+    Returns
+    -------
+    dict of str to ndarray, shape (H', W', C), single precision
+        By layer name, after the rectifier where the layer has one.
+    """
+    x, result = np.asarray(image, np.float32), {}
+    for layer in model.layers:
+        windows = np.lib.stride_tricks.sliding_window_view(x, (layer.kernel, layer.kernel), axis=(0, 1))
+        windows = windows[:: layer.stride, :: layer.stride]
+        if isinstance(layer, MaxPool):
+            x = windows.max((3, 4))
+        else:
+            x = _convolution(windows, *model.weights[layer.name], layer)
+        result[layer.name] = x
+    return result
+
+
+def _convolution(windows, weights, bias, layer):
+    """Windows (H', W', in, k, k) times weights (out, in/groups, k, k), plus bias, rectified where the layer says so."""
+    height, width = windows.shape[:2]
+    inputs = layer.in_channels // layer.groups
+    parts = [
+        windows[:, :, g * inputs : (g + 1) * inputs].reshape(height * width, -1) @ w.reshape(len(w), -1).T
+        for g, w in enumerate(np.split(weights.astype(np.float32), layer.groups))
+    ]
+    result = (np.concatenate(parts, axis=1) + bias.astype(np.float32)).reshape(height, width, -1)
+    return np.maximum(result, 0) if layer.rectify else result

@@ -1,0 +1,95 @@
+"""``brian-siamsnn energy``: what tracking a sequence costs, on every piece of hardware that there are figures for."""
+
+from pathlib import Path
+
+import click
+from tqdm import tqdm
+
+from .cli_options import Box, prepare, quiet, tracking_options, versions
+from .errors import InputError
+
+__all__ = ["energy_command"]
+
+
+@click.command("energy")
+@click.argument("source", default="synthetic")
+@click.option("--init", "box", type=Box(), help="The object's box in the first frame; x and y count from zero.")
+@tracking_options
+@click.option("--cost-models", type=click.Path(path_type=Path), metavar="FILE",
+              help="TOML file with hardware of your own; see docs/energy.md.")  # fmt: skip
+@click.option("--json", "json_file", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE",
+              help="Write all counts and energies there as well.")  # fmt: skip
+def energy_command(source, box, cost_models, json_file, **options):
+    """Count every operation of tracking SOURCE, and price it.
+
+    SOURCE is as for 'track', 'synthetic' by default. Prints operations by layer, energy by hardware, and the paper's
+    Table III as printed and corrected; writes pictures of them.
+    """
+    # imported here so that --help and a mistyped option answer at once
+    from .cost_models import load_cost_models
+    from .energy_plots import plot_energy_by_hardware, plot_layers, plot_steps
+    from .energy_report import bills, energy_report, format_report
+    from .metering import Meter
+    from .sequences import open_source
+    from .tracker import SiameseTracker
+    from .tracking import known_box, track, write_json
+
+    if options["kind"] != "snn":
+        raise InputError("energy: it counts the spiking network, and works out the CNN beside it; leave --tracker snn")
+    costs = load_cost_models(cost_models)
+    sequence = open_source(source)
+    box = known_box(sequence, box)
+    scales, frames = int(options["scales"]), options["frames"]
+    quiet()
+    meter = Meter(_matcher(options))
+    prepare(meter)
+    total = min(filter(None, (sequence.frame_count, frames)), default=None)
+    with tqdm(total=total, desc=sequence.name, unit=" frames", disable=None) as bar:
+        result = track(sequence, SiameseTracker(meter, scales), box, frames, None, bar.update)
+    frame, model = meter.mean_frame(), meter.search_branch.model
+    report = energy_report(frame, model, costs, scales)
+    folder = options["output"] or Path("brian-siamsnn-output") / sequence.name
+    figures = {"energy_layers.png": plot_layers(frame), "energy_steps.png": plot_steps(frame),
+               "energy_hardware.png": plot_energy_by_hardware(bills(frame, model, costs))}  # fmt: skip
+    by_scale = [work.counts for work in meter.mean_scales()]
+    click.echo(f"{sequence.name}: mean of {len(meter.frames)} frames.\n\n{format_report(report)}\n")
+    click.echo("The exemplar, once: {synaptic_operations:,.0f} synaptic operations.".format(**meter.exemplar.counts))
+    if len(by_scale) > 1:
+        each = ", ".join(f"{counts['synaptic_operations']:,.0f}" for counts in by_scale)
+        click.echo(f"By scale, small to large: {each}.")
+    settings = {key: str(value) if isinstance(value, Path) else value for key, value in options.items()}
+    content = {"source": str(source), **settings, "searched_frames": len(meter.frames), **report,
+               "by_scale": by_scale, "exemplar": meter.exemplar.counts, **result.metrics,
+               "stopped": result.stopped, "versions": versions()}  # fmt: skip
+    for name, figure in figures.items():
+        _save(figure, folder / name)
+    if json_file:
+        write_json(json_file, content)
+    click.echo(f"{', '.join(figures)} are in {folder}" + (f"; all figures in {json_file}" if json_file else ""))
+    if result.stopped == "interrupted":
+        return 130
+    if result.stopped:
+        raise InputError(f"{result.stopped} (the {len(result.boxes)} frames before it were counted)")
+    return 0
+
+
+def _matcher(options):
+    from .conversion import scale_thresholds
+    from .matchers import SpikingMatcher
+    from .weights import load
+
+    early_stop = options["early_stop"]
+    # one crop at a time, so that each scale is counted apart; but where to stop is decided over all of them
+    crops = int(options["scales"]) if early_stop else 1
+    return SpikingMatcher(scale_thresholds(load(options["model"]), options["threshold_scale"]), options["steps"],
+                          options["matching"], options["coding"], crops=crops, early_stop=early_stop,
+                          **{key: options[key] for key in ("hidden_coding", "pooling", "v_init", "tau", "lambda_v",
+                                                             "lambda_t")})  # fmt: skip
+
+
+def _save(figure, path):
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        figure.savefig(path, dpi=120)
+    except OSError as error:
+        raise InputError(f"{path}: cannot be written ({error.strerror})") from None

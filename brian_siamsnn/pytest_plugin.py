@@ -1,0 +1,20 @@
+"""Fixture for tests of neuron models; pytest finds it where this package is installed.
+
+See docs/testing_neurons.md. Nothing is imported before a test asks for it.
+"""
+
+import pytest
+
+__all__ = ["neuron"]
+
+
+@pytest.fixture
+def neuron():
+    """A function that simulates one neuron: :func:`brian_siamsnn.probe.probe`.
+
+    ``neuron("mine.toml", input=[0.4] * 10, v_th=1.0)`` gives what it did:
+    ``spike_steps``, ``amplitudes``, ``v`` and ``threshold`` by step.
+    """
+    from .probe import probe
+
+    return probe

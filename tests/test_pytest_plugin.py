@@ -1,0 +1,83 @@
+"""The fixture for tests of neuron models, used as a user would."""
+
+pytest_plugins = "pytester"
+
+LEAKY = '''
+name = "leaky"
+description = "loses a part of its potential in each step"
+model = """
+v : 1
+I : 1 (constant)
+v_th : 1 (shared, constant)
+"""
+update = "v = leak * v + I"
+threshold = "v >= v_th"
+reset = "v -= v_th"
+on_pre = "v_post += w * {amplitude}_pre"
+amplitude = "v_th"
+[parameters.v_th]
+default = 1.0
+[parameters.leak]
+default = 0.5
+'''
+
+
+def test_the_fixture_in_a_test_of_ones_own(pytester):
+    pytester.makefile(".toml", leaky=LEAKY)
+    pytester.makepyfile(
+        """
+        def test_mine(neuron):
+            run = neuron("leaky.toml", input=[0.75] * 4, v_th=1.0)  # .75 1.125->.125 .8125 1.15625->.15625
+            assert run.spike_steps == [2, 4]
+            assert run.v.tolist() == [0.75, 0.125, 0.8125, 0.15625]
+            assert run.amplitudes == [1.0, 1.0] and run.threshold.tolist() == [1.0] * 4
+            assert run.at_threshold["v"].tolist() == [0.75, 1.125, 0.8125, 1.15625]
+
+        def test_that_fails(neuron):
+            assert neuron("leaky.toml", input=[0.75] * 4, leak=1.0).spike_steps == [2, 4]
+
+        def test_arriving_spikes(neuron):
+            assert neuron("leaky.toml", arriving=[[1, 0], [1, 2]], weights=[0.5, 1]).v.tolist() == [0.5, 1.75]
+
+        def test_a_gate(neuron):
+            assert neuron("max_pool", arriving=[[1, 0], [0, 1], [0, 1]]).spike_steps == [1, 3]
+        """
+    )
+    result = pytester.runpytest("-p", "brian_siamsnn.pytest_plugin", "-p", "no:cacheprovider")
+    result.assert_outcomes(passed=3, failed=1)
+    # the first test fails with 2, 3, 4, as .75 1.5->.5 1.25->.25 1->0
+    result.stdout.fnmatch_lines(["*2, 3, 4*"])
+
+
+def test_the_plugin_is_light(pytester):
+    """Whoever has the package installed pays nothing for it in other tests."""
+    pytester.makepyfile("import sys\ndef test_it():\n    assert not {'brian2', 'numpy', 'torch'} & set(sys.modules)")
+    result = pytester.runpytest_subprocess("-p", "brian_siamsnn.pytest_plugin", "-p", "no:hypothesispytest")
+    result.assert_outcomes(passed=1)
+
+
+def test_wrong_use_is_said(pytester):
+    pytester.makepyfile(
+        """
+        import pytest
+        from brian_siamsnn.errors import InputError
+
+        @pytest.mark.parametrize(("options", "message"), [
+            ({}, "expected input, a current for each step, or arriving spikes"),
+            ({"input": []}, "expected an input of T numbers"),
+            ({"input": [1, 2], "arriving": [[1]]}, "expected an input of T numbers"),
+            ({"arriving": [[1]], "weights": [1, 2]}, "a weight for each of 1 senders"),
+            ({"input": [1], "v_thr": 2}, "'v_thr' is not one of its parameters"),
+        ])
+        def test_message(neuron, options, message):
+            with pytest.raises(InputError, match=message):
+                neuron("rate", **options)
+
+        def test_variables(neuron):
+            with pytest.raises(InputError, match="has no variable 'v_th'; it has .*'rise'"):
+                neuron("max_pool", arriving=[[1]]).threshold
+            with pytest.raises(InputError, match="max_pool: takes no input current"):
+                neuron("max_pool", input=[1])
+        """
+    )
+    pytester.runpytest("-p", "brian_siamsnn.pytest_plugin").assert_outcomes(passed=6)
