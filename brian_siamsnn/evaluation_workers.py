@@ -114,8 +114,19 @@ def _client(workers, scheduler):
                 f"{scheduler}: expected a Dask scheduler with a worker, got {error}; start them with 'dask scheduler' "
                 f"and 'dask worker {scheduler}'"
             ) from None
-        client.register_plugin(_import_brian2(), name=_TOPIC)
+        _prepare_workers(client)
         yield client
+
+
+def _prepare_workers(client, attempts=5):
+    plugin = _import_brian2()
+    for attempt in range(attempts):
+        try:
+            client.register_plugin(plugin, name=_TOPIC)
+            return
+        except OSError:  # a worker died meanwhile
+            if attempt == attempts - 1:
+                raise InputError("several workers: they die while they start; look at their machine's memory") from None
 
 
 def _import_brian2():
