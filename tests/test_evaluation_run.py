@@ -293,3 +293,19 @@ def test_bad_input_is_one_line_and_exit_code_2(arguments, said, tmp_path, monkey
     assert command("evaluate", *arguments) == 2
     error = capsys.readouterr().err.strip().splitlines()[-1]
     assert error.startswith("error: ") and said in error
+
+
+def test_plots_show_the_curves_and_the_best_tracker_first():
+    from brian_siamsnn.evaluation_plots import curve_figure, latency_figure
+
+    truth = np.array([[0, 0, 4, 4]] * 2, float)
+    worse = make_report("worse", {"a": score_boxes(np.array([[0, 0, 4, 4], [90, 0, 4, 4]], float), truth)})
+    better = make_report("better", {"a": score_boxes(truth, truth)})
+    for kind, values in {"success": ("[0.952]", "[0.476]"), "precision": ("[1.000]", "[0.500]")}.items():
+        (axes,) = curve_figure([worse, better], kind).axes
+        labels = [text.get_text() for text in axes.get_legend().get_texts()]
+        assert labels == [f"better {values[0]}", f"worse {values[1]}"]
+        curves = {line.get_label(): line.get_ydata() for line in axes.get_lines()}
+        np.testing.assert_array_equal(curves[labels[0]], better[kind]["values"])
+    (axes,) = latency_figure({"HSM": {5: 0.4, 10: 0.6}}, {"CNN": 0.7}).axes
+    np.testing.assert_array_equal(axes.get_lines()[0].get_xydata(), [[5, 0.4], [10, 0.6]])
