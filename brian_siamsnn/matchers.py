@@ -63,6 +63,10 @@ class SpikingMatcher:
             raise InputError(f"early stop: expected 1 step or more, got {early_stop}")
         spiking = SpikingModel.from_model(model, v_init)
         self._kernel = matching_kernel(matching, steps, tau, lambda_v, lambda_t)
+        if not self._kernel.any():
+            raise InputError(
+                "matching: expected a weight above 0, got lambda_v = lambda_t = 0: nothing would be compared"
+            )
         self.exemplar_branch, self.search_branch = (
             SpikingBranch(spiking, size, steps, coding, hidden_coding, pooling, threads=threads, images=images)
             for size, images in ((EXEMPLAR_SIZE, 1), (SEARCH_SIZE, crops))
