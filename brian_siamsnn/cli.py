@@ -11,6 +11,7 @@ from tqdm import tqdm
 from . import __version__
 from .cli_bench import bench_command
 from .cli_devices import devices
+from .cli_doctor import doctor_command
 from .cli_energy import energy_command
 from .cli_equations import equations_command
 from .cli_evaluate import evaluate_command
@@ -125,6 +126,7 @@ def _report(summary, folder):
 cli.add_command(weights)
 cli.add_command(train_command)
 cli.add_command(devices)
+cli.add_command(doctor_command)
 cli.add_command(evaluate_command)
 cli.add_command(vot_command)
 cli.add_command(bench_command)
