@@ -42,7 +42,7 @@ class Finding:
     mend: str = ""
 
 
-_IMPORTED = {"numpy": "numpy", "brian2": "brian2", "opencv-python": "cv2", "scipy": "scipy",
+_IMPORTED = {"numpy": "numpy", "brian2": "brian2", "opencv-python": "cv2",
              "matplotlib": "matplotlib", "cython": "Cython", "safetensors": "safetensors"}  # fmt: skip
 
 
