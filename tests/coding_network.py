@@ -24,7 +24,7 @@ GATES = ["max_pool", "max_pool_first", "max_pool_all"]
 STEPS = 20
 
 
-def simulate():
+def simulate(codings=CODINGS, gates=GATES):
     """Spikes of every population: name to [[neuron, step, amplitude], ...]."""
     clock = brian2.Clock(dt=1 * ms)
     network, monitors, n = brian2.Network(), {}, 6
@@ -48,8 +48,8 @@ def simulate():
         network.add(synapses)
 
     # what the codings send arrives at one population of rate neurons, each at neurons of its own
-    receiver, target = add("sink", "rate", n * len(CODINGS), 8)
-    for k, coding in enumerate(CODINGS):
+    receiver, target = add("sink", "rate", n * len(codings), 8)
+    for k, coding in enumerate(codings):
         sender, source = add(f"coding{k}", coding, n, 0)
         source.I = [0.125, 0.3125, 0.5, 0.6875, 0.875, 1.25]
         i, j = (side.ravel() for side in np.mgrid[:n, :n])
@@ -57,7 +57,7 @@ def simulate():
         if coding == "burst":
             # windows 0-2, 2-4 and 3-5, into all three gates: amplitudes differ by neuron
             windows = np.array([0, 1, 2, 2, 3, 4, 3, 4, 5]), np.repeat([0, 1, 2], 3)
-            for g, gate in enumerate(GATES):
+            for g, gate in enumerate(gates):
                 equations, group = add(f"gate{g}", gate, 3, 2)
                 join(sender, source, equations, group, 1, *windows)
     network.run(STEPS * ms, namespace={})
