@@ -14,6 +14,9 @@ from .errors import InputError
 
 __all__ = ["polygon_to_box", "read_boxes"]
 
+#: Larger coordinates are no pixels; their areas and overlaps would not be numbers either.
+_FARTHEST = 1e7
+
 
 def read_boxes(path, origin=0):
     """Read an annotation file.
@@ -42,7 +45,9 @@ def read_boxes(path, origin=0):
     try:
         lines = path.read_text(encoding="utf-8-sig").rstrip().splitlines()
     except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"{path}: expected a text file of boxes, but it cannot be read ({error})") from None
+        reason = getattr(error, "strerror", None) or error
+        raise InputError(f"{path}: expected a text file of boxes, but it cannot be read ({reason}); write it anew, or "
+                         "delete it to run without true boxes") from None  # fmt: skip
     if not lines:
         raise InputError(f"{path}: expected one box a frame, got an empty file; delete it to run without true boxes")
     boxes = np.array([_box(line, f"{path}, line {number}") for number, line in enumerate(lines, start=1)])
@@ -86,9 +91,9 @@ def _box(line, place):
         numbers = np.array([float(word) for word in re.split(r"\s*[,\s]\s*", line.strip())])
     except ValueError:
         numbers = np.empty(0)
-    if len(numbers) not in (4, 8) or np.isinf(numbers).any():
+    if len(numbers) not in (4, 8) or (np.abs(numbers) > _FARTHEST).any():
         raise InputError(
-            f"{place}: expected 4 numbers (x, y, w, h) or 8 (a polygon) between commas, tabs or spaces, "
-            f"got '{line.strip()[:60]}'; write NaN,NaN,NaN,NaN where the target is absent"
+            f"{place}: expected 4 numbers (x, y, w, h) or 8 (a polygon) between commas, tabs or spaces, none beyond "
+            f"{_FARTHEST:.0e}, got {line.strip()[:60]!r}; write NaN,NaN,NaN,NaN where the target is absent"
         )
     return polygon_to_box(numbers) if len(numbers) == 8 else numbers

@@ -5,7 +5,7 @@ knows PyTorch or Brian2, so a model file describes itself with these.
 """
 
 import re
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 
 from .errors import InputError
 
@@ -16,6 +16,7 @@ __all__ = [
     "Convolution",
     "MaxPool",
     "architecture",
+    "check_layers",
     "compact",
     "convolutions",
     "layers_from_json",
@@ -23,6 +24,21 @@ __all__ = [
     "output_size",
     "sizes",
 ]
+
+
+#: Far beyond any layer: a number of channels, a kernel or a stride above it is a damaged description.
+_LARGEST = 2**16
+
+
+def _check_fields(layer):
+    # the name becomes that of Brian2 objects, with endings such as _input
+    if not (isinstance(layer.name, str) and re.fullmatch("[A-Za-z][A-Za-z0-9]{0,39}", layer.name)):
+        raise InputError(f"layer: expected a name of letters and digits, got {layer.name!r:.60}")
+    for field in fields(layer)[1:]:
+        value = getattr(layer, field.name)
+        if type(value) is not field.type or (field.type is int and not 1 <= value <= _LARGEST):
+            expected = f"a whole number from 1 to {_LARGEST}" if field.type is int else "true or false"
+            raise InputError(f"{layer.name}: {field.name}: expected {expected}, got {value!r:.60}")
 
 
 @dataclass(frozen=True)
@@ -42,6 +58,12 @@ class Convolution:
     rectify: bool = True
     batch_norm: bool = True
 
+    def __post_init__(self):
+        _check_fields(self)
+        if self.in_channels % self.groups or self.out_channels % self.groups:
+            raise InputError(f"{self.name}: expected groups that divide its {self.in_channels} and {self.out_channels} "
+                             f"channels, got {self.groups}")  # fmt: skip
+
     @property
     def weight_shape(self):
         """Shape of the weights: (out_channels, in_channels // groups, kernel, kernel)."""
@@ -55,6 +77,9 @@ class MaxPool:
     name: str
     kernel: int
     stride: int
+
+    def __post_init__(self):
+        _check_fields(self)
 
 
 #: SiamFC's AlexNet (Bertinetto 2016): exemplar 127 -> 6x6x256, search 255 -> 22x22x256.
@@ -125,6 +150,26 @@ def convolutions(layers):
     return tuple(layer for layer in layers if isinstance(layer, Convolution))
 
 
+def check_layers(layers):
+    """Check that layers follow on each other.
+
+    Raises
+    ------
+    InputError
+        If the first is not a convolution, two have one name, or a convolution
+        takes another number of channels than the one before it gives.
+    """
+    if not layers or not isinstance(layers[0], Convolution):
+        raise InputError(f"layers: expected a convolution first, got {layers[0].name if layers else 'no layer'}")
+    names = [layer.name for layer in layers]
+    if twice := {name for name in names if names.count(name) > 1}:
+        raise InputError(f"layers: expected a name of its own for each, got {sorted(twice)} more than once")
+    for before, after in zip(convolutions(layers), convolutions(layers)[1:], strict=False):
+        if before.out_channels != after.in_channels:
+            raise InputError(f"{after.name}: expected {before.out_channels} input channels, as many as {before.name} "
+                             f"gives, got {after.in_channels}")  # fmt: skip
+
+
 def output_size(layer, size):
     """Side of a layer's output for an input of side ``size``: (size - kernel) // stride + 1."""
     result = (size - layer.kernel) // layer.stride + 1
@@ -150,12 +195,14 @@ def layers_from_json(entries):
     """Rebuild layers; raises :class:`InputError` naming the entry that is off."""
     kinds = {"Convolution": Convolution, "MaxPool": MaxPool}
     layers = []
-    for entry in entries:
-        fields = dict(entry)
-        kind = kinds.get(fields.pop("type", None))
+    if not isinstance(entries, list):
+        raise InputError(f"layers: expected a list, got {entries!r:.60}")
+    for k, entry in enumerate(entries):
+        if not isinstance(entry, dict) or entry.get("type") not in tuple(kinds):
+            raise InputError(f"layers: expected a description with a type out of {list(kinds)}, "
+                             f"got {entry!r:.60} as number {k}")  # fmt: skip
         try:
-            layer = kind(**fields)
+            layers.append(kinds[entry["type"]](**{key: value for key, value in entry.items() if key != "type"}))
         except TypeError as error:
-            raise InputError(f"layer {entry.get('name', len(layers))!r}: not a layer description ({error})") from None
-        layers.append(layer)
+            raise InputError(f"layer {entry.get('name', k)!r:.60}: not a layer description ({error})") from None
     return tuple(layers)

@@ -10,12 +10,15 @@ from tqdm import tqdm
 
 from . import __version__
 from .cli_bench import bench_command
+from .cli_devices import devices
+from .cli_doctor import doctor_command
 from .cli_energy import energy_command
 from .cli_equations import equations_command
 from .cli_evaluate import evaluate_command
 from .cli_inspect import inspect_command
 from .cli_models import train_command, weights
 from .cli_options import Box, prepare, quiet, tracking_options, versions
+from .cli_spikes import spikes_command
 from .cli_vot import vot_command
 from .errors import InputError
 
@@ -122,12 +125,15 @@ def _report(summary, folder):
 
 cli.add_command(weights)
 cli.add_command(train_command)
+cli.add_command(devices)
+cli.add_command(doctor_command)
 cli.add_command(evaluate_command)
 cli.add_command(vot_command)
 cli.add_command(bench_command)
 cli.add_command(energy_command)
 cli.add_command(equations_command)
 cli.add_command(inspect_command)
+cli.add_command(spikes_command)
 
 
 def main(arguments=None):
@@ -142,7 +148,18 @@ def main(arguments=None):
         click.echo(f"error: {error.format_message()}{hint}", err=True)
         sys.exit(2)
     except InputError as error:
-        click.echo(f"error: {error}", err=True)
+        # names of files and what is in them may hold what a terminal would obey
+        text = "".join(c if c.isprintable() else repr(c)[1:-1] for c in str(error))
+        click.echo(f"error: {text}", err=True)
+        sys.exit(2)
+    except BrokenPipeError:  # whoever read the output has left
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)
+    except OSError as error:  # whatever is wrong with a disk or a file, a user can mend
+        click.echo(f"error: {error.filename or 'files'}: {error.strerror or error}", err=True)
+        sys.exit(2)
+    except MemoryError as error:
+        click.echo(f"error: not enough memory ({error}); take fewer --steps or a smaller --model", err=True)
         sys.exit(2)
     except (click.Abort, KeyboardInterrupt):
         click.echo("interrupted", err=True)

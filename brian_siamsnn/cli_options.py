@@ -87,9 +87,12 @@ def _apply(command, options):
 
 def quiet():
     """Leave Brian2's log to errors: what a user has to know is said by this program."""
+    import logging
+
     from brian2 import BrianLogger, prefs
 
     prefs.logging.console_log_level = "ERROR"
+    logging.raiseExceptions = False  # or each line of Brian2's log file is a traceback where a disk is full
     BrianLogger.initialize()
 
 

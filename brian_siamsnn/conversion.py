@@ -194,7 +194,12 @@ class SpikingModel:
                 per_group, (layer.groups, layer.out_channels // layer.groups, per_group.shape[2])
             )
             factor = incoming.reshape(layer.out_channels, -1) / after[:, None]
-            weights[layer.name] = ((w * factor[:, :, None, None]).astype(np.float32), (b / after).astype(np.float32))
+            with np.errstate(over="ignore"):
+                scaled = (w * factor[:, :, None, None]).astype(np.float32), (b / after).astype(np.float32)
+            if not all(np.isfinite(part).all() for part in scaled):
+                raise InputError(f"{layer.name}: its weights in units of spikes exceed single precision; its scales "
+                                 f"go down to {after.min():g}")  # fmt: skip
+            weights[layer.name] = scaled
             before = after
         return cls(model.layers, weights, float(v_init))
 

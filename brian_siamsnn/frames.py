@@ -15,6 +15,9 @@ import numpy as np
 
 from .errors import InputError
 
+#: More than any machine has.
+_CAMERAS = 100
+
 __all__ = ["Sequence", "camera_sequence", "image_sequence", "read_image", "video_sequence"]
 
 
@@ -88,15 +91,28 @@ def read_image(path):
     path = Path(path)
     try:
         data = path.read_bytes()
-    except OSError as error:
-        raise InputError(f"{path}: expected an image, but it cannot be read ({error})") from None
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise InputError(f"{path}: expected an image, but it cannot be read ({reason})") from None
     # OpenCV fills the rest of a truncated JPEG with gray and says so on stderr only
-    broken_off = data.startswith(b"\xff\xd8") and b"\xff\xd9" not in data
-    image = None if broken_off or not data else cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
+    broken_off = data.startswith(b"\xff\xd8") and _breaks_off(data)
+    try:
+        image = None if broken_off or not data else cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
+    except cv2.error:  # it announces more pixels than OpenCV takes
+        image = None
     if image is None:
-        problem = "breaks off before its end" if broken_off else "cannot be decoded"
+        problem = "break off before their end" if broken_off else "cannot be decoded"
         raise InputError(f"{path}: expected an image, but its {len(data)} bytes {problem}; replace or remove the file")
     return cv2.cvtColor(image, cv2.COLOR_BGR2RGB)
+
+
+def _breaks_off(jpeg):
+    """Whether a JPEG has no end of image after its start of scan; the thumbnail before that has an end of its own."""
+    place = 2
+    while place + 4 <= len(jpeg) and jpeg[place] == 0xFF and jpeg[place + 1] != 0xDA:
+        filling = jpeg[place + 1] == 0xFF  # markers may be preceded by any number of these
+        place += 1 if filling else 2 + int.from_bytes(jpeg[place + 2 : place + 4], "big")
+    return b"\xff\xd9" not in jpeg[place:]
 
 
 def image_sequence(name, paths, **known):
@@ -142,11 +158,9 @@ def video_sequence(path):
         f"{path}: expected a video that OpenCV can decode, got no frame from it; convert it "
         "(ffmpeg -i IN -c:v libx264 OUT.mp4) or give a folder of images",
     )
-    fps = capture.get(cv2.CAP_PROP_FPS)
-    count = int(capture.get(cv2.CAP_PROP_FRAME_COUNT))
+    fps, count = (_announced(capture, value) for value in (cv2.CAP_PROP_FPS, cv2.CAP_PROP_FRAME_COUNT))
     capture.release()
-    fps = fps if np.isfinite(fps) and fps > 0 else None
-    count = count if count > 0 else None
+    count = count and int(count)
     return Sequence(path.stem, partial(_video_frames, path, count, fps), count, fps)
 
 
@@ -167,11 +181,19 @@ def camera_sequence(index):
     InputError
         If the camera gives no frame.  While iterating: if it stops.
     """
+    if not 0 <= index < _CAMERAS:  # OpenCV ends the process at some of the others
+        raise InputError(f"camera {index:.0f}: expected its index, from 0 to {_CAMERAS - 1}")
     problem = f"camera {index}: expected frames, got none; plug it in, or give another index or a video file"
     capture = _first_frame(index, problem)
-    fps = capture.get(cv2.CAP_PROP_FPS)
+    fps = _announced(capture, cv2.CAP_PROP_FPS)
     capture.release()
-    return Sequence(f"camera-{index}", partial(_camera_frames, index, problem), None, fps if fps > 0 else None)
+    return Sequence(f"camera-{index}", partial(_camera_frames, index, problem), None, fps)
+
+
+def _announced(capture, what):
+    """A positive number that a capture announces, or None."""
+    value = capture.get(what)
+    return value if np.isfinite(value) and value > 0 else None
 
 
 def _first_frame(source, problem):

@@ -5,7 +5,9 @@ Boxes are x, y, w, h in pixels, zero-based: (x, y) is the centre of the top left
 
 import numpy as np
 
-__all__ = ["EXEMPLAR_SIZE", "SEARCH_SIZE", "STRIDE", "box_centre", "exemplar_side"]
+from .errors import InputError
+
+__all__ = ["EXEMPLAR_SIZE", "SEARCH_SIZE", "STRIDE", "box_centre", "checked_box", "exemplar_side"]
 
 #: Sides of the two crops that the network sees, in pixels.
 EXEMPLAR_SIZE, SEARCH_SIZE = 127, 255
@@ -25,6 +27,24 @@ def exemplar_side(width, height):
     """
     margin = CONTEXT * (width + height)
     return float(np.sqrt((width + margin) * (height + margin)))
+
+
+def checked_box(box):
+    """Four finite numbers x, y, w, h with a positive size, as an array.
+
+    Raises
+    ------
+    InputError
+        If ``box`` is anything else.
+    """
+    try:
+        numbers = np.asarray(box, float)
+    except (TypeError, ValueError):
+        numbers = np.empty(0)
+    if numbers.shape != (4,) or not np.isfinite(numbers).all() or not (numbers[2:] > 0).all():
+        raise InputError("box: expected x, y, width, height with a positive size, "
+                         f"got {numbers.tolist() if numbers.size else box!r:.80}")  # fmt: skip
+    return numbers
 
 
 def box_centre(box):

@@ -20,6 +20,7 @@ _EDGE = (20, 20, 20)
 _WHITE = (255, 255, 255)
 _DASH = 6
 _MARGIN = 6
+_COMMON_FPS = 25.0
 
 
 def draw_overlay(frame, box=None, truth=None, text="", response=None):
@@ -70,10 +71,13 @@ class VideoWriter:
     """
 
     def __init__(self, path, fps=25.0):
+        if not 0 < fps < float("inf"):
+            raise InputError(f"fps: expected a positive number, got {fps}")
         self.path = Path(path)
         self.fps = fps
         self._writer = None
         self._shape = None
+        self._count = 0
 
     def __enter__(self):
         return self
@@ -101,19 +105,40 @@ class VideoWriter:
             # OpenCV would drop it without a word
             raise InputError(f"{self.path}: expected frames of the first one's shape {self._shape}, got {frame.shape}")
         self._writer.write(cv2.cvtColor(frame, cv2.COLOR_RGB2BGR))
+        self._count += 1
 
     def close(self):
-        """Finish the file."""
-        if self._writer is not None:
-            self._writer.release()
+        """Finish the file.
+
+        Raises
+        ------
+        InputError
+            If not all frames are in it.
+        """
+        if self._writer is None:
+            return
+        self._writer.release()
+        self._writer = None
+        # OpenCV is silent about what it cannot write; a video that breaks off announces no frames, or fewer
+        capture = cv2.VideoCapture(str(self.path))
+        count = int(capture.get(cv2.CAP_PROP_FRAME_COUNT)) if capture.isOpened() else 0
+        capture.release()
+        if count != self._count:
+            raise InputError(f"{self.path}: expected a video of {self._count} frames, but {count} could be written; "
+                             "is the disk full?")  # fmt: skip
 
     def _open(self, frame):
         height, width = frame.shape[:2]
-        writer = cv2.VideoWriter(str(self.path), cv2.VideoWriter_fourcc(*"mp4v"), self.fps, (width, height))
-        if not writer.isOpened():
+        # MPEG-4 divides a second into 65535 parts at most: it knows no 240.1235 frames/s, and no 90000
+        for fps in (self.fps, round(self.fps), _COMMON_FPS):
+            writer = cv2.VideoWriter(str(self.path), cv2.VideoWriter_fourcc(*"mp4v"), fps, (width, height))
+            if writer.isOpened():
+                break
+        else:
             raise InputError(
                 f"{self.path}: expected a place for an MP4 video of {width}x{height} pixels at {self.fps} frames/s, "
-                "but OpenCV cannot write one there; check that the folder exists, is writable and the name ends in .mp4"
+                "but OpenCV cannot write one there; check that the folder exists, is writable and the name ends in "
+                ".mp4, and that the frames have 2 to 8190 pixels a side"
             )
         self._writer, self._shape = writer, frame.shape
 
@@ -157,6 +182,8 @@ def _draw_legend(canvas, entries):
 
 def _draw_response(canvas, response):
     side = min(canvas.shape[:2]) // 4
+    if not 1 <= side <= min(canvas.shape[:2]) - 2 * _MARGIN:
+        return  # a frame of a few pixels has no room for it
     levels = (response - response.min()) / (np.ptp(response) or 1)
     levels = cv2.resize(np.rint(255 * levels).astype(np.uint8), (side, side), interpolation=cv2.INTER_NEAREST)
     inset = cv2.cvtColor(cv2.applyColorMap(levels, cv2.COLORMAP_VIRIDIS), cv2.COLOR_BGR2RGB)

@@ -1,13 +1,17 @@
-"""Files: where those that ship are, and how results are written."""
+"""Files: where those that ship are, and how results are written; and the memory that is left."""
 
 import os
+import re
+import secrets
+from contextlib import suppress
 from pathlib import Path
 
 from .errors import InputError
 
-__all__ = ["find", "names", "write_whole"]
+__all__ = ["PACKAGE", "available_memory", "find", "names", "write_whole"]
 
-_PACKAGE = Path(__file__).resolve().parent
+#: Folder of the installed package.
+PACKAGE = Path(__file__).resolve().parent
 
 
 def find(folder, name, suffix):
@@ -28,12 +32,13 @@ def find(folder, name, suffix):
         If it is neither; the message lists the names that ship.
     """
     inside = _shipped(folder) / f"{name}{suffix}"
-    if Path(name).name == str(name) and inside.is_file():
+    # os.path says no where Path raises: a name that is too long, a folder that may not be read
+    if Path(name).name == str(name) and os.path.isfile(inside):
         return inside
-    if Path(name).is_file():
+    if os.path.isfile(name):
         return Path(name)
     shipped = ", ".join(names(folder, suffix)) or "none"
-    raise InputError(f"{name}: no such file, and not one of the {folder} that ship ({shipped})")
+    raise InputError(f"{name or repr(name)}: no such file, and not one of the {folder} that ship ({shipped})")
 
 
 def names(folder, suffix):
@@ -43,11 +48,13 @@ def names(folder, suffix):
 
 def _shipped(folder):
     # installed, the folders are package data; in a checkout they are at its root
-    return next(path for path in (_PACKAGE / "data" / folder, _PACKAGE.parent / folder) if path.is_dir())
+    return next(path for path in (PACKAGE / "data" / folder, PACKAGE.parent / folder) if path.is_dir())
 
 
 def write_whole(path, content):
     """Write a file so that it is always a whole one: the new one, or what was there before.
+
+    A process that is killed meanwhile leaves a hidden file beside it at most.
 
     Parameters
     ----------
@@ -61,11 +68,28 @@ def write_whole(path, content):
         If it cannot be written.
     """
     path = Path(path)
-    unfinished = path.with_name(f".{path.name}.{os.getpid()}")
+    if os.path.exists(path) and not os.path.isfile(path):
+        raise InputError(f"{path}: expected a place for a file, and there is a folder or a device; give another name")
+    # processes, on several machines maybe, can write the same file at once
+    unfinished = path.parent / f".{path.name[:100]}.{os.getpid()}.{secrets.token_hex(4)}"
     try:
-        unfinished.write_bytes(content)
+        with open(unfinished, "xb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())  # or a power cut could leave an empty file under the new name
         os.replace(unfinished, path)
-    except OSError as error:
-        raise InputError(f"{path}: cannot be written ({error.strerror})") from None
+    except (OSError, ValueError) as error:  # a ValueError is a null character in the name
+        reason = getattr(error, "strerror", None) or error
+        raise InputError(f"{path}: cannot be written ({reason}); what was there before is unchanged") from None
     finally:
-        unfinished.unlink(missing_ok=True)
+        with suppress(OSError, ValueError):
+            unfinished.unlink()
+
+
+def available_memory():
+    """Bytes that can be used without swapping; unbounded where the system does not tell."""
+    try:
+        text = Path("/proc/meminfo").read_text(encoding="ascii")
+    except OSError:
+        return float("inf")
+    return 1024 * int(re.search(r"MemAvailable:\s+(\d+)", text)[1])

@@ -61,20 +61,29 @@ def open_source(source):
     path = Path(text)
     if text == "synthetic":
         return SyntheticSequence()
-    if isinstance(source, int) or (text.isdecimal() and not path.exists()):
+    # os.path says no where Path raises: a name that is too long, a folder that may not be read
+    there = text and os.path.exists(path)
+    if isinstance(source, int) or (re.fullmatch("[0-9]{1,9}", text) and not there):
         return camera_sequence(int(text))
-    if path.is_dir():
-        return _open_folder(path)
-    if path.suffix.lower() in _IMAGE_SUFFIXES and path.exists():
+    if there and path.is_dir():
+        try:
+            return _open_folder(path)
+        except OSError as error:
+            raise InputError(f"{text}: expected a folder that can be read, but {error.strerror}") from None
+    if there and path.suffix.lower() in _IMAGE_SUFFIXES:
         raise InputError(f"{path}: expected a video or a folder, got one image; give its folder, {path.parent}")
-    if path.exists():
+    if there and path.is_fifo():
+        raise InputError(f"{path}: expected a video file, got a pipe, which can be read once only; write it to a file")
+    if there:
         return video_sequence(path)
     target = re.fullmatch(r"(.+)[-._](\d)", path.name)
-    if target and (annotation := path.with_name(target[1]) / f"groundtruth_rect.{target[2]}.txt").is_file():
-        return _open_otb(annotation.parent, annotation)
+    if target:
+        annotation = path.with_name(target[1]) / f"groundtruth_rect.{target[2]}.txt"
+        if os.path.isfile(annotation):
+            return _open_otb(annotation.parent, annotation)
     raise InputError(
-        f"{text}: expected a video file, a folder of images or of a benchmark sequence, the index of a camera, or "
-        "'synthetic'; there is nothing of that name"
+        f"{text or repr(text)}: expected a video file, a folder of images or of a benchmark sequence, the index of a "
+        "camera, or 'synthetic'; there is nothing of that name"
     )
 
 
@@ -119,7 +128,8 @@ def _images(folder):
     """Images of a folder, or of the one in it that the benchmarks use, in natural order."""
     for place in [*(folder / name for name in _IMAGE_FOLDERS), folder]:
         if place.is_dir():
-            images = [p for p in place.iterdir() if p.suffix.lower() in _IMAGE_SUFFIXES and not p.name.startswith(".")]
+            images = [p for p in place.iterdir() if p.suffix.lower() in _IMAGE_SUFFIXES
+                      and not p.name.startswith(".") and not p.is_dir()]  # fmt: skip
             if images:
                 return sorted(images, key=_natural)
     raise InputError(

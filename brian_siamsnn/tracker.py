@@ -12,12 +12,13 @@ import cv2
 import numpy as np
 
 from .errors import InputError
-from .geometry import EXEMPLAR_SIZE, SEARCH_SIZE, STRIDE, box_centre, exemplar_side
+from .geometry import EXEMPLAR_SIZE, SEARCH_SIZE, STRIDE, box_centre, checked_box, exemplar_side
 
 __all__ = ["SCALES", "ScaleSearch", "SiameseTracker", "crop", "rgb_image"]
 
 UPSAMPLING = 16  # of the response map
 SIZE_LIMITS = 0.2, 5.0  # of the target, relative to the first frame
+LARGEST = 2  # of the target, relative to the image: what is cut out around it has to fit into memory
 
 
 @dataclass(frozen=True)
@@ -147,15 +148,19 @@ class SiameseTracker:
         Raises
         ------
         InputError
-            If the box has no area, is not finite, or lies outside the image.
+            If the box has no area, is not finite, lies outside the image, or is
+            more than twice as wide or high as it.
         """
         image = rgb_image(image)
-        box = np.asarray(box, float)
-        if box.shape != (4,) or not np.isfinite(box).all() or not (box[2:] > 0).all():
-            raise InputError(f"box: expected x, y, width, height with a positive size, got {box.tolist()}")
+        box = checked_box(box)
         height, width = image.shape[:2]
         if box[0] >= width or box[1] >= height or box[0] + box[2] <= 0 or box[1] + box[3] <= 0:
             raise InputError(f"box: {box.tolist()} lies outside the image of {width} x {height} pixels")
+        room = float(min(LARGEST * width / box[2], LARGEST * height / box[3]))
+        if room < 1:
+            raise InputError(f"box: {box.tolist()} is more than {LARGEST} times as large as the image of {width} x "
+                             f"{height} pixels; give the object's box x, y, width, height in pixels")  # fmt: skip
+        self._growth = min(SIZE_LIMITS[1], room)
         self._centre = box_centre(box)[::-1]  # y, x
         self._size = box[:1:-1].copy()  # h, w
         self._first_size = self._size.copy()
@@ -174,7 +179,7 @@ class SiameseTracker:
 
         Where the response is not finite, or the same everywhere, the box stays.
         The centre never leaves the image, and the size stays within 0.2 to 5 times
-        that of the first frame (as in MATLAB's ``tracker.m``).
+        that of the first frame (as in MATLAB's ``tracker.m``) and twice the image.
 
         Returns
         -------
@@ -219,4 +224,4 @@ class SiameseTracker:
         centre = self._centre + displacement
         self._centre = np.clip(centre, 0, np.array(image.shape[:2]) - 1)
         size = self._size * (1 - self._search.damping + self._search.damping * factor)
-        self._size = np.clip(size, SIZE_LIMITS[0] * self._first_size, SIZE_LIMITS[1] * self._first_size)
+        self._size = np.clip(size, SIZE_LIMITS[0] * self._first_size, self._growth * self._first_size)

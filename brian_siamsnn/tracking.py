@@ -1,20 +1,21 @@
 """One object through a whole sequence, with everything that is worth keeping on disk.
 
 What is finished is kept: boxes are written frame by frame, and if a frame
-cannot be read the video and the summary of what came before it are completed.
+cannot be read the video and the summary of what came before it are completed
+(see :mod:`brian_siamsnn.run_folder`).
 """
 
 import json
 import time
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 
 from .errors import InputError
 from .evaluation import score
-from .overlay import VideoWriter, draw_overlay
+from .geometry import checked_box
 from .resources import write_whole
+from .run_folder import OutputError, RunFolder
 
 __all__ = ["TrackingResult", "known_box", "track", "write_json"]
 
@@ -84,35 +85,40 @@ def track(sequence, tracker, first_box=None, frames=None, output=None, progress=
         can be read, or the output cannot be written.
     """
     first_box = known_box(sequence, first_box)
-    output = _Output(output, sequence.fps or DEFAULT_FPS, video)
-    boxes, scores, seconds, stopped = [], [], 0.0, None
-    try:
-        for k, frame in enumerate(sequence):
-            began = time.perf_counter()
-            if k == 0:
-                tracker.init(frame, first_box)
-                box = first_box
-            else:
-                box = tracker.update(frame)
-                seconds += time.perf_counter() - began
-            truth = sequence.boxes[k] if sequence.boxes is not None and k < len(sequence.boxes) else None
-            output.add(k, frame, box, tracker, truth)
-            boxes.append(np.array(box, float))
-            scores.append(tracker.score)
-            if progress is not None:
-                progress()
-            if k + 1 == frames:
-                break
-    except InputError as error:
-        if not boxes:
+    boxes, scores, seconds, stopped, shape = [], [], 0.0, None, None
+    with RunFolder(output, sequence.fps or DEFAULT_FPS, video) as folder:
+        try:
+            for k, frame in enumerate(sequence):
+                began = time.perf_counter()
+                if k == 0:
+                    tracker.init(frame, first_box)
+                    box, shape = first_box, frame.shape
+                elif frame.shape != shape:
+                    raise InputError(f"{sequence.name}: expected frames of {shape[1]} x {shape[0]} pixels as the first "
+                                     f"one, got {frame.shape[1]} x {frame.shape[0]} in frame {k}; "
+                                     "resize them, or track each part by itself")  # fmt: skip
+                else:
+                    box = tracker.update(frame)
+                    seconds += time.perf_counter() - began
+                truth = sequence.boxes[k] if sequence.boxes is not None and k < len(sequence.boxes) else None
+                folder.add(k, frame, box, tracker, truth)
+                boxes.append(np.array(box, float))
+                scores.append(tracker.score)
+                if progress is not None:
+                    progress()
+                if k + 1 == frames:
+                    break
+        except OutputError:
             raise
-        stopped = str(error)
-    except KeyboardInterrupt:
-        if not boxes:
-            raise
-        stopped = "interrupted"
-    finally:
-        output.close()
+        except InputError as error:
+            if not boxes:
+                raise
+            stopped = str(error)
+        except KeyboardInterrupt:
+            if not boxes:
+                raise
+            stopped = "interrupted"
+        folder.finish()
     boxes = np.array(boxes)
     metrics = {}
     if sequence.boxes is not None and np.isfinite(sequence.boxes[: len(boxes)]).all(1).sum() > 1:
@@ -126,52 +132,13 @@ def known_box(sequence, first_box=None):
     Raises
     ------
     InputError
-        If neither is there.
+        If neither is there, or the box is none.
     """
     if first_box is None:
         first_box = sequence.first_box
     if first_box is None:
         raise InputError(f"{sequence.name}: no box is known for its first frame; give it with --init x,y,w,h")
-    return np.asarray(first_box, float)
-
-
-class _Output:
-    """``boxes.csv``, a line a frame as soon as it is known, and ``tracked.mp4``."""
-
-    def __init__(self, folder, fps, video):
-        self._folder, self._fps, self._wanted = folder, fps, video
-        self._boxes = self._video = None
-
-    def _open(self):
-        # only once there is something to write: a run that cannot start leaves an earlier one's files alone
-        folder = Path(self._folder)
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-            self._boxes = open(folder / "boxes.csv", "w", encoding="utf-8", newline="")
-        except OSError as error:
-            raise InputError(f"{folder}: cannot be written to ({error.strerror})") from None
-        self._boxes.write("frame,x,y,w,h,score\n")
-        if self._wanted:
-            self._video = VideoWriter(folder / "tracked.mp4", self._fps)
-
-    def add(self, k, frame, box, tracker, truth):
-        if self._folder is None:
-            return
-        if self._boxes is None:
-            self._open()
-        try:
-            self._boxes.write(f"{k},{','.join(f'{value:.4f}' for value in box)},{tracker.score:.6g}\n")
-            self._boxes.flush()
-        except OSError as error:
-            raise InputError(f"{self._folder}: cannot be written to ({error.strerror})") from None
-        if self._video is not None:
-            self._video.write(draw_overlay(frame, box, truth, f"frame {k}", tracker.response))
-
-    def close(self):
-        if self._boxes is not None:
-            self._boxes.close()
-        if self._video is not None:
-            self._video.close()
+    return checked_box(first_box)
 
 
 def write_json(path, content):

@@ -12,6 +12,7 @@ from matplotlib.figure import Figure
 from tqdm import tqdm
 
 from .calibration import calibrate, calibration_crops
+from .checkpoints import export
 from .errors import InputError
 from .geometry import SEARCH_SIZE, STRIDE
 from .optimisation import Batch, TrainingRun
@@ -24,7 +25,7 @@ from .sequences import image_sequence
 
 # by way of siamfc, which says what to install where PyTorch is missing
 from .siamfc import SiamFC, balanced_loss, labels, torch
-from .weights import export, write
+from .weights import write
 
 __all__ = ["held_out_score", "train"]
 

@@ -1,4 +1,4 @@
-"""Model files: read, write, verify, and import a SiamFC checkpoint.
+"""Model files: read, write, verify.
 
 A model file is a safetensors file.  Its tensors are ``<layer>.weight`` and
 ``<layer>.bias`` with batch norm folded in, in the units of the CNN, and, once
@@ -11,6 +11,7 @@ One file thus serves the CNN and the spiking network alike.
 
 import hashlib
 import json
+import os
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -18,28 +19,18 @@ import numpy as np
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
-from .architecture import ALEXNET, convolutions, layers_from_json, layers_to_json
+from .architecture import check_layers, convolutions, layers_from_json, layers_to_json
 from .errors import InputError
 from .resources import find, write_whole
 
-__all__ = [
-    "INPUT_CONVENTION",
-    "SiameseModel",
-    "export",
-    "fold_batch_norm",
-    "import_checkpoint",
-    "load",
-    "read",
-    "write",
-]
+__all__ = ["INPUT_CONVENTION", "SiameseModel", "check_tensor", "load", "read", "write"]
 
 FORMAT = "brian_siamsnn model 1"
 
+_KINDS = {"response": (dict, "an object"), "normalisation": (str, "text"), "provenance": (dict, "an object")}
+
 #: What every model takes; a checkpoint with another convention has it folded into conv1.
 INPUT_CONVENTION = {"channels": "RGB", "range": [0, 255], "mean": 0}
-
-#: SiamFC's batch norm (siamfc-pytorch, backbones.py).
-BATCH_NORM_EPSILON = 1e-6
 
 
 @dataclass(frozen=True)
@@ -78,157 +69,35 @@ class SiameseModel:
 
     def __post_init__(self):
         checked = {}
+        check_layers(self.layers)
+        if not np.isfinite([self.response_scale, self.response_bias]).all():
+            raise InputError(f"response: expected a finite scale and bias, got {self.response_scale} and "
+                             f"{self.response_bias}")  # fmt: skip
         if not 0 <= self.initial_potential < 1:
             raise InputError(f"initial_potential: expected 0 or more, below 1, got {self.initial_potential}")
         for layer in convolutions(self.layers):
             if layer.name not in self.weights:
                 raise InputError(f"{layer.name}: the model has no weights for it; it has {sorted(self.weights)}")
-            w, b = (np.ascontiguousarray(a, dtype=np.float32) for a in self.weights[layer.name])
-            _check(f"{layer.name}.weight", w, layer.weight_shape)
-            _check(f"{layer.name}.bias", b, (layer.out_channels,))
+            with np.errstate(over="ignore"):  # what does not fit becomes infinite, and is refused as that
+                w, b = (np.ascontiguousarray(a, dtype=np.float32) for a in self.weights[layer.name])
+            check_tensor(f"{layer.name}.weight", w, layer.weight_shape)
+            check_tensor(f"{layer.name}.bias", b, (layer.out_channels,))
             checked[layer.name] = (w, b)
             if self.scales:
-                scale = np.asarray(self.scales.get(layer.name, ()), dtype=np.float32)
-                _check(f"{layer.name}.scale", scale, (layer.out_channels,))
+                with np.errstate(over="ignore"):
+                    scale = np.asarray(self.scales.get(layer.name, ()), dtype=np.float32)
+                check_tensor(f"{layer.name}.scale", scale, (layer.out_channels,))
                 if not (scale > 0).all():
                     raise InputError(f"{layer.name}.scale: expected positive numbers, the smallest is {scale.min()}")
         object.__setattr__(self, "weights", checked)
 
 
-def _check(name, array, shape):
+def check_tensor(name, array, shape):
+    """Raise :class:`InputError` with the tensor's name if it has another shape, or numbers that are not finite."""
     if array.shape != shape:
         raise InputError(f"{name}: expected shape {shape}, got {array.shape}; is this another architecture?")
     if not np.isfinite(array).all():
         raise InputError(f"{name}: {int((~np.isfinite(array)).sum())} of {array.size} numbers are not finite")
-
-
-def fold_batch_norm(w, b, gamma, beta, mean, variance, epsilon=BATCH_NORM_EPSILON):
-    r"""Fold a batch norm into the convolution before it.
-
-    .. math:: w' = \frac{\gamma}{\sqrt{\sigma^2 + \epsilon}} w, \qquad
-              b' = \beta + \frac{\gamma}{\sqrt{\sigma^2 + \epsilon}} (b - \mu)
-
-    Parameters
-    ----------
-    w : ndarray, shape (out, in/groups, kernel, kernel)
-    b, gamma, beta, mean, variance : ndarray, shape (out,)
-    epsilon : float
-        What the batch norm adds to the variance.
-
-    Returns
-    -------
-    w, b : ndarray
-        Of the same shapes, single precision; worked out in double precision.
-    """
-    w, b, gamma, beta, mean, variance = (np.asarray(a, dtype=np.float64) for a in (w, b, gamma, beta, mean, variance))
-    factor = gamma / np.sqrt(variance + epsilon)
-    return (w * factor[:, None, None, None]).astype(np.float32), (beta + factor * (b - mean)).astype(np.float32)
-
-
-def import_checkpoint(path, layers=ALEXNET):
-    """Read the weights of a SiamFC checkpoint (a PyTorch file, loaded safely).
-
-    Taken are the key names of siamfc-pytorch (``backbone.conv1.0.weight``, with
-    batch norm in ``backbone.conv1.1.*``) and plain ones (``conv1.weight``,
-    batch norm folded already), with or without ``module.`` before them; the
-    response from ``adjust.scale`` and ``adjust.bias`` where they are.
-
-    Returns
-    -------
-    SiameseModel
-        Not converted yet.
-
-    Raises
-    ------
-    InputError
-        If the file is missing, is not a plain PyTorch state dictionary, or
-        belongs to another architecture; the message names the layer.
-    """
-    try:
-        import torch
-    except ImportError:
-        raise InputError("importing a checkpoint needs PyTorch: pip install 'brian_siamsnn[torch]'") from None
-    path = Path(path)
-    if not path.is_file():
-        raise InputError(f"{path}: no such file")
-    try:
-        state = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception:  # torch raises many kinds, none of them documented, with advice to load unsafely
-        raise InputError(f"{path}: not a PyTorch checkpoint of plain tensors; it is damaged, another kind of file, or "
-                         "holds Python objects, which are not loaded because they can run code") from None  # fmt: skip
-    for key in ("state_dict", "model"):
-        if isinstance(state, dict) and isinstance(state.get(key), dict):
-            state = state[key]
-    if not isinstance(state, dict):
-        raise InputError(f"{path}: expected a state dictionary, got {type(state).__name__}")
-    tensors = {
-        str(key).removeprefix("module."): value.detach().to(torch.float32).numpy()
-        for key, value in state.items()
-        if isinstance(value, torch.Tensor)
-    }
-    weights = {layer.name: _layer_weights(tensors, layer, path) for layer in convolutions(layers)}
-    return SiameseModel(
-        layers,
-        weights,
-        response_scale=float(tensors.get("adjust.scale", np.float32(1e-3)).item()),
-        response_bias=float(tensors.get("adjust.bias", np.float32(0)).item()),
-        provenance={"source": path.name, "sha256_of_source": hashlib.sha256(path.read_bytes()).hexdigest()},
-    )
-
-
-def export(network, provenance, bounds=None, normalisation="", initial_potential=0.0):
-    """A trained network as a model, batch norm folded in.
-
-    Parameters
-    ----------
-    network : SiamFC
-    provenance : dict
-    bounds : dict of str to float, optional
-        Learnt upper bound of each convolution's activation: its scale.
-    normalisation, initial_potential
-        See :class:`SiameseModel`.
-
-    Returns
-    -------
-    SiameseModel
-    """
-    tensors = {key: value.detach().cpu().float().numpy() for key, value in network.state_dict().items()}
-    layers = convolutions(network.layers)
-    return SiameseModel(
-        network.layers,
-        {layer.name: _layer_weights(tensors, layer, "network") for layer in layers},
-        response_scale=float(tensors["adjust.scale"]),
-        response_bias=float(tensors["adjust.bias"]),
-        scales={layer.name: np.full(layer.out_channels, bounds[layer.name], np.float32) for layer in layers}
-        if bounds
-        else {},
-        normalisation=normalisation,
-        initial_potential=initial_potential,
-        provenance=provenance,
-    )
-
-
-def _layer_weights(tensors, layer, path):
-    """Weights and bias of one convolution, batch norm folded in."""
-    prefixes = [f"backbone.{layer.name}.0", f"{layer.name}.0", f"backbone.{layer.name}", layer.name]
-    prefix = next((p for p in prefixes if f"{p}.weight" in tensors), None)
-    if prefix is None:
-        found = ", ".join(sorted(tensors)[:6]) or "none"
-        raise InputError(f"{path}: no weights for {layer.name} (looked for {prefixes[0]}.weight and the like); "
-                         f"its first keys: {found}")  # fmt: skip
-    w = tensors[f"{prefix}.weight"]
-    _check(f"{path}: {prefix}.weight", w, layer.weight_shape)
-    b = tensors.get(f"{prefix}.bias", np.zeros(layer.out_channels, np.float32))
-    _check(f"{path}: {prefix}.bias", b, (layer.out_channels,))
-    norm = prefix[:-1] + "1" if prefix.endswith(".0") else None
-    if norm and f"{norm}.running_mean" in tensors:
-        parts = [tensors.get(f"{norm}.{key}") for key in ("weight", "bias", "running_mean", "running_var")]
-        for key, part in zip(("weight", "bias", "running_mean", "running_var"), parts, strict=True):
-            if part is None:
-                raise InputError(f"{path}: {norm}.{key} is missing beside {norm}.running_mean")
-            _check(f"{path}: {norm}.{key}", part, (layer.out_channels,))
-        w, b = fold_batch_norm(w, b, *parts)
-    return w, b
 
 
 def _digest(tensors, description):
@@ -280,38 +149,66 @@ def read(path):
         a layer's tensors do not fit its description.
     """
     path = Path(path)
+    if os.path.isdir(path):
+        raise InputError(f"{path}: expected a model file, got a folder")
     try:
         with safe_open(path, framework="numpy") as file:
-            description = (file.metadata() or {}).get("brian_siamsnn")
-            if description is None:
+            text = (file.metadata() or {}).get("brian_siamsnn")
+            if text is None:
                 raise InputError(f"{path}: a safetensors file, but not a model file of this program; "
                                  "a checkpoint is taken by 'brian-siamsnn weights import'")  # fmt: skip
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+            tensors = {name: _tensor(file, name, path) for name in file.keys()}  # noqa: SIM118
     except FileNotFoundError:
         raise InputError(f"{path}: no such file") from None
-    except (SafetensorError, OSError) as error:
-        raise InputError(f"{path}: not a whole model file ({error})") from None
+    except (SafetensorError, OSError, MemoryError) as error:
+        raise InputError(f"{path}: not a whole model file ({error}); fetch it again, or make one from a checkpoint "
+                         "with 'brian-siamsnn weights import'") from None  # fmt: skip
     try:
-        description = json.loads(description)
-        stated = description.pop("sha256")
-        if description["format"] != FORMAT:
-            raise InputError(f"{path}: expected the format {FORMAT!r}, got {description['format']!r}")
-        if stated != _digest(tensors, description):
-            raise InputError(f"{path}: its checksum does not fit its content; it was altered or damaged")
-        layers = layers_from_json(description["layers"])
-        names = [layer.name for layer in convolutions(layers)]
-        return SiameseModel(
-            layers,
-            {name: (tensors[f"{name}.weight"], tensors[f"{name}.bias"]) for name in names},
-            response_scale=float(description["response"]["scale"]),
-            response_bias=float(description["response"]["bias"]),
-            scales={name: tensors[f"{name}.scale"] for name in names} if description["normalisation"] else {},
-            normalisation=description["normalisation"],
-            initial_potential=float(description["initial_potential"]),
-            provenance=description["provenance"],
-        )
-    except (KeyError, TypeError, json.JSONDecodeError) as error:
+        return _model(json.loads(text), tensors)
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from None
+    except KeyError as error:
         raise InputError(f"{path}: its description is incomplete ({error})") from None
+    except (TypeError, ValueError, ArithmeticError, RecursionError) as error:  # no JSON, or other types in it
+        raise InputError(f"{path}: its description cannot be read ({error})") from None
+
+
+def _tensor(file, name, path):
+    kind = file.get_slice(name).get_dtype()
+    if kind not in ("F16", "F32", "F64"):
+        raise InputError(f"{path}: {name}: expected floating-point numbers (F16, F32, F64), got {kind}")
+    return file.get_tensor(name)
+
+
+def _model(description, tensors):
+    """The model that a file's description and tensors make, the checksum verified first."""
+    if not isinstance(description, dict):
+        raise InputError(f"its description: expected a JSON object, got {type(description).__name__}")
+    stated = description.pop("sha256")
+    if description["format"] != FORMAT:
+        raise InputError(f"expected the format {FORMAT!r}, got {description['format']!r:.60}")
+    if stated != _digest(tensors, description):
+        raise InputError("its checksum does not fit its content; it was altered or damaged")
+    for key, (kind, words) in _KINDS.items():
+        if not isinstance(description[key], kind):
+            raise InputError(f"its description: {key}: expected {words}, got {description[key]!r:.60}")
+    layers = layers_from_json(description["layers"])
+    parts = ("weight", "bias", "scale") if description["normalisation"] else ("weight", "bias")
+    for layer in convolutions(layers):
+        for part in parts:
+            if f"{layer.name}.{part}" not in tensors:
+                raise InputError(f"{layer.name}.{part}: missing; the file holds {', '.join(sorted(tensors)) or 'none'}")
+    names = [layer.name for layer in convolutions(layers)]
+    return SiameseModel(
+        layers,
+        {name: (tensors[f"{name}.weight"], tensors[f"{name}.bias"]) for name in names},
+        response_scale=float(description["response"]["scale"]),
+        response_bias=float(description["response"]["bias"]),
+        scales={name: tensors[f"{name}.scale"] for name in names} if "scale" in parts else {},
+        normalisation=description["normalisation"],
+        initial_potential=float(description["initial_potential"]),
+        provenance=description["provenance"],
+    )
 
 
 def load(name):

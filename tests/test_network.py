@@ -234,7 +234,7 @@ def test_a_kernel_refuses_what_it_would_not_do(tmp_path):
     with pytest.raises(InputError, match="own.toml: .threshold.: not an expression of Brian2"):
         SpikingBranch(model, SIZE, coding=str(path)).run(image(SIZE))
     path.write_text(OWN.replace("v : 1", "v : volt"))
-    with pytest.raises(InputError, match="own.toml: .model.: expected the unit 1"):
+    with pytest.raises(InputError, match="own.toml: .model.: expected one variable a line, of unit 1"):
         SpikingBranch(model, SIZE, coding=str(path)).run(image(SIZE))
 
 
@@ -250,10 +250,10 @@ def test_full_siamfc_on_a_real_image_equals_pytorch(data):
     """The published network at full width: 0.46 thousand million synapses, every layer, spike by spike."""
     pytest.importorskip("torch", reason="checkpoints are PyTorch's")
     from brian_siamsnn.calibration import calibrate, calibration_crops
+    from brian_siamsnn.checkpoints import import_checkpoint
     from brian_siamsnn.conversion import SpikingModel
     from brian_siamsnn.sequences import open_source
     from brian_siamsnn.tracker import crop
-    from brian_siamsnn.weights import import_checkpoint
 
     cnn = import_checkpoint(data / "weights" / "siamfc_3s_color_pretrained_bnfolded.pth")
     sequence = open_source(data / "otb" / "Crossing")

@@ -8,9 +8,10 @@ import pytest
 from safetensors.numpy import save_file
 
 from brian_siamsnn.architecture import ALEXNET, COMPACT, Convolution, MaxPool, convolutions
+from brian_siamsnn.checkpoints import fold_batch_norm, import_checkpoint
 from brian_siamsnn.errors import InputError
 from brian_siamsnn.resources import find
-from brian_siamsnn.weights import SiameseModel, fold_batch_norm, import_checkpoint, load, read, write
+from brian_siamsnn.weights import SiameseModel, load, read, write
 
 LAYERS = (Convolution("conv1", 3, 4, 3, 2), MaxPool("pool1", 2, 2), Convolution("conv2", 4, 6, 3, groups=2))
 

@@ -1,0 +1,80 @@
+"""Resident memory of a tracking run, frame by frame: a long one must not take more than a short one.
+
+    python benchmarks/memory.py [--frames 2000] [--steps 5] [--scales 1] [--output FOLDER]
+
+Tracks the synthetic sequence, slowed down to so many frames, and writes boxes and video as 'track' does. Prints
+the slope of the resident memory over the frames after the first fifth, by least squares, and writes memory.csv and
+memory.png. Linux only (/proc).
+"""
+
+import argparse
+import os
+import tempfile
+from pathlib import Path
+
+import brian2
+import numpy as np
+from matplotlib.figure import Figure
+from tqdm import tqdm
+
+from brian_siamsnn.matchers import SpikingMatcher
+from brian_siamsnn.palette import BLUE, VERMILION
+from brian_siamsnn.synthetic import SyntheticSequence
+from brian_siamsnn.tracker import SCALES, SiameseTracker
+from brian_siamsnn.tracking import track
+from brian_siamsnn.weights import load
+
+
+def resident_mib():
+    pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1])
+    return pages * os.sysconf("SC_PAGE_SIZE") / 2**20
+
+
+def figure(memory, settled, line, title):
+    result = Figure(figsize=(7, 3.2), layout="constrained")
+    axes = result.add_subplot()
+    axes.plot(memory, color=BLUE, linewidth=1.2, label="resident memory")
+    axes.plot(
+        [settled, len(memory) - 1],
+        np.polyval(line, [settled, len(memory) - 1]),
+        color=VERMILION,
+        linestyle="--",
+        label=f"{1000 * line[0]:+.2f} MiB per 1000 frames",
+    )
+    axes.set(xlabel="frame", ylabel="MiB", ylim=(0, 1.3 * max(memory)), xlim=(0, len(memory)), title=title)
+    axes.legend(loc="lower right", frameon=False)
+    axes.spines[["top", "right"]].set_visible(False)
+    return result
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--model", default="compact")
+    parser.add_argument("--frames", type=int, default=2000)
+    parser.add_argument("--steps", type=int, default=5)
+    parser.add_argument("--scales", type=int, choices=SCALES, default=1)
+    parser.add_argument("--output", type=Path, default=Path("brian-siamsnn-output") / "memory")
+    arguments = parser.parse_args()
+    brian2.prefs.logging.console_log_level = "ERROR"
+    brian2.BrianLogger.initialize()
+
+    matcher = SpikingMatcher(load(arguments.model), arguments.steps, crops=arguments.scales)
+    tracker, sequence = SiameseTracker(matcher, arguments.scales), SyntheticSequence(frames=arguments.frames)
+    memory = []
+    with tempfile.TemporaryDirectory() as folder, tqdm(total=arguments.frames, unit=" frames", disable=None) as bar:
+        track(sequence, tracker, output=folder, progress=lambda: (memory.append(resident_mib()), bar.update()))
+
+    settled = len(memory) // 5
+    line = np.polyfit(np.arange(settled, len(memory)), memory[settled:], 1)
+    print(f"{memory[0]:.1f} MiB after the first frame, {memory[settled]:.1f} after frame {settled}, "
+          f"{memory[-1]:.1f} after the last, {max(memory):.1f} at most; "
+          f"slope {1000 * line[0]:+.3f} MiB per 1000 frames")  # fmt: skip
+    arguments.output.mkdir(parents=True, exist_ok=True)
+    np.savetxt(arguments.output / "memory.csv", np.c_[np.arange(len(memory)), memory], fmt="%.6g", delimiter=",",
+               header="frame,resident_mib", comments="")  # fmt: skip
+    title = f"{arguments.model}, T={arguments.steps}, scales={arguments.scales}"
+    figure(memory, settled, line, title).savefig(arguments.output / "memory.png", dpi=110)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,132 @@
+"""The folder that a tracking run fills: what has its final name there is finished.
+
+A run writes ``boxes.unfinished.csv``, a line a frame as soon as it is known, and
+``tracked.unfinished.mp4``. They become ``boxes.csv`` and ``tracked.mp4`` once the
+run is over, and ``summary.json`` is written last. So a run that is killed leaves
+the files of an earlier one as they were, and its own boxes beside them.
+"""
+
+import os
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from .errors import InputError
+from .overlay import VideoWriter, draw_overlay
+
+__all__ = ["OutputError", "RunFolder"]
+
+_BOXES, _VIDEO = ("boxes.unfinished.csv", "boxes.csv"), ("tracked.unfinished.mp4", "tracked.mp4")
+
+
+class OutputError(InputError):
+    """The output cannot be written: tracking on would be in vain."""
+
+
+class RunFolder:
+    """``boxes.csv`` and ``tracked.mp4``, as a context manager.
+
+    Nothing is touched before the first :meth:`add`: a run that cannot start
+    leaves an earlier one's files alone. One run at a time writes to a folder.
+
+    Parameters
+    ----------
+    folder : path or None
+        Made if it is not there; with None nothing is written.
+    fps : float
+        Frame rate of the video.
+    video : bool
+        Whether there is one.
+    """
+
+    def __init__(self, folder, fps, video):
+        self._folder = None if folder is None else Path(folder)
+        self._fps, self._wanted = fps, video
+        self._lock = self._boxes = self._video = None
+        self._rows = 0
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *exception):
+        for file in filter(None, (self._boxes, self._video)):
+            with suppress(OSError, InputError):
+                file.close()
+        if self._boxes is not None and self._rows < 2:
+            for unfinished, _ in (_BOXES, _VIDEO):  # nothing but the box that was given
+                with suppress(OSError):
+                    (self._folder / unfinished).unlink()
+        if self._lock is not None:
+            self._lock.release()
+
+    def add(self, k, frame, box, tracker, truth):
+        """Write what became of frame ``k``.
+
+        Raises
+        ------
+        OutputError
+            If it cannot be written.
+        """
+        if self._folder is None:
+            return
+        with self._named():
+            if self._boxes is None:
+                self._open()
+            self._boxes.write(f"{k},{','.join(f'{value:.4f}' for value in box)},{tracker.score:.6g}\n")
+            self._boxes.flush()
+        if self._video is not None:
+            self._video.write(draw_overlay(frame, box, truth, f"frame {k}", tracker.response))
+        self._rows += 1
+
+    def finish(self):
+        """Give the files their names; what an earlier run left under these is replaced.
+
+        Raises
+        ------
+        OutputError
+            If they are not whole.
+        """
+        if self._boxes is None:
+            return
+        with self._named():
+            os.fsync(self._boxes.fileno())
+            self._boxes.close()
+            if self._video is not None:
+                self._video.close()
+            # from here to the new summary there is none: boxes and video are never another run's than it says
+            (self._folder / "summary.json").unlink(missing_ok=True)
+            os.replace(*(self._folder / name for name in _BOXES))
+            if self._video is not None:
+                os.replace(*(self._folder / name for name in _VIDEO))
+            else:
+                (self._folder / _VIDEO[1]).unlink(missing_ok=True)
+
+    def _open(self):
+        self._folder.mkdir(parents=True, exist_ok=True)
+        lock = FileLock(str(self._folder / ".lock"))
+        try:
+            lock.acquire(timeout=0)
+        except Timeout:
+            raise InputError(f"{self._folder}: another run is writing there; wait for it, or give --output another "
+                             "folder") from None  # fmt: skip
+        self._lock = lock
+        self._boxes = open(self._folder / _BOXES[0], "w", encoding="utf-8", newline="")
+        self._boxes.write("frame,x,y,w,h,score\n")
+        if self._wanted:
+            self._video = VideoWriter(self._folder / _VIDEO[0], self._fps)
+
+    @contextmanager
+    def _named(self):
+        try:
+            yield
+        except (OSError, InputError) as error:
+            if self._rows < 2:
+                kept = "nothing was written"
+            else:
+                kept = f"the {self._rows} frames so far are in {self._folder / _BOXES[0]}"
+            reason = error
+            if isinstance(error, OSError):
+                what = "a file of that name is there" if isinstance(error, FileExistsError) else error.strerror
+                reason = f"{self._folder}: cannot be written to ({what})"
+            raise OutputError(f"{reason}; {kept}, and what a finished run left there before is unchanged") from None

@@ -1,0 +1,158 @@
+"""Runs that are killed, or whose disk is full, at any moment: what has its final name is whole.
+
+    python -m tests.fuzz.interrupted [--kills 50] [--limits 50]
+
+A child process writes one run after the other into one folder: boxes, video, summary, model and a page, all with the
+number of the run in them.  It is killed (signal 9), or not let to write any more, and the files are examined.
+"""
+
+import argparse
+import dataclasses
+import functools
+import json
+import multiprocessing
+import os
+import random
+import resource
+import shutil
+import sys
+import tempfile
+import time
+from collections import Counter
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from brian_siamsnn.cli_options import quiet
+from brian_siamsnn.errors import InputError
+from brian_siamsnn.frames import Sequence
+from brian_siamsnn.resources import write_whole
+from brian_siamsnn.tracker import SiameseTracker
+from brian_siamsnn.tracking import track, write_json
+from brian_siamsnn.weights import read, write
+
+from .files import image
+from .targets import Peak, model
+
+FRAMES = 12
+
+
+@functools.cache
+def frames():
+    return [np.roll(image(96, 128), k, axis=1) for k in range(FRAMES)]
+
+
+def work(folder, run):
+    """One run, as the command line does it."""
+    sequence = Sequence("killed", lambda: iter(frames()), FRAMES)
+    result = track(sequence, SiameseTracker(Peak(float(run)), 1), (20, 20, 30 + run % 7, 30), output=folder)
+    write_json(folder / "summary.json", {"run": run, "frames": len(result.boxes)})
+    write(dataclasses.replace(model()[0], provenance={"run": run}), folder / "model.safetensors")
+    write_whole(folder / "page.html", f"{run} ".encode() * 50_000)
+
+
+def _child(folder, first, limit, said):
+    quiet()
+    cv2.setNumThreads(1)  # its threads do not survive a fork
+    if limit is not None:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
+    try:
+        for run in range(first, sys.maxsize):
+            work(folder, run)
+            said.value = run
+    except InputError as error:
+        assert limit is not None and "\n" not in str(error), error
+        os._exit(2)
+    except BaseException:
+        sys.excepthook(*sys.exc_info())
+        os._exit(3)
+
+
+def examine(folder, finished):
+    """Check what is in the folder after the run ``finished`` and before the end of the next; what it was like."""
+    seen = Counter()
+    rows = (folder / "boxes.csv").read_text(encoding="utf-8")
+    lines = rows.splitlines()
+    assert rows.endswith("\n") and len(lines) == FRAMES + 1, rows
+    widths = {line.split(",")[3] for line in lines[1:2]}
+    assert widths <= {f"{30 + run % 7:.4f}" for run in (finished, finished + 1)}
+    capture = cv2.VideoCapture(str(folder / "tracked.mp4"))
+    assert sum(1 for _ in iter(lambda: capture.read()[0], False)) == FRAMES
+    summary = folder / "summary.json"
+    if summary.exists():
+        content = json.loads(summary.read_text(encoding="utf-8"))
+        assert content["frames"] == FRAMES and content["run"] in (finished, finished + 1)
+        assert widths == {f"{30 + content['run'] % 7:.4f}"}, "boxes of one run, summary of another"
+    else:
+        seen["between boxes and summary"] += 1
+    assert read(folder / "model.safetensors").provenance["run"] in (finished, finished + 1)
+    page = (folder / "page.html").read_bytes()
+    assert page in {f"{run} ".encode() * 50_000 for run in (finished, finished + 1)}
+    seen["amid tracking" if list(folder.glob("*.unfinished.*")) else "amid another file or none"] += 1
+    return seen
+
+
+def _start(folder, first, limit=None):
+    context = multiprocessing.get_context("fork")
+    said = context.Value("q", first - 1)
+    process = context.Process(target=_child, args=(folder, first, limit, said))
+    process.start()
+    return process, said
+
+
+def kill(count, rng):
+    """Kill runs ``count`` times; how often at which kind of moment."""
+    seen = Counter()
+    with tempfile.TemporaryDirectory() as name:
+        folder, finished = Path(name), 0
+        work(folder, 0)
+        for _ in range(count):
+            process, said = _start(folder, finished + 1)
+            time.sleep(rng.uniform(0, 0.6))
+            process.kill()
+            process.join()
+            finished = said.value
+            seen += examine(folder, finished)
+            for hidden in folder.glob(".*.*"):  # what write_whole had begun
+                hidden.unlink()
+                seen["amid a whole file"] += 1
+            work(folder, finished := finished + 7)  # the folder can be used again at once
+    return seen
+
+
+def fill(count, rng, place=None):
+    """Let a run fill, ``count`` times, what each file may hold or a disk of its own; what was seen."""
+    seen = Counter()
+    for _ in range(count):
+        with tempfile.TemporaryDirectory(dir=place) as name:
+            folder = Path(name)
+            work(folder, 0)
+            limit = None
+            if place is None:
+                limit = rng.choice([0, 20, 100, 5_000, 20_000, 60_000, 99_999])
+            else:
+                free = shutil.disk_usage(place).free
+                (folder / "ballast").write_bytes(bytes(max(0, free - rng.randrange(200_000))))
+            process, _ = _start(folder, 1, limit if place is None else sys.maxsize >> 1)
+            process.join(60)
+            assert process.exitcode == 2, process.exitcode
+            seen["one clear line"] += 1
+            seen += examine(folder, 0) if place is None else Counter()
+            assert not list(folder.glob(".*.*.*")), "an unfinished file is left"
+    return seen
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--kills", type=int, default=50)
+    parser.add_argument("--limits", type=int, default=50)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--disk", type=Path, help="A small file system to fill up, in place of limits to each file.")
+    arguments = parser.parse_args()
+    print("killed:", dict(kill(arguments.kills, random.Random(arguments.seed))))
+    print("full:", dict(fill(arguments.limits, random.Random(arguments.seed), arguments.disk)))
+
+
+if __name__ == "__main__":
+    main()
