@@ -1,16 +1,20 @@
 """Every coding in the hidden layers with every coding in the output layer: AUC, firing rates, operations.
 
-    python analysis/codings_table.py [ROOT ...] [--model compact] [--frames 60] [--sequences Crossing Couple]
+    python analysis/codings_table.py [ROOT] [--model compact] [--frames 60] [--sequences Crossing Couple]
 
-Every ROOT is a folder of OTB, VOT or GOT-10k sequences; without any, the synthetic
-sequence is used. Writes boxes and summary of each run, ``table.csv``, ``means.csv``
-and ``table.md``; goes on where it was stopped (see tracking_table.py).
+ROOT is a folder of OTB, VOT or GOT-10k sequences; without it, the synthetic set
+is used. Writes boxes and summary of each run, ``table.csv``, ``means.csv``
+and ``table.md``; goes on where it was stopped.
 """
 
 import argparse
 from pathlib import Path
 
-from tracking_table import markdown, table, write_csv
+from brian_siamsnn.configuration import Configuration
+from brian_siamsnn.datasets import open_dataset
+from brian_siamsnn.evaluation_report import markdown, write_csv
+from brian_siamsnn.evaluation_run import evaluate
+from brian_siamsnn.resources import write_whole
 
 CODINGS = {
     "rate": "rate",  # Eq. 2-4
@@ -23,10 +27,10 @@ CODINGS = {
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("roots", nargs="*", type=Path, metavar="ROOT")
+    parser.add_argument("root", nargs="?", type=Path, metavar="ROOT")
     parser.add_argument("--model", default="compact")
     parser.add_argument("--frames", type=int, default=60, help="first frames of each sequence")
-    parser.add_argument("--sequences", nargs="+", metavar="NAME", help="of those in the ROOTs; all by default")
+    parser.add_argument("--sequences", nargs="+", metavar="NAME", default=(), help="of those in ROOT; all by default")
     parser.add_argument("--hidden", nargs="+", choices=CODINGS, default=list(CODINGS), metavar="CODING")
     parser.add_argument("--outputs", nargs="+", choices=CODINGS, default=list(CODINGS), metavar="CODING")
     parser.add_argument("--matching", choices=["hsm", "psm", "tsm"], default="hsm")
@@ -36,22 +40,28 @@ def main():
     arguments = parser.parse_args()
 
     options = {"matching": arguments.matching, "steps": arguments.steps}
-    configurations = {"CNN": None} | {
+    configurations = {"CNN": {"tracker": "cnn"}} | {
         f"{hidden} + {output}": {**options, "hidden_coding": CODINGS[hidden], "coding": CODINGS[output]}
         for hidden in arguments.hidden
         for output in arguments.outputs
     }
-    rows = table(configurations, arguments.roots, arguments.model, arguments.frames, arguments.workers,
-                 arguments.output, arguments.sequences)  # fmt: skip
+    dataset = open_dataset(arguments.root, names=arguments.sequences)
 
     # One row a configuration: means over the sequences.
-    means = []
-    for name in configurations:
-        own = [row for row in rows if row["configuration"] == name]
-        mean = {key: sum(row.get(key, 0) for row in own) / len(own) for key in own[-1]
-                if key in ("auc", "precision20") or key.startswith("rate ")}  # fmt: skip
-        operations = sum(row["synaptic_operations"] for row in own) / sum(row["frames"] for row in own)
-        means.append({"configuration": name, **mean, "operations_per_frame": operations})
+    rows, means = [], []
+    for name, settings in configurations.items():
+        configuration = Configuration(model=arguments.model, frames=arguments.frames, **settings)
+        report = evaluate(configuration, dataset, arguments.output / configuration.hash[:8], arguments.workers)
+        own = report["sequences"]
+        rates = [row["firing_rates"] or {} for row in own.values()]
+        mean = {f"rate {layer}": sum(rate[layer] for rate in rates) / len(rates) for layer in rates[0]}
+        operations = (report["total"]["synaptic_operations"] or 0) / report["total"]["frames"]
+        rows += [{"configuration": name, "sequence": sequence, "auc": row["auc"], "precision20": row["precision20"],
+                  "frames": row["frames"], "seconds": row["seconds"], "spikes": row["spikes"],
+                  "synaptic_operations": row["synaptic_operations"],
+                  **{f"rate {layer}": value for layer, value in rate.items()}}
+                 for (sequence, row), rate in zip(own.items(), rates, strict=True)]  # fmt: skip
+        means.append({"configuration": name, **report["mean"], **mean, "operations_per_frame": operations})
     write_csv(arguments.output / "table.csv", rows)
     write_csv(arguments.output / "means.csv", means)
 
@@ -61,8 +71,8 @@ def main():
               *(f"{100 * row[layer]:.1f}" if layer in row else "" for layer in layers),
               f"{row['operations_per_frame'] / 1e6:.0f}" if row["operations_per_frame"] else ""]
              for row in means]  # fmt: skip
-    text = markdown(head, lines)
-    (arguments.output / "table.md").write_text(text, encoding="utf-8")
+    text = markdown([head, *lines])
+    write_whole(arguments.output / "table.md", text.encode())
     print(text)
 
 

@@ -4,9 +4,8 @@
 
 Each SOURCE is a sequence with known boxes (an OTB folder, ...); by default the
 synthetic one. The scales of layer-norm and channel-norm are taken anew from the
-CNN's activations (99.9 percentile) on the calibration crops of each SOURCE's first
-frame, so that the two differ in nothing else; "as shipped" has the scales of the
-model file. Writes ``fig2.png`` and ``fig2.csv``.
+CNN's activations (99.9 percentile) on four whole images of each SOURCE, so that the
+two differ in nothing else; "as shipped" has the scales of the model file. Writes ``fig2.png`` and ``fig2.csv``.
 """
 
 import argparse
@@ -70,7 +69,7 @@ left, right = figure.subplots(1, 2, width_ratios=[1, 1.7])
 names = [row["method"] for row in rows]
 bars = left.barh(names, [row["auc"] for row in rows], color=PALETTE[: len(rows)])
 left.bar_label(bars, fmt="%.3f", padding=3)
-left.set(title=f"(a) AUC, {arguments.matching.upper()}", xlim=(0, 1.15 * max(row["auc"] for row in rows)))
+left.set(title=f"(a) AUC, {arguments.matching.upper()}", xlim=(0, 1.25 * max(row["auc"] for row in rows)))
 left.invert_yaxis()
 layers = [key for key in rows[0] if key not in ("method", "auc", "operations_per_frame")]
 width = 0.8 / len(rows)

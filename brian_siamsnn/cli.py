@@ -10,11 +10,16 @@ from tqdm import tqdm
 
 from . import __version__
 from .cli_bench import bench_command
+from .cli_devices import devices
+from .cli_doctor import doctor_command
 from .cli_energy import energy_command
 from .cli_equations import equations_command
+from .cli_evaluate import evaluate_command
 from .cli_inspect import inspect_command
 from .cli_models import train_command, weights
 from .cli_options import Box, prepare, quiet, tracking_options, versions
+from .cli_spikes import spikes_command
+from .cli_vot import vot_command
 from .errors import InputError
 
 __all__ = ["main"]
@@ -48,7 +53,7 @@ def demo(**options):
 
 
 def _track(source, box, model, kind, steps, matching, coding, hidden_coding, pooling, v_init, threshold_scale,
-           early_stop, scales, frames, output):  # fmt: skip
+            early_stop, scales, frames, output, **constants):  # fmt: skip
     # imported here so that --help and a mistyped option answer at once
     from .conversion import scale_thresholds
     from .matchers import ConvolutionalMatcher, SpikingMatcher
@@ -64,7 +69,7 @@ def _track(source, box, model, kind, steps, matching, coding, hidden_coding, poo
     if kind == "snn":
         network = scale_thresholds(network, threshold_scale)
         matcher = SpikingMatcher(network, steps, matching, coding, crops=int(scales), early_stop=early_stop,
-                                 hidden_coding=hidden_coding, pooling=pooling, v_init=v_init)  # fmt: skip
+                                 hidden_coding=hidden_coding, pooling=pooling, v_init=v_init, **constants)  # fmt: skip
     else:
         matcher = ConvolutionalMatcher(network)
     prepare(matcher)
@@ -84,6 +89,7 @@ def _track(source, box, model, kind, steps, matching, coding, hidden_coding, poo
         "steps": steps if spiking else None,
         "matching": matching if spiking else None,
         "coding": coding if spiking else None,
+        **{key: value if spiking else None for key, value in constants.items()},
         "hidden_coding": hidden_coding if spiking else None,
         "pooling": pooling if spiking else None,
         "v_init": v_init if spiking else None,
@@ -119,10 +125,15 @@ def _report(summary, folder):
 
 cli.add_command(weights)
 cli.add_command(train_command)
+cli.add_command(devices)
+cli.add_command(doctor_command)
+cli.add_command(evaluate_command)
+cli.add_command(vot_command)
 cli.add_command(bench_command)
 cli.add_command(energy_command)
 cli.add_command(equations_command)
 cli.add_command(inspect_command)
+cli.add_command(spikes_command)
 
 
 def main(arguments=None):

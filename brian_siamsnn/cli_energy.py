@@ -83,7 +83,8 @@ def _matcher(options):
     crops = int(options["scales"]) if early_stop else 1
     return SpikingMatcher(scale_thresholds(load(options["model"]), options["threshold_scale"]), options["steps"],
                           options["matching"], options["coding"], crops=crops, early_stop=early_stop,
-                          **{key: options[key] for key in ("hidden_coding", "pooling", "v_init")})  # fmt: skip
+                          **{key: options[key] for key in ("hidden_coding", "pooling", "v_init", "tau", "lambda_v",
+                                                             "lambda_t")})  # fmt: skip
 
 
 def _save(figure, path):

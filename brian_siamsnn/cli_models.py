@@ -6,6 +6,7 @@ from pathlib import Path
 import click
 from tqdm import tqdm
 
+from .conversion import PERCENTILE
 from .errors import InputError
 from .recipe import Recipe
 
@@ -26,9 +27,11 @@ def weights():
 @click.option("--architecture", default="alexnet", show_default=True, help="Architecture of the checkpoint.")
 @click.option("--normalisation", type=click.Choice(["layer", "channel"]), default="layer", show_default=True,
               help="One activation scale a layer, or one a channel.")  # fmt: skip
+@click.option("--percentile", type=click.FloatRange(0, 100, min_open=True), default=PERCENTILE, show_default=True,
+              help="Of the activations, that a spike in every step stands for.")  # fmt: skip
 @click.option("--calibration", default="synthetic", show_default=True, metavar="SOURCE",
               help="Images to find the activation scales on: a folder of natural images is best.")  # fmt: skip
-def import_command(checkpoint, output, architecture, normalisation, calibration):
+def import_command(checkpoint, output, architecture, normalisation, percentile, calibration):
     """Convert a SiamFC CHECKPOINT (a PyTorch file) into a model file, ready to spike."""
     from .architecture import architecture as layers_of
     from .calibration import CALIBRATION_CROPS, calibrate, calibration_crops
@@ -38,7 +41,8 @@ def import_command(checkpoint, output, architecture, normalisation, calibration)
 
     model = import_checkpoint(checkpoint, layers_of(architecture))
     crops = calibration_crops(open_source(calibration))
-    model = calibrate(model, tqdm(crops, total=CALIBRATION_CROPS, desc="calibrating", disable=None), normalisation)
+    crops = tqdm(crops, total=CALIBRATION_CROPS, desc="calibrating", disable=None)
+    model = calibrate(model, crops, normalisation, percentile)
     provenance = {**model.provenance, "calibration": Path(calibration).name}
     write(replace(model, provenance=provenance), output)
     scales = ", ".join(f"{name} {scale.mean():.2f}" for name, scale in model.scales.items())

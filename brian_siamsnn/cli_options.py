@@ -8,7 +8,7 @@ from . import __version__
 from .matching import MATCHINGS
 from .tracker import SCALES
 
-__all__ = ["Box", "coding_options", "prepare", "quiet", "tracking_options", "versions"]
+__all__ = ["Box", "coding_options", "matcher_options", "prepare", "quiet", "tracking_options", "versions"]
 
 
 class Box(click.ParamType):
@@ -29,7 +29,7 @@ class Box(click.ParamType):
 
 def coding_options(command):
     """Options that describe the spiking network: its time steps and neurons."""
-    options = [
+    return _apply(command, [
         click.option("--steps", type=click.IntRange(1), default=20, show_default=True,
                      help="Time steps T that each image is shown for."),
         click.option("--coding", default="rate", show_default=True, metavar="NAME|FILE",
@@ -43,31 +43,43 @@ def coding_options(command):
         click.option("--v-init", type=float, help="Membrane potential before the first step [default: the model's]."),
         click.option("--threshold-scale", type=click.FloatRange(0, min_open=True), default=1.0, show_default=True,
                      help="Multiply all thresholds: above 1 fewer spikes and less energy (see docs/energy.md)."),
-    ]  # fmt: skip
-    for option in reversed(options):
-        command = option(command)
-    return command
+    ])  # fmt: skip
 
 
-def tracking_options(command):
-    """Options that ``track`` and ``demo`` share."""
-    options = [
+def matcher_options(command):
+    """Options that say which tracker it is."""
+    return _apply(command, [
         click.option("--model", default="compact", show_default=True, metavar="NAME|FILE",
                      help="A model that ships, or a model file."),
         click.option("--tracker", "kind", type=click.Choice(["snn", "cnn"]), default="snn", show_default=True,
                      help="The spiking network, or the CNN it was converted from (needs PyTorch)."),
         click.option("--matching", type=click.Choice(MATCHINGS), default="hsm", show_default=True,
                      help="How spike trains are compared (Eq. 6-9)."),
+        click.option("--tau", type=click.IntRange(0), default=1, show_default=True,
+                     help="Response period of the temporal matching, in steps (Eq. 8)."),
+        click.option("--lambda-v", type=click.FloatRange(0), default=1.0, show_default=True,
+                     help="Weight of the matching in potential (Eq. 9)."),
+        click.option("--lambda-t", type=click.FloatRange(0), default=20.0, show_default=True,
+                     help="Weight of the matching in time (Eq. 9)."),
         coding_options,
         click.option("--early-stop", type=click.IntRange(1), metavar="N",
                      help="End a frame before T once the response has peaked in one place for N more steps."),
         click.option("--scales", type=click.Choice([str(n) for n in SCALES]), default="3", show_default=True,
                      help="Sizes of the search region that are tried in each frame."),
+    ])  # fmt: skip
+
+
+def tracking_options(command):
+    """Options that ``track`` and ``demo`` share."""
+    return matcher_options(_apply(command, [
         click.option("--frames", type=click.IntRange(1), help="Stop after so many frames."),
         click.option("--output", type=click.Path(path_type=Path, file_okay=False),
                      help="Folder for boxes.csv, tracked.mp4 and summary.json "
                           "[default: brian-siamsnn-output/NAME]."),
-    ]  # fmt: skip
+    ]))  # fmt: skip
+
+
+def _apply(command, options):
     for option in reversed(options):
         command = option(command)
     return command

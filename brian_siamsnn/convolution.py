@@ -24,7 +24,9 @@ __all__ = [
     "SharedKernelConvolution",
     "SharedKernelPooling",
     "available_threads",
+    "blocked_kernel",
     "check_kernel_equations",
+    "kernel_block",
 ]
 
 #: Output channels that the kernel can add together.
@@ -107,10 +109,9 @@ class SharedKernelConvolution(SharedKernel):
 
     def __init__(self, source, target, amplitude, layer, shape_in, shape_out, steps, order, weights, threads):
         super().__init__(source, target, amplitude, layer, shape_in, shape_out, steps, order)
-        per_group = layer.out_channels // layer.groups
-        self.block = _block(per_group)
+        self.block = kernel_block(layer)
         self.threads = threads
-        self.kernel = _blocked(weights, layer.groups, self.block).astype(self.dtype)
+        self.kernel = blocked_kernel(weights, layer.groups, self.block).astype(self.dtype)
 
     def run(self):
         """Add this step's spikes."""
@@ -186,17 +187,19 @@ def _plain(text):
     return "".join(text.split())
 
 
-def _block(outputs):
-    """Output channels that are added together: all of them, or parts without a rest where they are too many.
+def kernel_block(layer):
+    """Output channels of a convolution that are added together.
 
-    A last part that is narrower than the others is padded, which nearly doubles the time it takes.
+    All of a group's, or parts without a rest where they are too many: a last part that is narrower than the
+    others is padded, which nearly doubles the time it takes.
     """
+    outputs = layer.out_channels // layer.groups
     if outputs <= _BLOCKS[-1]:
         return next(block for block in _BLOCKS if outputs <= block)
     return next((block for block in _BLOCKS[:1:-1] if outputs % block == 0), _BLOCKS[-1])
 
 
-def _blocked(weights, groups, block):
+def blocked_kernel(weights, groups, block):
     """Reorder weights to [group][block of outputs][ky][kx][input channel][output in the block], zero-padded."""
     out, in_group, kernel, _ = weights.shape
     per_group = out // groups

@@ -8,7 +8,6 @@ said with the key that it is in.
 """
 
 import ast
-import re
 import textwrap
 from functools import cache
 
@@ -105,11 +104,19 @@ def _variables(equations):
 
 
 def _model(path, key, text):
-    """Equations of Brian2, all dimensionless, without anything that their parser would evaluate itself."""
-    for unit in re.findall(r":([^:\n(#]*)", re.sub(r"#.*", "", text)):
-        if unit.strip() not in ("1", "integer", "boolean"):
-            raise InputError(f"{path}: {key!r}: expected the unit 1, integer or boolean, for all quantities are "
-                             f"dimensionless, got {unit.strip()!r}")  # fmt: skip
+    """Equations of Brian2, all dimensionless.
+
+    Expressions are looked at before Brian2's parser is: it works out constants.
+    """
+    for line in filter(None, (line.partition("#")[0].strip() for line in text.splitlines())):
+        left, _, right = line.partition(":")
+        unit = right.partition("(")[0].strip()
+        if unit not in ("1", "integer", "boolean"):
+            raise InputError(f"{path}: {key!r}: expected one variable a line, of unit 1, integer or boolean, for all "
+                             f"quantities are dimensionless, such as 'v : 1'; got {line!r}")  # fmt: skip
+        _, equals, expression = left.partition("=")
+        if equals:
+            _language(path, key, _tree(path, key, expression, "eval"))
     try:
         equations = Equations(textwrap.dedent(text))
     except Exception as error:  # its parser raises whatever it does
@@ -129,22 +136,15 @@ def _tree(path, key, text, mode):
         raise InputError(f"{path}: {key!r}: not an expression of Brian2: {_reason(error)}; got {got!r}") from None
 
 
-def _expression(path, key, tree, variables):
-    """Refuse what is not an expression of Brian2, and names that it would not know."""
+def _language(path, key, tree):
+    """Refuse what is not an expression of Brian2."""
     for node in ast.walk(tree):
-        if (
-            isinstance(node, ast.Constant)
-            and not isinstance(node.value, bool | int | float)
-            or (not isinstance(node, _NODES) or isinstance(node, ast.Call) and node.keywords)
-        ):
+        if not _in_the_language(node):
             raise InputError(f"{path}: {key!r}: expected names, numbers, operators and functions of Brian2, "
                              f"got {ast.unparse(node)!r}")  # fmt: skip
         if isinstance(node, ast.Call) and not (isinstance(node.func, ast.Name) and node.func.id in DEFAULT_FUNCTIONS):
             raise InputError(f"{path}: {key!r}: {ast.unparse(node.func)!r} is not a function of Brian2; "
                              f"known are {sorted(DEFAULT_FUNCTIONS)}")  # fmt: skip
-        if isinstance(node, ast.Name) and node.id not in variables and node.id not in ("True", "False"):
-            raise InputError(f"{path}: {key!r}: {node.id!r} is neither a variable of the model nor one of its "
-                             "parameters")  # fmt: skip
         if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Pow) and not _names(node):
             for part in (node.left, node.right):
                 if not isinstance(part, ast.Constant) or abs(part.value) > _LARGEST_POWER:
@@ -152,16 +152,25 @@ def _expression(path, key, tree, variables):
                                      f"got {ast.unparse(node)!r}")  # fmt: skip
 
 
+def _in_the_language(node):
+    if isinstance(node, ast.Constant):
+        return isinstance(node.value, bool | int | float)
+    return isinstance(node, _NODES) and not (isinstance(node, ast.Call) and node.keywords)
+
+
 def _names(tree):
     return [node.id for node in ast.walk(tree) if isinstance(node, ast.Name)]
 
 
 def _dimensions(path, key, text, variables, expected=DIMENSIONLESS):
+    tree = _tree(path, key, text, "eval")
+    _language(path, key, tree)
+    if unknown := [name for name in _names(tree) if name not in variables and name not in ("True", "False")]:
+        raise InputError(
+            f"{path}: {key!r}: {unknown[0]!r} is neither a variable of the model nor one of its parameters"
+        )
     try:
-        _expression(path, key, _tree(path, key, text, "eval"), variables)
         found = parse_expression_dimensions(text.strip(), variables)
-    except InputError:
-        raise
     except Exception as error:
         raise InputError(f"{path}: {key!r}: {_reason(error)}") from None
     if not have_same_dimensions(found, expected):

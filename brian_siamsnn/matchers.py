@@ -46,34 +46,45 @@ class SpikingMatcher:
         Stop before T once the highest response, over all crops, has been in the
         same place for so many steps; responses then are means over fewer steps.
         By default all T steps are run.
+    tau, lambda_v, lambda_t
+        Constants of the matching, see :func:`brian_siamsnn.matching.matching_kernel`.
 
     Attributes
     ----------
     spikes, operations, pooling_events : int
-        Since the matcher was made: spikes of all layers, synaptic operations
+        Since the matcher was made, or `reset_counts`: spikes of all layers, synaptic operations
         of the convolutions (spikes times fan-out), and events into the pooling
         gates.
     """
 
     def __init__(self, model, steps=20, matching="hsm", coding="rate", threads=None, crops=3, early_stop=None, *,
-                 hidden_coding="rate", pooling="max_pool", v_init=None):  # fmt: skip
+                 hidden_coding="rate", pooling="max_pool", v_init=None,
+                 tau=1, lambda_v=1.0, lambda_t=20.0):  # fmt: skip
         if early_stop is not None and early_stop < 1:
             raise InputError(f"early stop: expected 1 step or more, got {early_stop}")
         _check_stride(model.layers)
         spiking = SpikingModel.from_model(model, v_init)
-        self._kernel = matching_kernel(matching, steps)
+        self._kernel = matching_kernel(matching, steps, tau, lambda_v, lambda_t)
+        if not self._kernel.any():
+            raise InputError(
+                "matching: expected a weight above 0, got lambda_v = lambda_t = 0: nothing would be compared"
+            )
         self.exemplar_branch, self.search_branch = (
             SpikingBranch(spiking, size, steps, coding, hidden_coding, pooling, threads=threads, images=images)
             for size, images in ((EXEMPLAR_SIZE, 1), (SEARCH_SIZE, crops))
         )
         self._convolutions = {layer.name for layer in convolutions(model.layers)}
         self._template, self._patience = None, early_stop
+        self.reset_counts()
+
+    def reset_counts(self):
+        """Count spikes and operations from zero again."""
         self.spikes = self.operations = self.pooling_events = 0
         self._spikes, self._neuron_steps = Counter(), Counter()
 
     @property
     def firing_rates(self):
-        """Mean firing rate N / T (Eq. 5) of each layer since the matcher was made, by its name."""
+        """Mean firing rate N / T (Eq. 5) of each layer, over what was counted, by its name."""
         return {layer: self._spikes[layer] / neuron_steps for layer, neuron_steps in self._neuron_steps.items()}
 
     def _embed(self, branch, crops):

@@ -54,12 +54,14 @@ def matching_kernel(matching, steps, tau=1, lambda_v=1.0, lambda_t=20.0):
     Raises
     ------
     InputError
-        For a method of another name, no step, or a negative tau.
+        For a method of another name, no step, or a number that is negative or not finite.
     """
     if matching not in MATCHINGS:
         raise InputError(f"matching: expected one of {', '.join(MATCHINGS)}, got {matching!r}")
     if not 1 <= steps <= _MOST_STEPS or tau < 0:
         raise InputError(f"matching: expected 1 to {_MOST_STEPS} steps and tau >= 0, got {steps} and {tau}")
+    if min(lambda_v, lambda_t) < 0 or not lambda_v + lambda_t < np.inf:
+        raise InputError(f"matching: expected finite weights >= 0, got {lambda_v} and {lambda_t}")
     distance = np.abs(np.subtract.outer(np.arange(steps), np.arange(steps)))
     potential = np.ones((steps, steps))
     temporal = np.where(distance <= tau, 1 / (2 * distance + 1), 0.0)

@@ -15,15 +15,13 @@ network's objects in their order, as ``Network.run`` does, with its own clock se
 to zero for each image: ``t`` in an equation is the time within the image.
 """
 
-import re
 from contextlib import closing
 from operator import methodcaller
-from pathlib import Path
 
 import numpy as np
 from brian2 import Clock, Network, SpikeMonitor, Synapses, get_device, ms
 from brian2.codegen.runtime.cython_rt import CythonCodeObject
-from brian2.core.base import BrianObject
+from brian2.core.base import BrianObject, BrianObjectException
 
 from .architecture import Convolution
 from .code_cache import remove_broken
@@ -36,6 +34,7 @@ from .convolution import (
 )
 from .errors import InputError
 from .neurons import branch_equations, reset_state
+from .resources import available_memory
 from .spikes import SpikeTrains
 
 __all__ = ["SpikingBranch"]
@@ -159,7 +158,7 @@ class SpikingBranch:
 
     def _check_memory(self):
         neurons = self.images * sum(height * width * channels for height, width, channels in self.shapes.values())
-        free = _available_memory()
+        free = available_memory()
         if neurons * _BYTES_PER_NEURON > free:
             raise InputError(
                 f"model: it has {neurons / 1e6:,.0f} million neurons for images of {self.image_size} pixels, about "
@@ -350,6 +349,9 @@ class SpikingBranch:
                     execute(obj)
                 step[0], t[0] = k, k * self.clock.dt_
                 yield k
+        except BrianObjectException as error:
+            reason = str(error.__cause__ or error).splitlines()[0]
+            raise InputError(f"step {int(step[0]) + 1}: these equations cannot be run: {reason}") from error
         finally:
             self.steps_run = int(step[0])
             self.spikes = {name: tally.spikes.copy() for name, tally in self._tallies.items()}
@@ -383,12 +385,3 @@ class SpikingBranch:
         trains = [SpikeTrains(neuron[image == n], steps[image == n], amplitude[image == n], shape, self.steps)
                   for n in range(self.images)]  # fmt: skip
         return trains if self.images > 1 else trains[0]
-
-
-def _available_memory():
-    """Bytes that can be used without swapping; unbounded where the system does not tell."""
-    try:
-        text = Path("/proc/meminfo").read_text(encoding="ascii")
-    except OSError:
-        return float("inf")
-    return 1024 * int(re.search(r"MemAvailable:\s+(\d+)", text)[1])

@@ -52,7 +52,7 @@ class NeuronEquations:
     parameters: dict = field(default_factory=dict)
     initial: dict = field(default_factory=dict)
 
-    def group(self, size, name, clock, dtype=np.float64):
+    def group(self, size, name, clock, dtype=np.float64, method=None):
         """Make a population of these neurons, in their initial state.
 
         Parameters
@@ -65,6 +65,8 @@ class NeuronEquations:
             Its step is the time step of Eq. 2.
         dtype : dtype
             Of the state variables.
+        method : brian2.StateUpdateMethod, optional
+            How differential equations of the model are stepped; Brian2 chooses by default.
 
         Returns
         -------
@@ -76,12 +78,12 @@ class NeuronEquations:
             If Brian2 does not accept the equations.
         """
         try:
-            return self._group(size, name, clock, dtype)
+            return self._group(size, name, clock, dtype, method)
         except Exception as error:  # Brian2 raises whatever its parsers do
             reason = str(error.__cause__ or error).splitlines()[0]
             raise InputError(f"{self.name}: Brian2 does not accept these equations: {reason}") from error
 
-    def _group(self, size, name, clock, dtype):
+    def _group(self, size, name, clock, dtype, method):
         equations = Equations(self.model)
         constants = {key: value for key, value in self.parameters.items() if key not in equations.names}
         group = NeuronGroup(
@@ -93,6 +95,7 @@ class NeuronEquations:
             clock=clock,
             dtype=dtype,
             namespace=constants,
+            **({"method": method} if method else {}),
         )
         for parameter in self.parameters.keys() - constants.keys():
             setattr(group, parameter, self.parameters[parameter])

@@ -1,10 +1,12 @@
 """What the OTB benchmark says of its sequences beside their folders.
 
 Wu, Lim and Yang, "Object Tracking Benchmark", TPAMI 2015: the frames that are
-evaluated, and which of eleven difficulties each of the 100 targets has.
+evaluated, which of eleven difficulties each of the 100 targets has, and the 51
+targets of the benchmark's first edition ("Online Object Tracking: A Benchmark",
+CVPR 2013).
 """
 
-__all__ = ["ATTRIBUTES", "ATTRIBUTE_NAMES", "FRAME_WINDOWS"]
+__all__ = ["ATTRIBUTES", "ATTRIBUTE_NAMES", "FRAME_WINDOWS", "OTB2013", "canonical", "window_rows"]
 
 # First and last file number, where the benchmark evaluates fewer frames than the folder holds.
 # Tiger1 is the initOmit of the benchmark's own toolkit: its first five frames do not count.
@@ -136,3 +138,50 @@ ATTRIBUTES = {
         "Woman": "IV SV OCC DEF MB FM OPR",
     }.items()
 }
+
+OTB2013 = tuple(
+    """
+    Basketball Bolt Boy Car4 CarDark CarScale Coke Couple Crossing David David2 David3 Deer Dog1 Doll Dudek FaceOcc1
+    FaceOcc2 Fish FleetFace Football Football1 Freeman1 Freeman3 Freeman4 Girl Ironman Jogging-1 Jogging-2 Jumping
+    Lemming Liquor Matrix Mhyang MotorRolling MountainBike Shaking Singer1 Singer2 Skating1 Skiing Soccer Subway Suv
+    Sylvester Tiger1 Tiger2 Trellis Walking Walking2 Woman
+    """.split()
+)
+
+# Human4's first target has no annotation, so its second goes without a number as well
+_BY_KEY = {name.lower(): name for name in ATTRIBUTES} | {"human4": "Human4-2"}
+
+
+def canonical(name):
+    """The benchmark's spelling of a sequence: ``jogging_1`` and ``Jogging.1`` are ``Jogging-1``.
+
+    Parameters
+    ----------
+    name : str
+        Any spelling; a name that is not OTB's comes back as it is.
+
+    Returns
+    -------
+    str
+    """
+    return _BY_KEY.get(name.lower().replace("_", "-").replace(".", "-"), name)
+
+
+def window_rows(name, rows):
+    """The rows that the benchmark evaluates, of a list with one row a frame.
+
+    Lists come with a row for each file of the folder from the first on, or for
+    the window alone (`FRAME_WINDOWS`); their length tells which.
+
+    Parameters
+    ----------
+    name : str
+        In the benchmark's spelling.
+    rows : ndarray, shape (N, ...)
+
+    Returns
+    -------
+    ndarray
+    """
+    first, last = FRAME_WINDOWS.get(name, (1, float("inf")))
+    return rows[first - 1 : last] if len(rows) >= last else rows

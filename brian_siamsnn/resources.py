@@ -1,15 +1,17 @@
-"""Files: where those that ship are, and how results are written."""
+"""Files: where those that ship are, and how results are written; and the memory that is left."""
 
 import os
+import re
 import secrets
 from contextlib import suppress
 from pathlib import Path
 
 from .errors import InputError
 
-__all__ = ["find", "names", "write_whole"]
+__all__ = ["PACKAGE", "available_memory", "find", "names", "write_whole"]
 
-_PACKAGE = Path(__file__).resolve().parent
+#: Folder of the installed package.
+PACKAGE = Path(__file__).resolve().parent
 
 
 def find(folder, name, suffix):
@@ -46,7 +48,7 @@ def names(folder, suffix):
 
 def _shipped(folder):
     # installed, the folders are package data; in a checkout they are at its root
-    return next(path for path in (_PACKAGE / "data" / folder, _PACKAGE.parent / folder) if path.is_dir())
+    return next(path for path in (PACKAGE / "data" / folder, PACKAGE.parent / folder) if path.is_dir())
 
 
 def write_whole(path, content):
@@ -82,3 +84,12 @@ def write_whole(path, content):
     finally:
         with suppress(OSError, ValueError):
             unfinished.unlink()
+
+
+def available_memory():
+    """Bytes that can be used without swapping; unbounded where the system does not tell."""
+    try:
+        text = Path("/proc/meminfo").read_text(encoding="ascii")
+    except OSError:
+        return float("inf")
+    return 1024 * int(re.search(r"MemAvailable:\s+(\d+)", text)[1])

@@ -3,6 +3,7 @@
 import contextlib
 import string
 import tomllib
+from pathlib import Path
 
 import brian2
 import pytest
@@ -90,8 +91,9 @@ def test_the_file_that_the_others_are_made_from_works(own):
         ('v = "v_init"', "u = 1", r"initial u: expected a variable of the model that changes, out of \['v'\]"),
         ('v = "v_init"', "step = 1", "initial step: expected a variable of the model that changes"),
         # dimensions
-        ("v : 1\n", "v : volt\n", "'model': expected the unit 1, integer or boolean, .*, got 'volt'"),
-        ("v : 1\n", "v\n", "'model': not equations of Brian2"),
+        ("v : 1\n", "v : volt\n", "'model': expected one variable a line, of unit 1, .*; got 'v : volt'"),
+        ("v : 1\n", "v\n", "'model': expected one variable a line, .*; got 'v'"),
+        ("v : 1\n", "v : 1\nv : 1\n", "'model': not equations of Brian2"),
         ("v : 1\n", "v : 1 (lazy)\n", "'model': not equations of Brian2|expected flags out of"),
         ("v : 1\n", "dv/dt = -v : 1\n", "'model: v': expected a quantity of dimension Hz|of dimension s|1/s"),
         ("v += I", "v += I*mV", "'update': expected a quantity of dimension 1, got 'I [*] mV'"),
@@ -218,8 +220,8 @@ VALUES = st.one_of(
     st.floats(),
     st.booleans(),
     st.lists(st.integers(0, 3), max_size=2),
-    st.just({}),
-    st.just({"default": 1}),
+    st.builds(dict),
+    st.builds(dict, default=st.just(1)),
 )
 
 
@@ -308,3 +310,17 @@ def test_a_bad_file_on_the_command_line_is_one_line(capsys, own, tmp_path, monke
         code, _, err = command(capsys, "track", "synthetic", option, path, "--frames", "2")
         assert code == 2 and err.splitlines()[-1].startswith(f"error: {path}: 'threshold': 'theta'")
     assert [entry.name for entry in tmp_path.iterdir()] == ["own.toml"]
+
+
+def test_the_documentation_shows_what_runs():
+    """Each line of the shipped codings is in docs/codings.md."""
+    text = (Path(__file__).parent.parent / "docs" / "codings.md").read_text(encoding="utf-8")
+    for name in ("rate", "phase", "burst", "two_status", "real"):
+        texts = EquationFile.read(name).texts
+        for key in ("model", "update", "threshold", "reset"):
+            for line in texts.get(key, "").strip().splitlines():
+                assert line in text or line in ("v : 1", "v_th : 1", "v_th_next : 1", "I : 1 (constant)"), line
+        for choice in EquationFile.read(name).choices.values():
+            assert all(f"`{option}`" in text for option in choice.options)
+    for name in ("max_pool", "max_pool_first", "max_pool_all"):
+        assert f"`{name}`" in text

@@ -108,3 +108,25 @@ def test_errors_name_the_thing():
         template.match(trains(0, 4, 2))
     with pytest.raises(InputError, match="4 steps need a kernel"):
         Template.from_trains(trains(0, 4, 3), matching_kernel("psm", 5))
+
+
+def test_the_constants_reach_the_tracker():
+    """HSM without temporal matching is PSM, without potential matching TSM, and tau = 0 is Eq. 7."""
+    from brian_siamsnn.configuration import Configuration
+
+    rng = np.random.default_rng(0)
+    exemplar, search = (rng.integers(0, 256, (side, side, 3), dtype=np.uint8) for side in (127, 255))
+
+    def response(**settings):
+        matcher = Configuration(steps=3, scales=1, **settings).matcher()
+        matcher.set_exemplar(exemplar)
+        return matcher.match([search])[0]
+
+    potential, temporal = response(matching="psm"), response(matching="tsm", tau=0)
+    np.testing.assert_allclose(response(lambda_v=2.0, lambda_t=0.0), 2 * potential, rtol=1e-5)
+    np.testing.assert_allclose(response(lambda_v=0.0, lambda_t=3.0, tau=0), 3 * temporal, rtol=1e-5)
+    assert not np.allclose(response(matching="tsm", tau=2), temporal, rtol=1e-3)
+    with pytest.raises(InputError, match="expected a weight above 0"):
+        response(lambda_v=0.0, lambda_t=0.0)
+    with pytest.raises(InputError, match="expected finite weights >= 0"):
+        response(lambda_t=-1.0)

@@ -234,7 +234,7 @@ def test_a_kernel_refuses_what_it_would_not_do(tmp_path):
     with pytest.raises(InputError, match="own.toml: .threshold.: not an expression of Brian2"):
         SpikingBranch(model, SIZE, coding=str(path)).run(image(SIZE))
     path.write_text(OWN.replace("v : 1", "v : volt"))
-    with pytest.raises(InputError, match="own.toml: .model.: expected the unit 1"):
+    with pytest.raises(InputError, match="own.toml: .model.: expected one variable a line, of unit 1"):
         SpikingBranch(model, SIZE, coding=str(path)).run(image(SIZE))
 
 

@@ -133,7 +133,7 @@ def test_a_model_for_another_tracker_or_without_end_is_refused():
     from brian_siamsnn import network
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(network, "_available_memory", lambda: 2**30)
+        patch.setattr(network, "available_memory", lambda: 2**30)
         with pytest.raises(InputError, match="million neurons for images of 127 pixels, about 1 GiB|about 2 GiB"):
             network.SpikingBranch(network_model(wide), 255)
     with pytest.raises(InputError, match="expected 1 to 5000 steps"):

@@ -1,0 +1,56 @@
+"""Fig. 5: success and precision plots of SiamFC and SiamSNN+HSM+TS, beside published trackers.
+
+    python analysis/fig5_success_precision.py [ROOT] [--subset otb2013] [--frames 100] [--model compact] [--workers 2]
+                                              [--configurations SiamFC SiamSNN+HSM+TS] [--boxes NAME=FILE ...]
+
+ROOT is a folder of sequences; without it, the synthetic set. --boxes adds curves of other trackers from their result
+files. Writes the boxes of every run, ``fig5.png`` with both plots, and ``fig5.csv`` with the curves.
+"""
+
+import argparse
+from pathlib import Path
+
+from matplotlib.figure import Figure
+
+from brian_siamsnn.configuration import PAPER_CONFIGURATIONS, Configuration
+from brian_siamsnn.datasets import SUBSETS, open_dataset
+from brian_siamsnn.evaluation_compare import compare, dataset_truth, named_results
+from brian_siamsnn.evaluation_plots import draw_curves, save
+from brian_siamsnn.evaluation_report import write_csv
+from brian_siamsnn.evaluation_run import evaluate
+
+parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+parser.add_argument("root", nargs="?", type=Path, metavar="ROOT")
+parser.add_argument("--subset", choices=SUBSETS)
+parser.add_argument("--model", default="compact")
+parser.add_argument("--frames", type=int, help="first frames of each sequence; all by default")
+parser.add_argument("--workers", type=int, default=1)
+parser.add_argument("--boxes", nargs="+", default=[], metavar="[NAME=]FILE", help="result files of other trackers")
+parser.add_argument("--configurations", nargs="*", choices=PAPER_CONFIGURATIONS, default=["SiamFC", "SiamSNN+HSM+TS"],
+                    metavar="NAME", help=f"of {', '.join(PAPER_CONFIGURATIONS)}")  # fmt: skip
+parser.add_argument("--output", type=Path, default=Path("brian-siamsnn-output/fig5"))
+arguments = parser.parse_args()
+
+dataset = open_dataset(arguments.root, subset=arguments.subset)
+for name in arguments.configurations:
+    configuration = Configuration(**PAPER_CONFIGURATIONS[name], model=arguments.model, frames=arguments.frames)
+    evaluate(configuration, dataset, arguments.output / name, arguments.workers)
+
+# All trackers, own and others', from their boxes, on the sequences that all of them have.
+sources = [f"{name}={arguments.output / name}" for name in arguments.configurations] + arguments.boxes
+reports = compare(named_results(sources), dataset_truth(dataset), arguments.frames, dataset)
+
+figure = Figure(figsize=(11, 4.6), layout="constrained")
+for axes, kind in zip(figure.subplots(1, 2), ("success", "precision"), strict=True):
+    draw_curves(axes, reports, kind)
+arguments.output.mkdir(parents=True, exist_ok=True)
+save(figure, arguments.output / "fig5.png")
+write_csv(arguments.output / "fig5.csv", [
+    {"tracker": report["label"], "plot": kind, "threshold": threshold, "value": value}
+    for report in reports
+    for kind in ("success", "precision")
+    for threshold, value in zip(report[kind]["thresholds"], report[kind]["values"], strict=True)
+])  # fmt: skip
+for report in reports:
+    print("{label}: AUC {auc:.3f}, precision {precision20:.3f}".format(label=report["label"], **report["mean"]))
+print(f"fig5.png and fig5.csv are in {arguments.output}")

@@ -1,0 +1,68 @@
+"""Fig. 6: frames of several sequences with the boxes of SiamFC, SiamSNN+PSM and SiamSNN+HSM+TS, and the true ones.
+
+    python analysis/fig6_qualitative.py [ROOT] [--sequences Basketball,Bolt2,Car1] [--columns 4] [--frames 100]
+                                        [--model compact] [--workers 2]
+
+ROOT is a folder of sequences, of which the first five are shown unless --sequences names others; without it, the
+synthetic set. Writes the boxes of every run, ``fig6.png``, and ``fig6.csv`` with the overlap in each frame shown.
+"""
+
+import argparse
+from pathlib import Path
+
+import numpy as np
+
+from brian_siamsnn.configuration import PAPER_CONFIGURATIONS, Configuration
+from brian_siamsnn.datasets import Dataset, open_dataset
+from brian_siamsnn.evaluation import overlap
+from brian_siamsnn.evaluation_plots import frames_figure, save
+from brian_siamsnn.evaluation_report import write_csv
+from brian_siamsnn.evaluation_run import evaluate
+from brian_siamsnn.evaluation_store import Store
+
+parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+parser.add_argument("root", nargs="?", type=Path, metavar="ROOT")
+parser.add_argument("--sequences", metavar="A,B")
+parser.add_argument("--columns", type=int, default=4, help="frames of each sequence that are shown")
+parser.add_argument("--model", default="compact")
+parser.add_argument("--frames", type=int, help="first frames of each sequence; all by default")
+parser.add_argument("--workers", type=int, default=1)
+parser.add_argument("--configurations", nargs="+", choices=PAPER_CONFIGURATIONS, metavar="NAME",
+                    default=["SiamFC", "SiamSNN+PSM", "SiamSNN+HSM+TS"])  # fmt: skip
+parser.add_argument("--output", type=Path, default=Path("brian-siamsnn-output/fig6"))
+arguments = parser.parse_args()
+
+names = arguments.sequences.split(",") if arguments.sequences else ()
+dataset = open_dataset(arguments.root, names=names)
+if not names:
+    dataset = Dataset(dataset.name, dataset.items[:5])
+for name in arguments.configurations:
+    configuration = Configuration(**PAPER_CONFIGURATIONS[name], model=arguments.model, frames=arguments.frames)
+    evaluate(configuration, dataset, arguments.output / name, arguments.workers)
+
+# Frames spread evenly over each sequence, without the first, in which all boxes are the same.
+rows, table = {}, []
+for item in dataset.items:
+    sequence = item.open()
+    tracked = {
+        name: result["boxes"]
+        for name in arguments.configurations
+        if (result := Store(arguments.output / name).load(item, sequence, arguments.frames)) is not None
+    }
+    if not tracked:
+        continue
+    boxes = {"truth": sequence.boxes, **tracked}
+    count = min(len(each) for each in boxes.values())
+    shown = set(np.linspace(0, count - 1, arguments.columns + 1).round().astype(int)[1:])
+    rows[item.name] = []
+    for k, frame in enumerate(sequence):
+        if k not in shown:
+            continue
+        rows[item.name].append((k, frame, {name: each[k] for name, each in boxes.items()}))
+        overlaps = {name: overlap(each[[k]], sequence.boxes[[k]])[0] for name, each in tracked.items()}
+        table.append({"sequence": item.name, "frame": k, **overlaps})
+        if k == max(shown):
+            break
+save(frames_figure(rows), arguments.output / "fig6.png")
+write_csv(arguments.output / "fig6.csv", table)
+print(f"fig6.png and fig6.csv are in {arguments.output}")

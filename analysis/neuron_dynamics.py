@@ -1,0 +1,75 @@
+"""Membrane potential and threshold of a few neurons inside the network, for each coding scheme (Eq. 2-4, 10-12).
+
+    python analysis/neuron_dynamics.py [SOURCE] [--layer conv2] [--codings rate phase burst two_status] [--steps 20]
+
+The hidden layers take the coding in turn, and three neurons of one layer are watched at the moment when the
+potential is compared with the threshold: those at the 60th, 85th and 97th percentile of the input that reaches
+them with rate coding. SOURCE is what ``brian-siamsnn track`` takes, with true boxes; the synthetic sequence by
+default. Writes ``CODING.png`` for each coding and ``dynamics.csv``.
+"""
+
+import argparse
+import csv
+from itertools import islice
+from pathlib import Path
+
+import numpy as np
+
+from brian_siamsnn.conversion import SpikingModel
+from brian_siamsnn.network import SpikingBranch
+from brian_siamsnn.plotting import membrane_traces
+from brian_siamsnn.recording import target_crop
+from brian_siamsnn.sequences import open_source
+from brian_siamsnn.spikes import SpikeTrains
+from brian_siamsnn.weights import load
+
+parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+parser.add_argument("source", nargs="?", default="synthetic", metavar="SOURCE")
+parser.add_argument("--frame", type=int, default=20)
+parser.add_argument("--layer", default="conv2")
+parser.add_argument("--codings", nargs="+", default=["rate", "phase", "burst", "two_status"], metavar="NAME|FILE")
+parser.add_argument("--model", default="compact")
+parser.add_argument("--steps", type=int, default=20)
+parser.add_argument("--output", type=Path, default=Path("brian-siamsnn-output/neuron_dynamics"))
+arguments = parser.parse_args()
+
+sequence = open_source(arguments.source)
+frame = next(islice(sequence, arguments.frame, None))
+image = target_crop(frame, sequence.boxes[arguments.frame], "exemplar")
+model = SpikingModel.from_model(load(arguments.model))
+arguments.output.mkdir(parents=True, exist_ok=True)
+
+neurons, rows = None, []
+for coding in arguments.codings:
+    branch = SpikingBranch(model, len(image), arguments.steps, hidden_coding=coding, record=(arguments.layer,))
+    variables = branch.groups[arguments.layer].variables
+    potentials, thresholds = [], []
+
+    def watch(obj, variables=variables, potentials=potentials, thresholds=thresholds):
+        """Look at every neuron just before the thresholder does."""
+        if obj.name == f"{arguments.layer}_spike_thresholder":
+            potentials.append(variables["v"].get_value().copy())
+            thresholds.append(np.broadcast_to(variables["v_th"].get_value(), potentials[-1].shape).copy())
+        obj.run()
+
+    branch.run(image, execute=watch)
+    v, v_th, trains = np.array(potentials).T, np.array(thresholds).T, branch.trains(arguments.layer)
+    if neurons is None:
+        # what a neuron got: what it sent and what it kept
+        received = trains.dense().sum(0).ravel() + v[:, -1]
+        neurons = np.argsort(received)[(np.array([0.6, 0.85, 0.97]) * len(received)).astype(int)]
+    chosen = np.isin(trains.neuron, neurons)
+    alone = SpikeTrains(np.argmax(trains.neuron[chosen][:, None] == neurons, axis=1), trains.step[chosen],
+                        trains.amplitude[chosen], (1, 1, len(neurons)), arguments.steps)  # fmt: skip
+    labels = [f"{arguments.layer}\nneuron {n}" for n in neurons]
+    figure = membrane_traces(v[neurons], v_th[neurons], alone, labels)
+    figure.savefig(arguments.output / f"{Path(coding).stem.replace(':', '_')}.png", dpi=110)
+    sent = alone.dense().reshape(arguments.steps, -1).T
+    rows += [[coding, neuron, step + 1, v[neuron, step], v_th[neuron, step], sent[k, step]]
+             for k, neuron in enumerate(neurons) for step in range(arguments.steps)]  # fmt: skip
+    print(f"{coding}: " + ", ".join(f"neuron {n} fired {(sent[k] > 0).sum()} times and sent {sent[k].sum():.2f}"
+                                    for k, n in enumerate(neurons)))  # fmt: skip
+
+with open(arguments.output / "dynamics.csv", "w", newline="", encoding="utf-8") as file:
+    csv.writer(file).writerows([["coding", "neuron", "step", "potential", "threshold", "amplitude"], *rows])
+print(f"pictures and dynamics.csv are in {arguments.output}")

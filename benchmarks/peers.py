@@ -1,0 +1,252 @@
+"""The same weights, time steps and crop in other simulators: first whether they agree, then time and memory.
+
+    python benchmarks/peers.py [--model compact|FILE] [--size 255] [--steps 20] [--runs 7] [--threads N] [--json FILE]
+
+Needs ``pip install 'brian_siamsnn[bench]'``. Each simulator runs in a process of its own, from the crop to the spikes
+of the last layer, the first convolution worked out once; all use the same number of threads.
+
+    brian_siamsnn      shared kernels, driven by events
+    explicit_synapses  every weight a Brian2 synapse (a model that does not fit into memory is refused)
+    pytorch            dense convolutions and integrate-and-fire neurons, written plainly
+    spikingjelly       layer.Conv2d and IFNode(v_reset=None), multi-step
+    sinabs             IAF with SingleSpike and MembraneSubtract
+    snntorch           Leaky(beta=1, reset_mechanism="subtract")
+
+All of them simulate layer by layer: a spike is seen by the next layer in the same step. Where their semantics differ:
+snntorch fires at v > 1, not v >= 1, and subtracts in the next step; pools of the three packages pass on a spike
+whenever any input fires, so their counts are higher than the maximum (pytorch has our exact gate). ``off`` counts
+last-layer neurons with another spike count than brian_siamsnn's. In double precision, with the same input current,
+there should be none; in single precision, which is timed, sums in another order move some spikes.
+
+``ratio_to_fastest_peer`` is our seconds over those of the fastest peer, ``ratio_to_explicit_synapses_per_event`` over
+those of explicit synapses for the same events: below 1 we are faster.
+"""
+
+import argparse
+import json
+import os
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+from shared import machine, measured_apart, peak_memory_mib, quiet, seconds, synthetic_crop, write_json
+from tqdm import tqdm
+
+SIMULATORS = ("brian_siamsnn", "explicit_synapses", "pytorch", "spikingjelly", "sinabs", "snntorch")
+PEERS = SIMULATORS[2:]
+
+
+class Plain:
+    """Integrate-and-fire neurons in PyTorch; currents and spikes have the shape (T, C, H, W)."""
+
+    def __init__(self, v_init):
+        self.v_init = v_init
+
+    def __call__(self, current):
+        import torch
+
+        v = torch.full_like(current[0], self.v_init)
+        spikes = torch.empty_like(current)
+        for t, input_ in enumerate(current):
+            v += input_
+            torch.ge(v, 1.0, out=spikes[t])
+            v -= spikes[t]
+        return spikes
+
+
+class SpikingJelly:
+    def __init__(self, v_init):
+        from spikingjelly.activation_based.neuron import IFNode
+
+        self.node, self.v_init = IFNode(v_threshold=1.0, v_reset=None, step_mode="m"), v_init
+
+    def __call__(self, current):
+        import torch
+
+        self.node.reset()
+        self.node.v = torch.full_like(current[0], self.v_init)
+        return self.node(current)
+
+
+class Sinabs:
+    def __init__(self, v_init):
+        from sinabs.activation import MembraneSubtract, SingleSpike
+        from sinabs.layers import IAF
+
+        self.node, self.v_init = IAF(spike_threshold=1.0, spike_fn=SingleSpike, reset_fn=MembraneSubtract()), v_init
+
+    def __call__(self, current):
+        self.node.init_state_with_shape((1, *current.shape[1:]))
+        self.node.v_mem.fill_(self.v_init)
+        return self.node(current[None])[0]
+
+
+class SnnTorch:
+    def __init__(self, v_init):
+        from snntorch import Leaky
+
+        self.node, self.v_init = Leaky(beta=1.0, threshold=1.0, reset_mechanism="subtract"), v_init
+
+    def __call__(self, current):
+        import torch
+
+        mem = torch.full_like(current[0], self.v_init)
+        spikes = []
+        for input_ in current:
+            spike, mem = self.node(input_, mem)
+            spikes.append(spike)
+        return torch.stack(spikes)
+
+
+def peer(name, model, steps, dtype="float32"):
+    """A function from a crop, or from the first layer's current, to the last layer's spike counts (H, W, C)."""
+    import torch
+    from torch.nn import functional
+
+    from brian_siamsnn.architecture import MaxPool
+
+    node = {"pytorch": Plain, "spikingjelly": SpikingJelly, "sinabs": Sinabs, "snntorch": SnnTorch}[name]
+    nodes = {layer.name: node(model.initial_potential) for layer in model.layers}
+    tensors = {key: [torch.from_numpy(a.astype(dtype)) for a in pair] for key, pair in model.weights.items()}
+
+    def run(crop=None, current=None):
+        with torch.inference_mode():
+            x = torch.from_numpy((crop if current is None else current).astype(dtype)).permute(2, 0, 1)[None]
+            for k, layer in enumerate(model.layers):
+                if isinstance(layer, MaxPool):
+                    if name == "pytorch":  # the running maximum of what the window's inputs have sent
+                        x = functional.max_pool2d(x.cumsum(0), layer.kernel, layer.stride)
+                        x = torch.diff(x, dim=0, prepend=torch.zeros_like(x[:1]))
+                    else:
+                        x = functional.max_pool2d(x, layer.kernel, layer.stride)
+                else:
+                    if k > 0 or current is None:
+                        w, b = tensors[layer.name]
+                        x = functional.conv2d(x, w, b, layer.stride, groups=layer.groups)
+                    x = nodes[layer.name](x.repeat(steps, 1, 1, 1) if k == 0 else x)
+            return x.sum(0).permute(1, 2, 0).numpy().astype(int)
+
+    return run
+
+
+def branch(name, model, size, steps, threads, dtype="float32"):
+    """A branch of ours."""
+    from brian_siamsnn.network import SpikingBranch
+
+    connectivity = "kernel" if name == "brian_siamsnn" else "synapses"
+    return SpikingBranch(model, size, steps, connectivity=connectivity, threads=threads, dtype=dtype)
+
+
+def measure(name, model, size, steps, runs, threads, counts):
+    """In a process of its own: build, run, and leave the counts in a file."""
+    from brian_siamsnn.conversion import SpikingModel
+    from brian_siamsnn.weights import load
+
+    quiet()
+    model = SpikingModel.from_model(load(model))
+    crop, result = synthetic_crop(size), {}
+    began = time.perf_counter()
+    if name in PEERS:
+        import torch
+
+        torch.set_num_threads(threads)
+        run = peer(name, model, steps)
+    else:
+        made = branch(name, model, size, steps, threads)
+
+        def run(crop):
+            return made.run(crop).counts()
+
+    result["build_seconds"] = time.perf_counter() - began
+    times = seconds(lambda: run(crop), runs)
+    result |= {"seconds": float(np.median(times)), "fastest": min(times), "slowest": max(times),
+               "peak_memory_mib": peak_memory_mib()}  # fmt: skip
+    found = {"single": run(crop)}
+    if name in PEERS:
+        found["double"] = peer(name, model, steps, "float64")(current=model.current(crop))
+    else:
+        result |= {"events": int(sum(np.sum(events) for events in made.operations.values())), "codegen": made.codegen}
+        if name == "brian_siamsnn":
+            found["double"] = branch(name, model, size, steps, threads, "float64").run(crop).counts()
+    np.savez(counts, **found)
+    print(json.dumps(result))
+
+
+def compare(names, arguments):
+    """All simulators, one after the other; returns the result that is written."""
+    measured, counts = {}, {}
+    with tempfile.TemporaryDirectory() as folder:
+        for name in tqdm(names, desc="simulators", disable=None):
+            path = Path(folder) / f"{name}.npz"
+            measured[name] = measured_apart(
+                __file__, "--model", arguments.model, "--size", arguments.size, "--steps", arguments.steps,
+                "--runs", arguments.runs, "--threads", arguments.threads, "--only", name, "--counts", path,
+            )  # fmt: skip
+            if path.exists():
+                counts[name] = dict(np.load(path))
+    ours = counts.get("brian_siamsnn", {})
+    for name, found in counts.items():
+        measured[name]["spikes"] = int(found["single"].sum())
+        for precision in found.keys() & ours.keys():
+            measured[name][f"neurons_off_{precision}"] = int((found[precision] != ours[precision]).sum())
+    took = {name: values["seconds"] for name, values in measured.items() if "seconds" in values}
+    result = {
+        "model": arguments.model, "size": arguments.size, "steps": arguments.steps, "runs": arguments.runs,
+        "threads": arguments.threads, "seconds_per_crop": took, "measured": measured,
+        "last_layer_neurons": ours["single"].size if ours else None,
+    }  # fmt: skip
+    peers = {name: took[name] for name in PEERS if name in took}
+    if "brian_siamsnn" in took and peers:
+        result["fastest_peer"] = min(peers, key=peers.get)
+        result["ratio_to_fastest_peer"] = took["brian_siamsnn"] / min(peers.values())
+    if {"brian_siamsnn", "explicit_synapses"} <= took.keys():
+        per_event = {name: took[name] / measured[name]["events"] for name in SIMULATORS[:2]}
+        result["ratio_to_explicit_synapses_per_event"] = per_event["brian_siamsnn"] / per_event["explicit_synapses"]
+    return result
+
+
+def report(result):
+    description = machine()
+    print(f"{description['cpu']}, {description['cores']} cores, load {description['load_average']:.1f}; "
+          f"{result['model']}, {result['size']} pixels, T = {result['steps']}, {result['threads']} threads, "
+          f"medians of {result['runs']}\n")  # fmt: skip
+    print(f"{'':<20}{'off, double':>12}{'off, single':>12}{'spikes':>9}{'seconds':>10}{'ratio':>8}{'MiB':>8}")
+    ours = result["seconds_per_crop"].get("brian_siamsnn")
+    for name, values in result["measured"].items():
+        if "failed" in values:
+            print(f"{name:<20}{values['failed']}")
+            continue
+        ratio = f"{values['seconds'] / ours:8.2f}" if ours else f"{'':>8}"
+        off = "".join(f"{values.get(f'neurons_off_{precision}', '-'):>12}" for precision in ("double", "single"))
+        print(f"{name:<20}{off}{values['spikes']:>9}{values['seconds']:>10.4f}"
+              f"{ratio}{values['peak_memory_mib']:>8.0f}")  # fmt: skip
+    print(f"\n{result['last_layer_neurons']} neurons in the last layer; ratio: seconds over brian_siamsnn's")
+    for key in ("fastest_peer", "ratio_to_fastest_peer", "ratio_to_explicit_synapses_per_event"):
+        if key in result:
+            print(key, f"{result[key]:.4g}" if isinstance(result[key], float) else result[key])
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--model", default="compact", help="a model that ships, or a model file")
+    parser.add_argument("--size", type=int, default=255, help="side of the crop in pixels")
+    parser.add_argument("--steps", type=int, default=20)
+    parser.add_argument("--runs", type=int, default=7)
+    parser.add_argument("--threads", type=int, default=len(os.sched_getaffinity(0)))
+    parser.add_argument("--simulators", nargs="+", choices=SIMULATORS, default=SIMULATORS)
+    parser.add_argument("--json")
+    parser.add_argument("--only", choices=SIMULATORS, help=argparse.SUPPRESS)
+    parser.add_argument("--counts", help=argparse.SUPPRESS)
+    arguments = parser.parse_args()
+    if arguments.only:
+        measure(arguments.only, arguments.model, arguments.size, arguments.steps, arguments.runs, arguments.threads,
+                arguments.counts)  # fmt: skip
+        return
+    result = compare(arguments.simulators, arguments)
+    report(result)
+    write_json(arguments.json, result)
+
+
+if __name__ == "__main__":
+    main()

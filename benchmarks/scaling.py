@@ -1,0 +1,95 @@
+"""Time an image and events a second against the size of the network, T, the input, the firing rate and the threads.
+
+    python benchmarks/scaling.py [--runs 5] [--only neurons threads ...] [--json FILE]
+
+A random network of the compact family (16-32-48-48-32 channels, 255 pixels, T = 20, one thread) is changed in one
+respect at a time. ``events_per_second`` in the JSON file is that of the unchanged network; the rows hold all others.
+
+    neurons    the channels of every layer, times 1/2, 1, 2, 3: synapses grow with the square
+    layers     3 to 7, the last one repeated
+    steps      T
+    size       side of the image in pixels
+    rate       the input current of all layers is scaled, and with it the spikes a neuron fires a step
+    threads    1 to as many as there are processors
+"""
+
+import argparse
+import os
+
+import numpy as np
+from shared import machine, quiet, seconds, write_json
+from tqdm import tqdm
+
+from brian_siamsnn.architecture import compact, convolutions
+from brian_siamsnn.connectivity import synapse_count
+from brian_siamsnn.conversion import SpikingModel
+from brian_siamsnn.network import SpikingBranch
+
+BASE = {"channels": (16, 32, 48, 48, 32), "size": 255, "steps": 20, "drive": 1.0, "threads": 1}
+PROCESSORS = len(os.sched_getaffinity(0))
+CHANGES = {
+    "neurons": [{"channels": tuple(int(c * factor) for c in BASE["channels"])} for factor in (0.5, 1, 2, 3)],
+    "layers": [{"channels": BASE["channels"][:k] + (32,) * max(0, k - 5)} for k in (3, 4, 5, 6, 7)],
+    "steps": [{"steps": steps} for steps in (5, 10, 20, 40)],
+    "size": [{"size": size} for size in (127, 191, 255, 383)],
+    "rate": [{"drive": drive} for drive in (0.25, 0.5, 1.0, 2.0)],
+    "threads": [{"threads": threads} for threads in sorted({1, 2, 4, PROCESSORS}) if threads <= PROCESSORS],
+}
+
+
+def random_model(channels, drive):
+    """Weights with zero mean, so that every layer fires at rates of a few per cent."""
+    rng = np.random.default_rng(0)
+    layers, weights = compact("-".join(map(str, channels))), {}
+    for k, layer in enumerate(layers):
+        w = rng.normal(0, 0.8 / np.sqrt(np.prod(layer.weight_shape[1:])), layer.weight_shape)
+        if k == 0:
+            w /= 128  # pixels are 0 to 255
+        b = np.full(layer.out_channels, 0.05 * drive)
+        weights[layer.name] = ((drive * w if k == 0 else w).astype(np.float32), b.astype(np.float32))
+    return SpikingModel(layers, weights)
+
+
+def measure(runs, channels, size, steps, drive, threads):
+    """One row of the table."""
+    model = random_model(channels, drive)
+    branch = SpikingBranch(model, size, steps, threads=threads)
+    image = np.random.default_rng(1).integers(0, 256, (size, size, 3), dtype=np.uint8)
+    median = float(np.median(seconds(lambda: branch.run(image), runs)))
+    shapes = branch.shapes
+    neurons = sum(int(np.prod(shape)) for shape in shapes.values())
+    joins = zip(convolutions(model.layers), convolutions(model.layers)[1:], strict=False)
+    events = sum(int(np.sum(by_step)) for by_step in branch.operations.values())
+    spikes = sum(int(by_step.sum()) for by_step in branch.spikes.values())
+    return {
+        "channels": "-".join(map(str, channels)), "size": size, "steps": steps, "drive": drive, "threads": threads,
+        "neurons": neurons, "synapses": sum(synapse_count(shapes[a.name], shapes[b.name], b) for a, b in joins),
+        "rate": spikes / neurons / steps, "events": events, "seconds": median, "events_per_second": events / median,
+    }  # fmt: skip
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--runs", type=int, default=5)
+    parser.add_argument("--only", nargs="+", choices=CHANGES, default=list(CHANGES))
+    parser.add_argument("--json")
+    arguments = parser.parse_args()
+    quiet()
+    base = measure(arguments.runs, **BASE)
+    result = {"runs": arguments.runs, "events_per_second": base["events_per_second"], "base": base, "rows": {}}
+    points = [(name, change) for name in arguments.only for change in CHANGES[name]]
+    for name, change in tqdm(points, desc="networks", disable=None):
+        result["rows"].setdefault(name, []).append(measure(arguments.runs, **(BASE | change)))
+    description = machine()
+    print(f"{description['cpu']}, {description['cores']} cores, load {description['load_average']:.1f}")
+    for name, rows in result["rows"].items():
+        print(f"\n{name:<24}{'neurons':>9}{'synapses':>12}{'rate':>8}{'events':>12}{'seconds':>10}{'events/s':>11}")
+        for row, change in zip(rows, CHANGES[name], strict=True):
+            key = next(iter(change))
+            print(f"{row[key]!s:<24}{row['neurons']:>9,}{row['synapses']:>12,}{row['rate']:>8.3f}{row['events']:>12.3g}"
+                  f"{row['seconds']:>10.4f}{row['events_per_second']:>11.3g}")  # fmt: skip
+    write_json(arguments.json, result)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,47 @@
+"""``brian-siamsnn vot``."""
+
+from pathlib import Path
+
+import click
+
+from .cli_options import matcher_options, quiet
+from .errors import InputError
+from .resources import write_whole
+
+__all__ = ["vot_command"]
+
+
+@click.command("vot")
+@matcher_options
+@click.option(
+    "--register",
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="FILE",
+    help="Add an entry to the toolkit's trackers.ini and do nothing else.",
+)
+@click.option("--identifier", default="brian_siamsnn", show_default=True, metavar="NAME",
+              help="Name of the tracker in the toolkit, with --register.")  # fmt: skip
+def vot_command(register, identifier, **settings):
+    """Track for the VOT toolkit, which starts this command and speaks TraX with it.
+
+    In a workspace of the toolkit: 'brian-siamsnn vot --register trackers.ini',
+    with the options that the tracker shall have, then 'vot evaluate
+    brian_siamsnn' and 'vot analysis brian_siamsnn'.
+    """
+    from .configuration import Configuration
+    from .vot import registry_entry, serve
+
+    scales, tracker = int(settings.pop("scales")), settings.pop("kind")
+    configuration = Configuration(tracker=tracker, scales=scales, **settings)
+    if register is None:
+        quiet()
+        serve(configuration.matcher(), scales)
+        return
+    if not identifier.replace("-", "").replace("_", "").isalnum():
+        raise InputError(f"--identifier: expected letters, digits, - and _, got {identifier!r}")
+    earlier = register.read_text(encoding="utf-8") if register.is_file() else ""
+    if f"[{identifier}]" in earlier.splitlines():
+        raise InputError(f"{register}: has an entry [{identifier}] already; remove it, or give another --identifier")
+    entry = registry_entry(identifier, configuration.label, configuration.arguments())
+    write_whole(register, (f"{earlier.rstrip()}\n\n" if earlier.strip() else "").encode() + entry.encode())
+    click.echo(f"{register}: entry [{identifier}]; in the toolkit's workspace: vot evaluate {identifier}")

@@ -1,0 +1,213 @@
+"""Is everything here that tracking needs, and what mends what is not?
+
+Each check looks at one thing and returns findings; none relies on Brian2's being
+importable, since that is one of the things that can be broken.
+"""
+
+import hashlib
+import importlib
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+from .resources import find, names
+
+__all__ = ["CHECKS", "Finding", "examine"]
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What one look found.
+
+    Attributes
+    ----------
+    subject : str
+    state : {"ok", "note", "problem"}
+        A note limits something or makes it slow; with a problem tracking does not work.
+    text : str
+        What was found, and what it means.
+    mend : str
+        The command that mends it, or the like; empty where there is nothing to do.
+    """
+
+    subject: str
+    state: str
+    text: str
+    mend: str = ""
+
+
+_IMPORTED = {"numpy": "numpy", "brian2": "brian2", "opencv-python": "cv2",
+             "matplotlib": "matplotlib", "cython": "Cython", "safetensors": "safetensors"}  # fmt: skip
+
+
+def python_packages():
+    """Versions of what tracking imports, and whether it does import."""
+    found = [Finding("python", "ok", sys.version.split()[0])]
+    for package, module in _IMPORTED.items():
+        try:
+            importlib.import_module(module)
+        except Exception as error:  # a broken installation raises whatever it does
+            # Brian2 2.9 and older call ndarray.ptp, which NumPy 2.4 has not
+            trap = package == "brian2" and "ptp" in str(error)
+            reason = "this Brian2 does not work with NumPy 2.4 and newer" if trap else f"does not import ({error})"
+            mend = "pip install 'numpy<2.4'" if trap else f"pip install --force-reinstall {package}"
+            found.append(Finding(package, "problem", reason, mend))
+        else:
+            found.append(Finding(package, "ok", _version(package)))
+    torch = _version("torch")
+    if torch:
+        found.append(Finding("torch", "ok", torch))
+    else:
+        found.append(Finding("torch", "note", "not installed: no training, no import of checkpoints, no --tracker cnn",
+                             "pip install 'brian_siamsnn[torch]'"))  # fmt: skip
+    return found
+
+
+def compiler():
+    """The C++ compiler that Brian2's Cython code needs; without one it falls back to NumPy without a word."""
+    name = os.environ.get("CXX", "c++" if sys.platform == "darwin" else "g++").split()[0]
+    if path := shutil.which(name):
+        return [Finding("C++ compiler", "ok", path)]
+    return [Finding("C++ compiler", "note", f"no {name}: the neurons are simulated by NumPy, the same spikes several "
+                    "times slower", "apt install g++ (or your system's compiler package)")]  # fmt: skip
+
+
+def kernel():
+    """The compiled event kernel, on a convolution that can be done by hand."""
+    try:
+        import numpy as np
+
+        from . import _events
+    except ImportError as error:
+        return [Finding("event kernel", "problem", f"does not import ({error})",
+                        "pip install --force-reinstall --no-deps brian_siamsnn")]  # fmt: skip
+    # one spike of 0.5 in the middle of 3 x 3 pixels, a 2 x 2 kernel with weights 1 to 4: it lies under all four outputs
+    weights = np.zeros((4, 16), np.float32)
+    weights[:, 0] = 1, 2, 3, 4
+    v = np.zeros(4, np.float32)
+    events = _events.convolve(np.array([4], np.int32), np.array([0.5], np.float32), weights.ravel(), v, 1, (3, 3, 1),
+                              (2, 2, 1), 2, 1, 1, 16, 1, 1)  # fmt: skip
+    if events != 4 or v.tolist() != [2.0, 1.5, 1.0, 0.5]:
+        return [Finding("event kernel", "problem", f"computes {v.tolist()} for [2.0, 1.5, 1.0, 0.5]",
+                        "pip install --force-reinstall --no-deps --no-binary :all: brian_siamsnn")]  # fmt: skip
+    threads = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    return [Finding("event kernel", "ok", f"adds what it should; {threads} processor(s) for its threads")]
+
+
+def cython_cache():
+    """Where Brian2 keeps compiled neurons."""
+    try:
+        from brian2.codegen.runtime.cython_rt.extension_manager import get_cython_cache_dir
+
+        folder = Path(get_cython_cache_dir() or Path.home())
+    except Exception:
+        return []  # Brian2 does not import: said already
+    if folder.exists() and not os.access(folder, os.W_OK):
+        return [Finding("Cython cache", "note", f"{folder} cannot be written: neurons are compiled anew, or simulated "
+                        "by NumPy", f"chown -R $USER {folder}")]  # fmt: skip
+    size = sum(file.stat().st_size for file in folder.rglob("*") if file.is_file()) if folder.exists() else 0
+    return [Finding("Cython cache", "ok", f"{folder}, {size / 2**20:,.0f} MiB "
+                    "(brian2.clear_cache('cython') empties it)")]  # fmt: skip
+
+
+def video():
+    """Write a clip of a few frames as tracking does, and read it back."""
+    try:
+        import cv2
+        import numpy as np
+    except ImportError:
+        return []  # said already
+    with tempfile.TemporaryDirectory() as folder:
+        path = str(Path(folder) / "clip.mp4")
+        writer = cv2.VideoWriter(path, cv2.VideoWriter_fourcc(*"mp4v"), 25, (64, 48))
+        for k in range(4):
+            writer.write(np.full((48, 64, 3), 60 * k, np.uint8))
+        writer.release()
+        reader = cv2.VideoCapture(path)
+        frames = 0
+        while reader.read()[0]:
+            frames += 1
+        reader.release()
+    if frames == 4:
+        return [Finding("video", "ok", "writes and reads MP4")]
+    return [Finding("video", "note", f"of 4 frames written as MP4, {frames} could be read: tracked.mp4 will be missing "
+                    "or broken, and videos may not open", "pip install --force-reinstall opencv-python")]  # fmt: skip
+
+
+def models():
+    """Shipped model files against the checksums in their cards."""
+    found = []
+    for name in names("weights", ".safetensors"):
+        path = find("weights", name, ".safetensors")
+        card = path.with_suffix(".md")
+        stated = re.search(r"SHA-256 \| `([0-9a-f]{64})`", card.read_text(encoding="utf-8")) if card.is_file() else None
+        if stated is None:
+            found.append(Finding(f"model {name}", "note", f"its card states no checksum ({card})"))
+        elif hashlib.sha256(path.read_bytes()).hexdigest() != stated[1]:
+            found.append(Finding(f"model {name}", "problem", f"{path} is not the file that its card is about",
+                                 "pip install --force-reinstall --no-deps brian_siamsnn"))  # fmt: skip
+        else:
+            found.append(Finding(f"model {name}", "ok", "checksum as in its card"))
+    return found
+
+
+def genn():
+    """Brian2GeNN, which needs versions of its own and a source tree of GeNN 4."""
+    installed = _version("brian2genn")
+    if not installed:
+        return [Finding("GeNN", "note", "Brian2GeNN is not installed; it needs an environment of its own",
+                        "pip install 'brian_siamsnn[genn]' in a new environment, see docs/devices.md")]  # fmt: skip
+    path = os.environ.get("GENN_PATH")
+    if not path or not (Path(path) / "bin" / "genn-buildmodel.sh").is_file():
+        return [Finding("GeNN", "note", f"Brian2GeNN {installed} finds no GeNN: GENN_PATH is {path or 'not set'}",
+                        "export GENN_PATH=FOLDER_OF_GENN_4.9.0")]  # fmt: skip
+    return [Finding("GeNN", "ok", f"Brian2GeNN {installed}, GeNN in {path}")]
+
+
+def cuda():
+    """A GPU and the compiler for it."""
+    if not shutil.which("nvidia-smi"):
+        return [Finding("CUDA", "note", "no NVIDIA driver: training and GeNN run on the processor")]
+    listed = subprocess.run(["nvidia-smi", "-L"], capture_output=True, text=True, check=False)
+    gpus = listed.stdout.strip().splitlines() if listed.returncode == 0 else []
+    if not gpus:
+        return [Finding("CUDA", "note", "nvidia-smi finds no GPU")]
+    if not shutil.which("nvcc"):
+        return [Finding("CUDA", "note", f"{gpus[0]}; no nvcc, so GeNN has its CPU backend only",
+                        "install the CUDA toolkit, and put nvcc on the PATH")]  # fmt: skip
+    return [Finding("CUDA", "ok", gpus[0])]
+
+
+def folders():
+    """Where results go."""
+    if os.access(Path.cwd(), os.W_OK):
+        return []
+    return [Finding("output folder", "note", f"{Path.cwd()} cannot be written, and results go there by default",
+                    "give --output FOLDER")]  # fmt: skip
+
+
+#: What :func:`examine` looks at, in this order.
+CHECKS = (python_packages, compiler, kernel, cython_cache, video, models, genn, cuda, folders)
+
+
+def examine():
+    """Look at everything.
+
+    Returns
+    -------
+    list of Finding
+    """
+    return [finding for check in CHECKS for finding in check()]
+
+
+def _version(package):
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return ""

@@ -1,0 +1,107 @@
+"""Pictures hold the numbers that they were given."""
+
+import io
+
+import numpy as np
+import pytest
+from matplotlib.image import imread
+
+from brian_siamsnn.errors import InputError
+from brian_siamsnn.plotting import feature_maps, membrane_traces, raster, rate_histograms, response_over_image
+from brian_siamsnn.spikes import SpikeTrains
+
+
+def trains(shape=(2, 3, 4), steps=6, rate=0.4, seed=0):
+    rng = np.random.default_rng(seed)
+    step, neuron = np.nonzero(rng.random((steps, int(np.prod(shape)))) < rate)
+    return SpikeTrains(neuron, step, np.ones(len(step)), shape, steps)
+
+
+def pixels(figure):
+    file = io.BytesIO()
+    figure.savefig(file, dpi=60)
+    return imread(io.BytesIO(file.getvalue()))
+
+
+def test_a_small_raster_is_dots_sorted_by_channel():
+    # neuron 5 of a layer (1, 2, 3) is the place x = 1, channel 2: row 2*2 + 1 = 5; neuron 1 is x = 0, channel 1: row 2
+    two = SpikeTrains(np.array([5, 1]), np.array([0, 3]), np.ones(2), (1, 2, 3), 4)
+    (axes,) = raster({"layer": two}).axes
+    np.testing.assert_array_equal(axes.collections[0].get_offsets(), [[0, 5], [3, 2]])
+
+
+def test_a_large_raster_is_the_share_that_fires():
+    layer = trains((5, 7, 8), 6)
+    figure = raster({"layer": layer}, dots=10)
+    shown = np.asarray(figure.axes[0].images[0].get_array())
+    # 256 // 8 = 32 rows a channel of 35 places; weighed with their sizes they hold every spike
+    assert shown.shape == (8 * 32, 6)
+    members = np.bincount(np.arange(35) * 32 // 35)
+    np.testing.assert_allclose((shown * np.tile(members, 8)[:, None]).sum(0), layer.dense().sum((1, 2, 3)))
+    per_channel = (shown * np.tile(members, 8)[:, None]).reshape(8, 32, 6).sum(1)
+    np.testing.assert_allclose(per_channel, layer.dense().sum((1, 2)).T)
+
+
+def test_a_million_neurons_take_no_more_picture_than_ten():
+    many = raster({"layer": trains((100, 100, 100), 3, rate=0.02)})
+    assert np.asarray(many.axes[0].images[0].get_array()).shape == (200, 3)
+
+
+def test_the_order_of_spikes_does_not_change_a_picture():
+    layer = trains()
+    order = np.random.default_rng(1).permutation(len(layer))
+    mixed = SpikeTrains(layer.neuron[order], layer.step[order], layer.amplitude[order], layer.shape, layer.steps)
+    for plot in (lambda t: raster({"a": t}), lambda t: raster({"a": t}, dots=1), lambda t: rate_histograms({"a": t}),
+                 feature_maps):  # fmt: skip
+        picture = pixels(plot(layer))
+        np.testing.assert_array_equal(picture, pixels(plot(mixed)))
+        # ... and another layer changes it
+        assert not np.array_equal(picture, pixels(plot(trains(seed=3))))
+
+
+def test_membranes_show_potential_threshold_and_spikes():
+    v = np.array([[0.4, 0.8, 1.2, 0.6]])
+    v_th = np.array([[1.0, 1.0, 1.0, 1000.0]])
+    spike = SpikeTrains(np.array([0]), np.array([2]), np.ones(1), (1, 1, 1), 4)
+    (axes,) = membrane_traces(v, v_th, spike, ["n"]).axes
+    potential, threshold, dots = axes.lines
+    np.testing.assert_array_equal(potential.get_ydata(), v[0])
+    np.testing.assert_array_equal(threshold.get_ydata(), v_th[0])
+    np.testing.assert_array_equal(np.c_[dots.get_data()], [[2, 1.2]])
+    # a threshold out of reach leaves the panel
+    assert axes.get_ylim()[1] < 2
+    with pytest.raises(InputError, match=r"expected v and v_th of the shape \(1, 4\)"):
+        membrane_traces(v[:, :3], v_th[:, :3], spike)
+
+
+def test_histograms_count_every_neuron():
+    layer = trains()
+    (axes,) = rate_histograms({"layer": layer}).axes
+    heights = [bar.get_height() for bar in axes.patches]
+    # by hand: how many neurons have 0, 1, ... 6 spikes
+    counts = [(layer.dense() > 0).sum(0).ravel().tolist().count(n) for n in range(7)]
+    assert heights == counts and sum(heights) == 24
+    assert axes.lines[0].get_xdata()[0] == pytest.approx(len(layer) / 24 / 6)
+
+
+def test_feature_maps_are_spike_counts_on_one_scale():
+    layer = trains()
+    figure = feature_maps(layer, "title")
+    maps = [axes.images[0] for axes in figure.axes if axes.images and axes.get_title()]
+    assert len(maps) == 4
+    for channel, image in enumerate(maps):
+        np.testing.assert_array_equal(image.get_array(), (layer.dense() > 0).sum(0)[:, :, channel])
+        assert image.get_clim() == (0, (layer.dense() > 0).sum(0).max())
+
+
+def test_the_peak_of_a_response_lies_where_the_target_is():
+    response = np.zeros((17, 17))
+    response[8, 11] = 1  # three cells, 24 pixels, right of the middle of 255
+    figure = response_over_image(np.zeros((255, 255, 3), np.uint8), response)
+    assert figure.axes[0].lines[0].get_xydata().tolist() == [[127 + 24, 127]]
+
+
+@pytest.mark.parametrize("plot", [raster, rate_histograms])
+def test_nothing_to_plot_is_refused(plot):
+    with pytest.raises(InputError, match="expected one population or more, got none"):
+        plot({})
