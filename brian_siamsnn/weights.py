@@ -97,7 +97,8 @@ def check_tensor(name, array, shape):
     if array.shape != shape:
         raise InputError(f"{name}: expected shape {shape}, got {array.shape}; is this another architecture?")
     if not np.isfinite(array).all():
-        raise InputError(f"{name}: {int((~np.isfinite(array)).sum())} of {array.size} numbers are not finite")
+        raise InputError(f"{name}: {int((~np.isfinite(array)).sum())} of {array.size} numbers are not finite; "
+                         "did its training diverge, or is the file damaged?")  # fmt: skip
 
 
 def _digest(tensors, description):
@@ -168,7 +169,7 @@ def read(path):
     except InputError as error:
         raise InputError(f"{path}: {error}") from None
     except KeyError as error:
-        raise InputError(f"{path}: its description is incomplete ({error})") from None
+        raise InputError(f"{path}: its description is incomplete ({error}); write it anew") from None
     except (TypeError, ValueError, ArithmeticError, RecursionError) as error:  # no JSON, or other types in it
         raise InputError(f"{path}: its description cannot be read ({error})") from None
 
@@ -197,7 +198,8 @@ def _model(description, tensors):
     for layer in convolutions(layers):
         for part in parts:
             if f"{layer.name}.{part}" not in tensors:
-                raise InputError(f"{layer.name}.{part}: missing; the file holds {', '.join(sorted(tensors)) or 'none'}")
+                raise InputError(f"{layer.name}.{part}: expected in the file, which holds "
+                                 f"{', '.join(sorted(tensors)) or 'none'}; write it anew")  # fmt: skip
     names = [layer.name for layer in convolutions(layers)]
     return SiameseModel(
         layers,
