@@ -95,7 +95,8 @@ class RunFolder:
             if self._video is not None:
                 self._video.close()
             # from here to the new summary there is none: boxes and video are never another run's than it says
-            (self._folder / "summary.json").unlink(missing_ok=True)
+            for name in ("summary.json", "report.html"):
+                (self._folder / name).unlink(missing_ok=True)
             os.replace(*(self._folder / name for name in _BOXES))
             if self._video is not None:
                 os.replace(*(self._folder / name for name in _VIDEO))
