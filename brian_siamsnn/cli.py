@@ -73,12 +73,12 @@ def _track(source, box, model, kind, steps, matching, coding, hidden_coding, poo
     sequence = open_source(source)
     drawn = box is None and sequence.first_box is None
     if drawn:
-        require_window(f"{sequence.name}: no box is known for its first frame, it is drawn with the mouse then",
+        require_window(f"{sequence.name}: no box is known for its first frame, and drawing one",
                        "give it with --init x,y,w,h")  # fmt: skip
     else:
         box = known_box(sequence, box)
     if show:
-        require_window("--show: it opens a window", "leave it out; tracked.mp4 and --report show the same afterwards")
+        require_window("--show", "leave it out; tracked.mp4 and --report show the same afterwards")
     network = load(model)
     quiet()
     if kind == "snn":

@@ -12,11 +12,12 @@ from functools import cache
 from itertools import chain
 
 import cv2
+import matplotlib
 import numpy as np
 
 from .activity import last_activity
 from .errors import InputError
-from .overlay import draw_text, scaled_box, scaled_overlay
+from .overlay import draw_text, scaled_overlay
 from .palette import PALETTE
 
 __all__ = ["LiveView", "draw_box", "require_window"]
@@ -35,7 +36,7 @@ def require_window(purpose, instead):
     Parameters
     ----------
     purpose, instead : str
-        What it is for, and what can be done without; both stand in the message.
+        What needs it, and what can be done without; both stand in the message.
 
     Raises
     ------
@@ -44,7 +45,7 @@ def require_window(purpose, instead):
     """
     problem = _window_problem()
     if problem:
-        raise InputError(f"{purpose}, but no window can be opened ({problem}); {instead}")
+        raise InputError(f"{purpose} needs a window, but none can be opened ({problem}); {instead}")
 
 
 @cache
@@ -91,7 +92,7 @@ def draw_box(sequence):
                          "--init x,y,w,h")  # fmt: skip
     frames = iter(sequence)
     frame = next(frames)
-    cv2.namedWindow(window, cv2.WINDOW_AUTOSIZE)
+    _open(window)
     try:
         while sequence.live:
             cv2.imshow(window, _bgr(scaled_overlay(frame, _factor(frame), text="Space: freeze and draw the box")))
@@ -110,7 +111,7 @@ def draw_box(sequence):
         raise refusal
     if sequence.live:
         sequence = replace(sequence, frames=lambda: chain([frame], frames))
-    return scaled_box(drawn, 1 / factor), sequence
+    return np.array(drawn) / factor, sequence
 
 
 class LiveView:
@@ -129,7 +130,7 @@ class LiveView:
         self._window = f"{name} (q ends)"
 
     def __enter__(self):
-        cv2.namedWindow(self._window, cv2.WINDOW_AUTOSIZE)
+        _open(self._window)
         return self
 
     def __exit__(self, *exception):
@@ -185,6 +186,13 @@ def draw_activity(activity, width, height=_PANEL_HEIGHT):
         draw_text(panel, name, split, round(top + pitch * (row + 1)), _INK)
         draw_text(panel, f"{100 * rate:.1f}", end + 4, round(top + pitch * (row + 1)), _INK)
     return panel
+
+
+def _open(window):
+    # OpenCV's wheels point Qt to a folder of fonts that they do not have, and Qt complains at length
+    if not os.path.isdir(os.environ.get("QT_QPA_FONTDIR", os.curdir)):
+        os.environ["QT_QPA_FONTDIR"] = os.path.join(matplotlib.get_data_path(), "fonts", "ttf")
+    cv2.namedWindow(window, cv2.WINDOW_AUTOSIZE | cv2.WINDOW_GUI_NORMAL)
 
 
 def _ended(key, window):

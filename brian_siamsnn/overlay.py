@@ -12,7 +12,7 @@ import numpy as np
 
 from .errors import InputError
 
-__all__ = ["TRACKED_COLOUR", "TRUTH_COLOUR", "VideoWriter", "draw_overlay", "draw_text", "scaled_box", "scaled_overlay"]
+__all__ = ["TRACKED_COLOUR", "TRUTH_COLOUR", "VideoWriter", "draw_overlay", "draw_text", "scaled_overlay"]
 
 TRACKED_COLOUR = (230, 159, 0)
 TRUTH_COLOUR = (86, 180, 233)
@@ -74,14 +74,8 @@ def scaled_overlay(frame, factor, box=None, truth=None, text="", response=None):
     if factor != 1:
         size = [max(1, round(factor * side)) for side in frame.shape[1::-1]]
         frame = cv2.resize(frame, size, interpolation=cv2.INTER_AREA if factor < 1 else cv2.INTER_LINEAR)
-    boxes = [None if one is None else scaled_box(one, factor) for one in (box, truth)]
+    boxes = [None if one is None else factor * np.asarray(one, dtype=float) for one in (box, truth)]
     return draw_overlay(frame, *boxes, text, response)
-
-
-def scaled_box(box, factor):
-    """A box x, y, w, h in a frame that was made larger by ``factor``; pixel k then reaches from k - 1/2 to k + 1/2."""
-    box = np.asarray(box, dtype=float)
-    return np.concatenate([(box[:2] + 0.5) * factor - 0.5, box[2:] * factor])
 
 
 class VideoWriter:

@@ -21,7 +21,7 @@ __all__ = ["Recorder"]
 
 #: Bytes of all pictures together; a report writes four characters for three of them.
 PICTURE_BYTES = 15 * 2**20
-_LONGEST_SIDE = 640
+_LONGEST_SIDE = 640  # small frames become up to twice as large, so that lines do not hide what is under them
 _RESPONSE_SIDE = 170
 _QUALITY = 80
 
@@ -107,7 +107,7 @@ class Recorder:
         return activity
 
     def _keep(self, k, frame, box, response, truth, activity):
-        factor = min(1.0, _LONGEST_SIDE / max(frame.shape[:2]))
+        factor = min(2.0, _LONGEST_SIDE / max(frame.shape[:2]))
         picture = scaled_overlay(frame, factor, box, truth)
         entry = {"frame": k, "size": picture.shape[1::-1], "image": _encoded(".jpg", picture),
                  "response": None if response is None else _encoded(".png", _coloured(response)),
