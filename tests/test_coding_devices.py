@@ -36,6 +36,7 @@ def test_cython_gives_the_spikes_of_numpy(numpy_spikes, monkeypatch):
 
 
 @pytest.mark.standalone
+@pytest.mark.slow
 def test_cpp_standalone_gives_the_spikes_of_numpy(numpy_spikes, tmp_path):
     if shutil.which("make") is None or shutil.which(os.environ.get("CXX", "g++")) is None:
         pytest.skip("cpp_standalone needs make and a C++ compiler")
