@@ -171,7 +171,7 @@ def read(path):
     except KeyError as error:
         raise InputError(f"{path}: its description is incomplete ({error}); write it anew") from None
     except (TypeError, ValueError, ArithmeticError, RecursionError) as error:  # no JSON, or other types in it
-        raise InputError(f"{path}: its description cannot be read ({str(error):.200})") from None
+        raise InputError(f"{path}: its description cannot be read ({str(error):.200}); write it anew") from None
 
 
 def _tensor(file, name, path):
