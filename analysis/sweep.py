@@ -21,6 +21,7 @@ from brian_siamsnn.datasets import open_dataset
 from brian_siamsnn.evaluation_plots import save
 from brian_siamsnn.evaluation_report import write_csv
 from brian_siamsnn.evaluation_run import evaluate
+from brian_siamsnn.otb import canonical
 from brian_siamsnn.palette import BLACK, PALETTE
 from brian_siamsnn.recipe import HELD_OUT
 
@@ -39,7 +40,7 @@ parser.add_argument("--output", type=Path, default=Path("brian-siamsnn-output/sw
 arguments = parser.parse_args()
 
 dataset = open_dataset(arguments.root)
-held_out = [item.name for item in dataset.items if item.name in HELD_OUT]
+held_out = [item.name for item in dataset.items if item.name in map(canonical, HELD_OUT)]
 names = arguments.sequences.split(",") if arguments.sequences else held_out
 dataset = dataset.only(names) if names else dataset
 

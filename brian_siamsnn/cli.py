@@ -176,9 +176,7 @@ def main(arguments=None):
         click.echo(f"error: {error.format_message()}{hint}", err=True)
         sys.exit(2)
     except InputError as error:
-        # names of files and what is in them may hold what a terminal would obey
-        text = "".join(c if c.isprintable() else repr(c)[1:-1] for c in str(error))
-        click.echo(f"error: {text}", err=True)
+        click.echo(f"error: {error}", err=True)
         sys.exit(2)
     except BrokenPipeError:  # whoever read the output has left
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

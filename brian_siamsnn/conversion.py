@@ -243,5 +243,6 @@ class SpikingModel:
 
     def __post_init__(self):
         first = self.layers[0]
-        if isinstance(first, MaxPool) or first.groups != 1:
-            raise InputError(f"{first.name}: the first layer must be a convolution in one group, it sees the image")
+        if isinstance(first, MaxPool) or first.groups != 1 or first.in_channels != 3:
+            raise InputError(f"{first.name}: the first layer must be a convolution of 3 channels in one group, "
+                             "it sees the image")  # fmt: skip

@@ -4,6 +4,7 @@ A matcher has ``set_exemplar(crop)`` and ``match(crops)``, which returns one
 response map for each crop, shape (crops, 17, 17).
 """
 
+import math
 from collections import Counter
 from contextlib import closing
 
@@ -12,7 +13,7 @@ import numpy as np
 from .architecture import convolutions
 from .conversion import SpikingModel
 from .errors import InputError
-from .geometry import EXEMPLAR_SIZE, SEARCH_SIZE
+from .geometry import EXEMPLAR_SIZE, SEARCH_SIZE, STRIDE
 from .matching import Template, matching_kernel
 from .network import SpikingBranch
 
@@ -61,6 +62,7 @@ class SpikingMatcher:
                  tau=1, lambda_v=1.0, lambda_t=20.0):  # fmt: skip
         if early_stop is not None and early_stop < 1:
             raise InputError(f"early stop: expected 1 step or more, got {early_stop}")
+        _check_stride(model.layers)
         spiking = SpikingModel.from_model(model, v_init)
         self._kernel = matching_kernel(matching, steps, tau, lambda_v, lambda_t)
         if not self._kernel.any():
@@ -160,6 +162,7 @@ class ConvolutionalMatcher:
     def __init__(self, model):
         from .siamfc import SiamFC  # the only need for PyTorch while tracking
 
+        _check_stride(model.layers)
         self._network = SiamFC.from_folded(model.layers, model.weights, model.response_scale, model.response_bias)
         self._exemplar = None
 
@@ -183,3 +186,10 @@ class ConvolutionalMatcher:
 
         with torch.inference_mode():
             return self._network.response(self._exemplar, self._embed(crops)).numpy()
+
+
+def _check_stride(layers):
+    """The tracker takes neighbours in a response to be :data:`STRIDE` pixels apart: another model would mislead it."""
+    if (stride := math.prod(layer.stride for layer in layers)) != STRIDE:
+        raise InputError(f"model: expected strides of its layers that make {STRIDE} pixels together, got {stride}; "
+                         "it belongs to another tracker")  # fmt: skip

@@ -28,6 +28,9 @@ __all__ = ["MATCHINGS", "Template", "matching_kernel"]
 #: Names that :func:`matching_kernel` takes.
 MATCHINGS = ("hsm", "psm", "tsm")
 
+#: The kernel has a number for each pair of steps.
+_MOST_STEPS = 5000
+
 
 def matching_kernel(matching, steps, tau=1, lambda_v=1.0, lambda_t=20.0):
     """The matrix K of a matching method.
@@ -55,8 +58,8 @@ def matching_kernel(matching, steps, tau=1, lambda_v=1.0, lambda_t=20.0):
     """
     if matching not in MATCHINGS:
         raise InputError(f"matching: expected one of {', '.join(MATCHINGS)}, got {matching!r}")
-    if steps < 1 or tau < 0:
-        raise InputError(f"matching: expected 1 step or more and tau >= 0, got {steps} and {tau}")
+    if not 1 <= steps <= _MOST_STEPS or tau < 0:
+        raise InputError(f"matching: expected 1 to {_MOST_STEPS} steps and tau >= 0, got {steps} and {tau}")
     if min(lambda_v, lambda_t) < 0 or not lambda_v + lambda_t < np.inf:
         raise InputError(f"matching: expected finite weights >= 0, got {lambda_v} and {lambda_t}")
     distance = np.abs(np.subtract.outer(np.arange(steps), np.arange(steps)))

@@ -24,6 +24,7 @@ from brian2.codegen.runtime.cython_rt import CythonCodeObject
 from brian2.core.base import BrianObject, BrianObjectException
 
 from .architecture import Convolution
+from .code_cache import remove_broken
 from .connectivity import convolution_synapses, fan_out, pooling_synapses, synapse_count
 from .convolution import (
     SharedKernelConvolution,
@@ -40,6 +41,9 @@ __all__ = ["SpikingBranch"]
 
 #: Time step of the simulation, and of TrueNorth.
 TIME_STEP = 1 * ms
+
+#: Bytes that a neuron takes in single precision: its variables, spikes, and the kernel's lists, rounded up.
+_BYTES_PER_NEURON = 32
 
 #: Bytes that an explicit synapse takes while it is built, in single precision (measured: 28 with 29 million of them).
 _BYTES_PER_SYNAPSE = 32
@@ -138,8 +142,8 @@ class SpikingBranch:
         self._dtype = np.dtype(dtype)
         self._explicit = connectivity == "synapses"
         self.threads = threads or available_threads()
-        if self._explicit:
-            self._check_memory()
+        self._check_memory()
+        remove_broken()
         self.clock = Clock(dt=TIME_STEP, name="image_clock")
         self.groups, self.equations, self._inputs, self._tallies = {}, {}, {}, {}
         codings = branch_equations(model, coding, hidden_coding, pooling)
@@ -153,9 +157,17 @@ class SpikingBranch:
         self._ready = None
 
     def _check_memory(self):
+        neurons = self.images * sum(height * width * channels for height, width, channels in self.shapes.values())
+        free = available_memory()
+        if neurons * _BYTES_PER_NEURON > free:
+            raise InputError(
+                f"model: it has {neurons / 1e6:,.0f} million neurons for images of {self.image_size} pixels, about "
+                f"{neurons * _BYTES_PER_NEURON / 2**30:.0f} GiB, and {free / 2**30:.0f} GiB are free; take another"
+            )
+        if not self._explicit:
+            return
         layers = list(zip(self.model.layers, self.model.layers[1:], strict=False))
         count = self.images * sum(synapse_count(self.shapes[a.name], self.shapes[b.name], b) for a, b in layers)
-        free = available_memory()
         if count * _BYTES_PER_SYNAPSE > free:
             raise InputError(
                 f"explicit synapses: this network has {count / 1e6:,.0f} million of them for images of "

@@ -4,8 +4,8 @@ What runs is what is written in the file: its strings are handed to Brian2 as
 they are, after the named choices (``{reading}``) are filled in.
 """
 
+import os
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import numpy as np
 from brian2 import Equations, NeuronGroup
@@ -218,7 +218,7 @@ def branch_equations(model, coding, hidden_coding, pooling):
 
 def split_values(name):
     """Name and values of ``name:key=value,key=value``; a path that is there is taken as it stands."""
-    if Path(name).is_file() or ":" not in str(name):
+    if ":" not in str(name) or os.path.isfile(name):
         return name, {}
     name, _, rest = str(name).partition(":")
     pairs = [part.partition("=") for part in rest.split(",")]

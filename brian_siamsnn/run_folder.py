@@ -123,11 +123,11 @@ class RunFolder:
             yield
         except (OSError, InputError) as error:
             if self._rows < 2:
-                kept = "nothing was written"
+                kept = "Nothing was written"
             else:
-                kept = f"the {self._rows} frames so far are in {self._folder / _BOXES[0]}"
+                kept = f"The {self._rows} frames so far are in {self._folder / _BOXES[0]}"
             reason = error
             if isinstance(error, OSError):
                 what = "a file of that name is there" if isinstance(error, FileExistsError) else error.strerror
-                reason = f"{self._folder}: cannot be written to ({what})"
-            raise OutputError(f"{reason}; {kept}, and what a finished run left there before is unchanged") from None
+                reason = f"{self._folder}: cannot be written to ({what}); make room, or give --output another folder"
+            raise OutputError(f"{reason}. {kept}, and what a finished run left there before is unchanged") from None

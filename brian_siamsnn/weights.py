@@ -97,7 +97,8 @@ def check_tensor(name, array, shape):
     if array.shape != shape:
         raise InputError(f"{name}: expected shape {shape}, got {array.shape}; is this another architecture?")
     if not np.isfinite(array).all():
-        raise InputError(f"{name}: {int((~np.isfinite(array)).sum())} of {array.size} numbers are not finite")
+        raise InputError(f"{name}: {int((~np.isfinite(array)).sum())} of {array.size} numbers are not finite; "
+                         "did its training diverge, or is the file damaged?")  # fmt: skip
 
 
 def _digest(tensors, description):
@@ -161,16 +162,16 @@ def read(path):
     except FileNotFoundError:
         raise InputError(f"{path}: no such file") from None
     except (SafetensorError, OSError, MemoryError) as error:
-        raise InputError(f"{path}: not a whole model file ({error}); fetch it again, or make one from a checkpoint "
-                         "with 'brian-siamsnn weights import'") from None  # fmt: skip
+        raise InputError(f"{path}: not a whole model file ({str(error):.200}); fetch it again, or make one from a "
+                         "checkpoint with 'brian-siamsnn weights import'") from None  # fmt: skip
     try:
         return _model(json.loads(text), tensors)
     except InputError as error:
         raise InputError(f"{path}: {error}") from None
     except KeyError as error:
-        raise InputError(f"{path}: its description is incomplete ({error})") from None
+        raise InputError(f"{path}: its description is incomplete ({error}); write it anew") from None
     except (TypeError, ValueError, ArithmeticError, RecursionError) as error:  # no JSON, or other types in it
-        raise InputError(f"{path}: its description cannot be read ({error})") from None
+        raise InputError(f"{path}: its description cannot be read ({str(error):.200}); write it anew") from None
 
 
 def _tensor(file, name, path):
@@ -197,7 +198,8 @@ def _model(description, tensors):
     for layer in convolutions(layers):
         for part in parts:
             if f"{layer.name}.{part}" not in tensors:
-                raise InputError(f"{layer.name}.{part}: missing; the file holds {', '.join(sorted(tensors)) or 'none'}")
+                raise InputError(f"{layer.name}.{part}: expected in the file, which holds "
+                                 f"{', '.join(sorted(tensors)[:9]) or 'none'}; write it anew")  # fmt: skip
     names = [layer.name for layer in convolutions(layers)]
     return SiameseModel(
         layers,

@@ -1,5 +1,7 @@
 """Every coding and gate in one small Brian2 network, for any device; run as a script on cpp_standalone.
 
+As few objects as show them all: each is a file to compile there.
+
 python coding_network.py FOLDER compiles it there and prints its spikes as JSON.
 """
 
@@ -16,9 +18,7 @@ CODINGS = [
     "rate:v_init=0.5",
     "phase:K=4",
     "burst",
-    "burst:recursion=single",
     "two_status:beta=0.625,p=3",
-    "two_status:beta=0.625,p=3,reading=ceil",
 ]
 GATES = ["max_pool", "max_pool_first", "max_pool_all"]
 STEPS = 20
@@ -47,13 +47,14 @@ def simulate():
         synapses.pre.when, synapses.pre.order = "thresholds", order
         network.add(synapses)
 
-    # what the codings send arrives at one population of rate neurons, each at neurons of its own
-    receiver, target = add("sink", "rate", n * len(CODINGS), 8)
+    receiver, target = add("sink", "rate", n, 8)
     for k, coding in enumerate(CODINGS):
         sender, source = add(f"coding{k}", coding, n, 0)
         source.I = [0.125, 0.3125, 0.5, 0.6875, 0.875, 1.25]
-        i, j = (side.ravel() for side in np.mgrid[:n, :n])
-        join(sender, source, receiver, target, 1, i, n * k + j, (i * 3 + j * 5) % 7 / 16 - 0.125)
+        if coding.startswith("phase"):
+            # an amplitude that all senders share, through weights
+            i, j = (side.ravel() for side in np.mgrid[:n, :n])
+            join(sender, source, receiver, target, 1, i, j, (i * 3 + j * 5) % 7 / 16 - 0.125)
         if coding == "burst":
             # windows 0-2, 2-4 and 3-5, into all three gates: amplitudes differ by neuron
             windows = np.array([0, 1, 2, 2, 3, 4, 3, 4, 5]), np.repeat([0, 1, 2], 3)

@@ -32,10 +32,13 @@ def test_numpy_gives_the_spikes_of_single_neurons(numpy_spikes):
 @pytest.mark.cython
 def test_cython_gives_the_spikes_of_numpy(numpy_spikes, monkeypatch):
     monkeypatch.setitem(brian2.prefs, "codegen.target", "cython")
+    # twenty steps of six neurons: compiling is all the time that this takes
+    monkeypatch.setitem(brian2.prefs, "codegen.cpp.extra_compile_args_gcc", ["-w", "-O0"])
     assert simulate() == numpy_spikes
 
 
 @pytest.mark.standalone
+@pytest.mark.slow
 def test_cpp_standalone_gives_the_spikes_of_numpy(numpy_spikes, tmp_path):
     if shutil.which("make") is None or shutil.which(os.environ.get("CXX", "g++")) is None:
         pytest.skip("cpp_standalone needs make and a C++ compiler")

@@ -7,6 +7,7 @@ number of the run in them.  It is killed (signal 9), or not let to write any mor
 """
 
 import argparse
+import contextlib
 import dataclasses
 import functools
 import json
@@ -54,7 +55,6 @@ def work(folder, run):
 
 def _child(folder, first, limit, said):
     quiet()
-    cv2.setNumThreads(1)  # its threads do not survive a fork
     if limit is not None:
         resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
     try:
@@ -93,12 +93,27 @@ def examine(folder, finished):
     return seen
 
 
-def _start(folder, first, limit=None):
-    context = multiprocessing.get_context("fork")
+@contextlib.contextmanager
+def _started(folder, first, limit=None):
+    """A child at work, and the number of the run that it has finished last."""
+    # forked from a process that has imported all and done nothing: threads of this one would be missed in a child
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload([__name__])
     said = context.Value("q", first - 1)
     process = context.Process(target=_child, args=(folder, first, limit, said))
     process.start()
-    return process, said
+    try:
+        yield process, said
+    finally:
+        process.kill()
+        process.join()
+
+
+def _wait(happened, seconds=60):
+    end = time.monotonic() + seconds
+    while not happened():
+        assert time.monotonic() < end, "the child does nothing"
+        time.sleep(0.005)
 
 
 def kill(count, rng):
@@ -108,10 +123,10 @@ def kill(count, rng):
         folder, finished = Path(name), 0
         work(folder, 0)
         for _ in range(count):
-            process, said = _start(folder, finished + 1)
-            time.sleep(rng.uniform(0, 0.6))
-            process.kill()
-            process.join()
+            with _started(folder, finished + 1) as (_, said):
+                _wait(lambda: said.value > finished)  # noqa: B023
+                time.sleep(rng.uniform(0, 0.3))
+            seen["runs finished before"] += said.value - finished
             finished = said.value
             seen += examine(folder, finished)
             for hidden in folder.glob(".*.*"):  # what write_whole had begun
@@ -134,9 +149,9 @@ def fill(count, rng, place=None):
             else:
                 free = shutil.disk_usage(place).free
                 (folder / "ballast").write_bytes(bytes(max(0, free - rng.randrange(200_000))))
-            process, _ = _start(folder, 1, limit if place is None else sys.maxsize >> 1)
-            process.join(60)
-            assert process.exitcode == 2, process.exitcode
+            with _started(folder, 1, limit if place is None else sys.maxsize >> 1) as (process, _):
+                process.join(60)
+                assert process.exitcode == 2, process.exitcode
             seen["one clear line"] += 1
             seen += examine(folder, 0) if place is None else Counter()
             assert not list(folder.glob(".*.*.*")), "an unfinished file is left"

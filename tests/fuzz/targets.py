@@ -344,6 +344,6 @@ def attempt(target, data):
             TARGETS[target](data, Path(folder))
         except InputError as error:
             message = str(error)
-            assert "\n" not in message and message.strip() and len(message) < 1000, message
-            return message.replace(folder, "FOLDER")
+            assert message.isprintable() and message.strip() and len(message) < 1000, message
+            return message.replace(folder, "FOLDER").replace(Path(folder).name, "FOLDER")
     return None
