@@ -124,7 +124,8 @@ def peer(name, model, steps, dtype="float32"):
                     if k > 0 or current is None:
                         w, b = tensors[layer.name]
                         x = functional.conv2d(x, w, b, layer.stride, groups=layer.groups)
-                    x = nodes[layer.name](x.repeat(steps, 1, 1, 1) if k == 0 else x)
+                    # sinabs and snntorch fire in single precision, whatever they compute in
+                    x = nodes[layer.name](x.repeat(steps, 1, 1, 1) if k == 0 else x).to(x.dtype)
             return x.sum(0).permute(1, 2, 0).numpy().astype(int)
 
     return run

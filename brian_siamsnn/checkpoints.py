@@ -105,6 +105,8 @@ def _array(tensor, name):
         # a view such as expand() makes says a huge shape and stores a few numbers
         if tensor.numel() * tensor.element_size() > tensor.untyped_storage().nbytes():
             raise RuntimeError(f"of shape {tuple(tensor.shape)} it stores fewer numbers")
+        if tensor.is_complex():
+            raise RuntimeError("its numbers are complex")
         return tensor.detach().float().numpy()
     except (RuntimeError, TypeError, NotImplementedError) as error:  # sparse, quantised, without data, ...
         reason = str(error).splitlines()[0].split(". ")[0]

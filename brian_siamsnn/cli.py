@@ -2,6 +2,7 @@
 
 import os
 import sys
+from contextlib import ExitStack
 from pathlib import Path
 
 import click
@@ -17,7 +18,7 @@ from .cli_equations import equations_command
 from .cli_evaluate import evaluate_command
 from .cli_inspect import inspect_command
 from .cli_models import train_command, weights
-from .cli_options import Box, prepare, quiet, tracking_options, versions
+from .cli_options import Box, prepare, quiet, tracking_options, versions, view_options
 from .cli_spikes import spikes_command
 from .cli_vot import vot_command
 from .errors import InputError
@@ -33,8 +34,10 @@ def cli():
 
 @cli.command("track")
 @click.argument("source")
-@click.option("--init", "box", type=Box(), help="The object's box in the first frame; x and y count from zero.")
+@click.option("--init", "box", type=Box(), help="The object's box in the first frame; x and y count from zero. Drawn "
+              "with the mouse where it is absent and the source has none.")  # fmt: skip
 @tracking_options
+@view_options
 def track_command(source, box, **options):
     """Track one object through SOURCE.
 
@@ -47,23 +50,35 @@ def track_command(source, box, **options):
 
 @cli.command()
 @tracking_options
+@view_options
 def demo(**options):
     """Track a target in a synthetic sequence, whose boxes are known; needs no files."""
     return _track("synthetic", None, **options)
 
 
 def _track(source, box, model, kind, steps, matching, coding, hidden_coding, pooling, v_init, threshold_scale,
-            early_stop, scales, frames, output, **constants):  # fmt: skip
+            early_stop, scales, frames, output, show, report, **constants):  # fmt: skip
     # imported here so that --help and a mistyped option answer at once
     from .conversion import scale_thresholds
+    from .live import LiveView, draw_box, require_window
     from .matchers import ConvolutionalMatcher, SpikingMatcher
+    from .metering import Meter
+    from .recorder import Recorder
+    from .report import write_report
     from .sequences import open_source
     from .tracker import SiameseTracker
     from .tracking import known_box, track, write_json
     from .weights import load
 
     sequence = open_source(source)
-    box = known_box(sequence, box)
+    drawn = box is None and sequence.first_box is None
+    if drawn:
+        require_window(f"{sequence.name}: no box is known for its first frame, and drawing one",
+                       "give it with --init x,y,w,h")  # fmt: skip
+    else:
+        box = known_box(sequence, box)
+    if show:
+        require_window("--show", "leave it out; tracked.mp4 and --report show the same afterwards")
     network = load(model)
     quiet()
     if kind == "snn":
@@ -73,11 +88,20 @@ def _track(source, box, model, kind, steps, matching, coding, hidden_coding, poo
     else:
         matcher = ConvolutionalMatcher(network)
     prepare(matcher)
+    if drawn:
+        box, sequence = draw_box(sequence)
+    spiking = kind == "snn"
+    meter = Meter(matcher) if report and spiking else None
+    recorder = Recorder(meter) if report else None
     folder = output or Path("brian-siamsnn-output") / sequence.name
     total = min(filter(None, (sequence.frame_count, frames)), default=None)
-    with tqdm(total=total, desc=sequence.name, unit=" frames", disable=None) as bar:
-        result = track(sequence, SiameseTracker(matcher, int(scales)), box, frames, folder, bar.update)
-    spiking = kind == "snn"
+    with ExitStack() as stack:
+        watchers = [recorder] if report else []
+        if show:
+            watchers.append(stack.enter_context(LiveView(sequence.name)))
+        bar = stack.enter_context(tqdm(total=total, desc=sequence.name, unit=" frames", disable=None))
+        result = track(sequence, SiameseTracker(meter or matcher, int(scales)), box, frames, folder, bar.update,
+                       watchers=watchers)  # fmt: skip
     summary = {
         "source": str(source),
         "frames": len(result.boxes),
@@ -103,7 +127,11 @@ def _track(source, box, model, kind, steps, matching, coding, hidden_coding, poo
         "versions": versions(),
     }
     write_json(folder / "summary.json", summary)
+    if report:
+        write_report(folder / "report.html", sequence.name, recorder, summary, sequence.fps)
     click.echo(_report(summary, folder))
+    if report:
+        click.echo(f"the report: {folder / 'report.html'}")
     if result.stopped == "interrupted":
         return 130
     if result.stopped:

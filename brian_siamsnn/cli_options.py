@@ -8,7 +8,8 @@ from . import __version__
 from .matching import MATCHINGS
 from .tracker import SCALES
 
-__all__ = ["Box", "coding_options", "matcher_options", "prepare", "quiet", "tracking_options", "versions"]
+__all__ = ["Box", "coding_options", "matcher_options", "prepare", "quiet", "tracking_options", "versions",
+           "view_options"]  # fmt: skip
 
 
 class Box(click.ParamType):
@@ -77,6 +78,16 @@ def tracking_options(command):
                      help="Folder for boxes.csv, tracked.mp4 and summary.json "
                           "[default: brian-siamsnn-output/NAME]."),
     ]))  # fmt: skip
+
+
+def view_options(command):
+    """Options of ``track`` and ``demo`` that say how the run is looked at."""
+    return _apply(command, [
+        click.option("--show", is_flag=True,
+                     help="Show each frame with its box, response map and spikes in a window; q or Esc ends the run "
+                          "and keeps what was done."),
+        click.option("--report", is_flag=True, help="Write report.html as well: the run in one file, for any browser."),
+    ])  # fmt: skip
 
 
 def _apply(command, options):

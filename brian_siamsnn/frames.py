@@ -43,6 +43,8 @@ class Sequence:
         frame; NaN where the target is absent or its box unknown.
     attributes : tuple of str
         What makes the sequence hard, in the benchmark's codes.
+    live : bool
+        Whether it happens while it is read: a camera.
     """
 
     name: str
@@ -51,6 +53,7 @@ class Sequence:
     fps: float | None = None
     boxes: np.ndarray | None = None
     attributes: tuple[str, ...] = ()
+    live: bool = False
 
     def __iter__(self):
         return self.frames()
@@ -187,7 +190,7 @@ def camera_sequence(index):
     capture = _first_frame(index, problem)
     fps = _announced(capture, cv2.CAP_PROP_FPS)
     capture.release()
-    return Sequence(f"camera-{index}", partial(_camera_frames, index, problem), None, fps)
+    return Sequence(f"camera-{index}", partial(_camera_frames, index, problem), None, fps, live=True)
 
 
 def _announced(capture, what):

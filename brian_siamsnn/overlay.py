@@ -12,7 +12,7 @@ import numpy as np
 
 from .errors import InputError
 
-__all__ = ["TRACKED_COLOUR", "TRUTH_COLOUR", "VideoWriter", "draw_overlay"]
+__all__ = ["TRACKED_COLOUR", "TRUTH_COLOUR", "VideoWriter", "draw_overlay", "draw_text", "scaled_overlay"]
 
 TRACKED_COLOUR = (230, 159, 0)
 TRUTH_COLOUR = (86, 180, 233)
@@ -53,8 +53,29 @@ def draw_overlay(frame, box=None, truth=None, text="", response=None):
     names = [("tracked", TRACKED_COLOUR, box), ("truth", TRUTH_COLOUR, truth)]
     _draw_legend(canvas, [(name, colour) for name, colour, drawn in names if drawn is not None])
     if text:
-        _draw_text(canvas, text, _MARGIN, canvas.shape[0] - _MARGIN, _WHITE)
+        draw_text(canvas, text, _MARGIN, canvas.shape[0] - _MARGIN, _WHITE)
     return canvas
+
+
+def scaled_overlay(frame, factor, box=None, truth=None, text="", response=None):
+    """:func:`draw_overlay` on a frame that is made larger or smaller first, so that lines and letters keep their size.
+
+    Parameters
+    ----------
+    frame, box, truth, text, response
+        Of the frame as it is, see :func:`draw_overlay`.
+    factor : float
+        New size over old.
+
+    Returns
+    -------
+    ndarray, shape (about factor * H, about factor * W, 3), uint8
+    """
+    if factor != 1:
+        size = [max(1, round(factor * side)) for side in frame.shape[1::-1]]
+        frame = cv2.resize(frame, size, interpolation=cv2.INTER_AREA if factor < 1 else cv2.INTER_LINEAR)
+    boxes = [None if one is None else factor * np.asarray(one, dtype=float) for one in (box, truth)]
+    return draw_overlay(frame, *boxes, text, response)
 
 
 class VideoWriter:
@@ -166,7 +187,8 @@ def _dashes(start, end):
     return list(zip(points[:-1:2], points[1::2], strict=True))
 
 
-def _draw_text(canvas, text, left, bottom, colour):
+def draw_text(canvas, text, left, bottom, colour):
+    """Write onto a dark plate, into the canvas itself; ``left`` and ``bottom`` are of the plate."""
     font, size = cv2.FONT_HERSHEY_SIMPLEX, 0.45
     (width, height), below = cv2.getTextSize(text, font, size, 1)
     # a dark plate, for a dark outline does not fit: the width of OpenCV 5's letters grows with their thickness
@@ -177,7 +199,7 @@ def _draw_text(canvas, text, left, bottom, colour):
 
 def _draw_legend(canvas, entries):
     for row, (name, colour) in enumerate(entries):
-        _draw_text(canvas, name, _MARGIN, _MARGIN + 18 * (row + 1), colour)
+        draw_text(canvas, name, _MARGIN, _MARGIN + 18 * (row + 1), colour)
 
 
 def _draw_response(canvas, response):

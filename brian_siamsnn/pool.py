@@ -8,6 +8,7 @@ the leading eigenvectors of the features' second moment keep those best.
 
 import json
 import shutil
+from io import BytesIO
 from pathlib import Path
 
 import numpy as np
@@ -157,7 +158,9 @@ class PairPool:
             vectors = vectors.flip(1)[:, :DIRECTIONS].float().cpu().numpy()
             # a teacher with fewer channels than that fills up with zeros
             vectors = np.pad(vectors, ((0, 0), (0, DIRECTIONS - vectors.shape[1])))
-            np.save(file, vectors)
+            content = BytesIO()
+            np.save(content, vectors)
+            write_whole(file, content.getvalue())
         return torch.from_numpy(np.load(file)).to(self._device)
 
     def _embed(self, images):

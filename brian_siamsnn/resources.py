@@ -38,7 +38,8 @@ def find(folder, name, suffix):
     if os.path.isfile(name):
         return Path(name)
     shipped = ", ".join(names(folder, suffix)) or "none"
-    raise InputError(f"{name or repr(name)}: no such file, and not one of the {folder} that ship ({shipped})")
+    what = "a folder; no such file" if os.path.isdir(name) else "no such file"
+    raise InputError(f"{name or repr(name)}: {what}, and not one of the {folder} that ship ({shipped})")
 
 
 def names(folder, suffix):

@@ -95,7 +95,8 @@ class RunFolder:
             if self._video is not None:
                 self._video.close()
             # from here to the new summary there is none: boxes and video are never another run's than it says
-            (self._folder / "summary.json").unlink(missing_ok=True)
+            for name in ("summary.json", "report.html"):
+                (self._folder / name).unlink(missing_ok=True)
             os.replace(*(self._folder / name for name in _BOXES))
             if self._video is not None:
                 os.replace(*(self._folder / name for name in _VIDEO))
@@ -122,11 +123,11 @@ class RunFolder:
             yield
         except (OSError, InputError) as error:
             if self._rows < 2:
-                kept = "nothing was written"
+                kept = "Nothing was written"
             else:
-                kept = f"the {self._rows} frames so far are in {self._folder / _BOXES[0]}"
+                kept = f"The {self._rows} frames so far are in {self._folder / _BOXES[0]}"
             reason = error
             if isinstance(error, OSError):
                 what = "a file of that name is there" if isinstance(error, FileExistsError) else error.strerror
-                reason = f"{self._folder}: cannot be written to ({what})"
-            raise OutputError(f"{reason}; {kept}, and what a finished run left there before is unchanged") from None
+                reason = f"{self._folder}: cannot be written to ({what}); make room, or give --output another folder"
+            raise OutputError(f"{reason}. {kept}, and what a finished run left there before is unchanged") from None

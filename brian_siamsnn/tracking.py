@@ -53,7 +53,7 @@ class TrackingResult:
         return (len(self.boxes) - 1) / self.seconds if self.seconds > 0 and len(self.boxes) > 1 else None
 
 
-def track(sequence, tracker, first_box=None, frames=None, output=None, progress=None, video=True):
+def track(sequence, tracker, first_box=None, frames=None, output=None, progress=None, video=True, watchers=()):
     """Track one object.
 
     Parameters
@@ -71,6 +71,9 @@ def track(sequence, tracker, first_box=None, frames=None, output=None, progress=
         Called after each frame.
     video : bool
         Whether ``tracked.mp4`` is written.
+    watchers : sequence of callable
+        Each is called as ``watcher(k, frame, box, tracker, truth)`` with what became of every frame, ``truth`` being
+        None where no box is known; one that returns True ends the run after this frame.
 
     Returns
     -------
@@ -106,7 +109,8 @@ def track(sequence, tracker, first_box=None, frames=None, output=None, progress=
                 scores.append(tracker.score)
                 if progress is not None:
                     progress()
-                if k + 1 == frames:
+                # all of them see the last frame too
+                if any([watch(k, frame, box, tracker, truth) for watch in watchers]) or k + 1 == frames:
                     break
         except OutputError:
             raise

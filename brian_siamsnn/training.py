@@ -282,4 +282,6 @@ def _draw(history, spiking_from, file):
     share.set(ylim=(0, 1))
     share.set_ylabel("peaks within 1 cell", color="C3")
     right.axvline(spiking_from, color="0.6", linestyle=":")
-    figure.savefig(file, dpi=120)
+    content = BytesIO()
+    figure.savefig(content, format="png", dpi=120)
+    write_whole(file, content.getvalue())

@@ -162,8 +162,8 @@ def read(path):
     except FileNotFoundError:
         raise InputError(f"{path}: no such file") from None
     except (SafetensorError, OSError, MemoryError) as error:
-        raise InputError(f"{path}: not a whole model file ({error}); fetch it again, or make one from a checkpoint "
-                         "with 'brian-siamsnn weights import'") from None  # fmt: skip
+        raise InputError(f"{path}: not a whole model file ({str(error):.200}); fetch it again, or make one from a "
+                         "checkpoint with 'brian-siamsnn weights import'") from None  # fmt: skip
     try:
         return _model(json.loads(text), tensors)
     except InputError as error:
@@ -171,7 +171,7 @@ def read(path):
     except KeyError as error:
         raise InputError(f"{path}: its description is incomplete ({error}); write it anew") from None
     except (TypeError, ValueError, ArithmeticError, RecursionError) as error:  # no JSON, or other types in it
-        raise InputError(f"{path}: its description cannot be read ({error})") from None
+        raise InputError(f"{path}: its description cannot be read ({str(error):.200}); write it anew") from None
 
 
 def _tensor(file, name, path):
@@ -199,7 +199,7 @@ def _model(description, tensors):
         for part in parts:
             if f"{layer.name}.{part}" not in tensors:
                 raise InputError(f"{layer.name}.{part}: expected in the file, which holds "
-                                 f"{', '.join(sorted(tensors)) or 'none'}; write it anew")  # fmt: skip
+                                 f"{', '.join(sorted(tensors)[:9]) or 'none'}; write it anew")  # fmt: skip
     names = [layer.name for layer in convolutions(layers)]
     return SiameseModel(
         layers,

@@ -9,6 +9,12 @@ import pytest
 brian2.prefs.codegen.target = "numpy"
 
 
+@pytest.fixture(autouse=True)
+def no_windows(monkeypatch):
+    """No test waits for a mouse on a developer's screen."""
+    monkeypatch.setattr("brian_siamsnn.live._window_problem", lambda: "tests open none")
+
+
 @pytest.fixture(scope="session")
 def data():
     """Folder of the real sequences and published weights, which are not part of the project."""

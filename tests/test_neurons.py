@@ -1,11 +1,9 @@
-"""Spike times worked out by hand, and what a neuron conserves."""
+"""Spike times worked out by hand for rate and two-status coding; the other codings are in test_codings.py."""
 
 import brian2
 import numpy as np
 import pytest
 from brian2 import ms
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from brian_siamsnn.errors import InputError
 from brian_siamsnn.neurons import load_equations
@@ -75,52 +73,6 @@ def test_time_step_of_one_tenth_of_a_millisecond():
     monitor = brian2.SpikeMonitor(group)
     brian2.Network(group, monitor).run(10 * ms)
     np.testing.assert_array_equal(np.round(monitor.t / (0.1 * ms)), np.arange(0, 100, 2))
-
-
-@settings(max_examples=20, deadline=None)
-@given(
-    current=st.lists(st.integers(-64, 128), min_size=1, max_size=6),
-    coding=st.sampled_from(["rate", "two_status"]),
-    steps=st.integers(1, 25),
-)
-def test_input_is_potential_plus_what_was_emitted(current, coding, steps):
-    """Eq. 2 summed over time: T*I = v(T) + sum of the emitted amplitudes; and v stays below the threshold."""
-    current = np.array(current) / 64  # dyadic, so that sums are exact
-    equations = load_equations(coding, **({"beta": 0.625} if coding == "two_status" else {}))
-    clock = brian2.Clock(dt=1 * ms)
-    group = equations.group(len(current), "neurons", clock)
-    group.I = current
-    monitor = brian2.SpikeMonitor(group, variables=["v_th"])
-    brian2.Network(group, monitor).run(steps * ms)
-    emitted = np.bincount(monitor.i, weights=monitor.v_th, minlength=len(current))
-    np.testing.assert_array_equal(steps * current, group.v + emitted)
-    counts = np.bincount(monitor.i, minlength=len(current))
-    assert (counts <= steps).all()
-    if coding == "rate":
-        # the rate is the rectified current, cut at one spike a step, to within one spike
-        np.testing.assert_array_equal(counts, np.floor(np.clip(current, 0, 1) * steps))
-
-
-@settings(max_examples=25, deadline=None)
-@given(st.integers(0, 2**32 - 1), st.integers(1, 12))
-def test_pooling_emits_the_maximum_count(seed, steps):
-    """The gate's spikes, cumulated, equal the largest cumulated count of its inputs at every step."""
-    fires = np.random.default_rng(seed).random((steps, 4)) < np.random.default_rng(seed + 1).random(4)
-    clock = brian2.Clock(dt=1 * ms)
-    pool, rate = load_equations("max_pool"), load_equations("rate")
-    t, i = np.nonzero(fires)
-    sources = brian2.SpikeGeneratorGroup(4, i, t * ms, clock=clock)
-    gate = pool.group(1, "gate", clock)
-    on_pre = pool.arriving(rate).replace("v_th_pre", "1.0")
-    synapses = brian2.Synapses(sources, gate, pool.synapse, on_pre=on_pre, delay=0 * ms, clock=clock)
-    synapses.connect()
-    sources.order, synapses.pre.when, synapses.pre.order = -1, "thresholds", 1
-    gate.thresholder["spike"].when, gate.thresholder["spike"].order = "thresholds", 2
-    monitor = brian2.SpikeMonitor(gate, variables=["rise"])
-    brian2.Network(sources, gate, synapses, monitor).run(steps * ms)
-    emitted = np.bincount(np.round(monitor.t / ms).astype(int), minlength=steps)
-    np.testing.assert_array_equal(np.cumsum(emitted), np.cumsum(fires, 0).max(1))
-    assert (np.array(monitor.rise) == 1).all()
 
 
 def test_a_model_of_ones_own_works_by_its_path(tmp_path):

@@ -26,10 +26,10 @@ from .targets import TARGETS, attempt
 
 def template(message):
     """A message without what differs from one example to the next."""
+    message = re.sub(r"^.*?:(?= )", "NAME:", message)
     message = re.sub(r"'(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\"", "'...'", message)
     message = re.sub(r"(got|holds) .*?(; | as number|$)", r"\1 ...\2", message)
     message = re.sub(r"[\[{(][^\])}]*[\])}]", "(...)", message)
-    message = re.sub(r"^.*?:(?= )", "NAME:", message)
     return re.sub(r"[-+]?\b\d+(\.\d+)?(e[-+]?\d+)?|(?<=conv)\d", "N", message)
 
 

@@ -345,5 +345,5 @@ def attempt(target, data):
         except InputError as error:
             message = str(error)
             assert message.isprintable() and message.strip() and len(message) < 1000, message
-            return message.replace(folder, "FOLDER")
+            return message.replace(folder, "FOLDER").replace(Path(folder).name, "FOLDER")
     return None
