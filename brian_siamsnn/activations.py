@@ -1,13 +1,20 @@
 """The CNN's activations in plain NumPy, for comparison with spikes where PyTorch is not installed."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from .architecture import MaxPool
 
+if TYPE_CHECKING:
+    from .weights import SiameseModel
+
 __all__ = ["activations"]
 
 
-def activations(model, image):
+def activations(model: SiameseModel, image: np.ndarray) -> dict[str, np.ndarray]:
     """Output of every layer of the CNN for one image.
 
     Parameters

@@ -1,8 +1,14 @@
 """What a spiking branch did for its last image, small enough to be drawn in every frame."""
 
+from __future__ import annotations
+
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
+
+if TYPE_CHECKING:
+    from .network import SpikingBranch
 
 __all__ = ["Activity", "last_activity"]
 
@@ -29,7 +35,7 @@ class Activity:
     raster: np.ndarray
 
 
-def last_activity(branch, count=256):
+def last_activity(branch: SpikingBranch, count: int = 256) -> Activity:
     """Activity of a branch in its last run.
 
     Parameters

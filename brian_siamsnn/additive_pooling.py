@@ -11,10 +11,17 @@ In one step the maximum rises by one at most, so a gate fires exactly as
 ``max_pool.toml`` does, for inputs whose spikes all carry the same.
 """
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from .errors import InputError
 from .neurons import NeuronEquations
+
+if TYPE_CHECKING:
+    from .architecture import MaxPool
 
 __all__ = ["LARGEST_WINDOW", "additive_pool", "place_weights"]
 
@@ -22,7 +29,7 @@ __all__ = ["LARGEST_WINDOW", "additive_pool", "place_weights"]
 LARGEST_WINDOW = 24
 
 
-def additive_pool(layer, amplitude):
+def additive_pool(layer: MaxPool, amplitude: float) -> NeuronEquations:
     """Neuron model of the gates of one pooling layer.
 
     Parameters
@@ -60,7 +67,7 @@ def additive_pool(layer, amplitude):
     )
 
 
-def place_weights(i, j, shape_in, shape_out, layer):
+def place_weights(i: np.ndarray, j: np.ndarray, shape_in: tuple, shape_out: tuple, layer: MaxPool) -> np.ndarray:
     """Weight 2**k of each synapse of a pooling, k = ky*kernel + kx its place in the window.
 
     Parameters

@@ -5,12 +5,20 @@ are a box x, y, w, h, eight are the corners of a polygon.  What leaves this
 module is x, y, w, h in pixels with the corner counted from zero.
 """
 
+from __future__ import annotations
+
 import re
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from .errors import InputError
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
+    from .aliases import FilePath
 
 __all__ = ["polygon_to_box", "read_boxes"]
 
@@ -18,7 +26,7 @@ __all__ = ["polygon_to_box", "read_boxes"]
 _FARTHEST = 1e7
 
 
-def read_boxes(path, origin=0):
+def read_boxes(path: FilePath, origin: int = 0) -> np.ndarray:
     """Read an annotation file.
 
     Parameters
@@ -56,7 +64,7 @@ def read_boxes(path, origin=0):
     return boxes
 
 
-def polygon_to_box(corners):
+def polygon_to_box(corners: npt.ArrayLike) -> np.ndarray:
     """Upright box with the centre and about the area of a polygon.
 
     With the extent x_min..x_max, y_min..y_max of the corners p1..p4,

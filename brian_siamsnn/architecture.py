@@ -4,10 +4,16 @@ A branch is a tuple of :class:`Convolution` and :class:`MaxPool`; nothing here
 knows PyTorch or Brian2, so a model file describes itself with these.
 """
 
+from __future__ import annotations
+
 import re
 from dataclasses import asdict, dataclass, fields
+from typing import TYPE_CHECKING, Any
 
 from .errors import InputError
+
+if TYPE_CHECKING:
+    from .aliases import Layer
 
 __all__ = [
     "ALEXNET",
@@ -58,14 +64,14 @@ class Convolution:
     rectify: bool = True
     batch_norm: bool = True
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         _check_fields(self)
         if self.in_channels % self.groups or self.out_channels % self.groups:
             raise InputError(f"{self.name}: expected groups that divide its {self.in_channels} and {self.out_channels} "
                              f"channels, got {self.groups}")  # fmt: skip
 
     @property
-    def weight_shape(self):
+    def weight_shape(self) -> tuple[int, int, int, int]:
         """Shape of the weights: (out_channels, in_channels // groups, kernel, kernel)."""
         return (self.out_channels, self.in_channels // self.groups, self.kernel, self.kernel)
 
@@ -78,7 +84,7 @@ class MaxPool:
     kernel: int
     stride: int
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         _check_fields(self)
 
 
@@ -94,7 +100,7 @@ ALEXNET = (
 )
 
 
-def compact(description):
+def compact(description: str) -> tuple[Convolution, ...]:
     """A network of the compact family: strided convolutions, each rectified, without pooling.
 
     The first two convolutions are 11x11/4 and 5x5/2, all others 3x3/1: stride 8
@@ -135,7 +141,7 @@ COMPACT = compact("16-32-48-48-32")
 ARCHITECTURES = {"alexnet": ALEXNET, "compact": COMPACT}
 
 
-def architecture(name):
+def architecture(name: str) -> tuple[Layer, ...]:
     """Layers by name in :data:`ARCHITECTURES`, or by description, see :func:`compact`."""
     if name in ARCHITECTURES:
         return ARCHITECTURES[name]
@@ -145,12 +151,12 @@ def architecture(name):
     raise InputError(f"architecture: expected one of {names}, or channels such as 16-32-48-32, got {name!r}")
 
 
-def convolutions(layers):
+def convolutions(layers: tuple[Layer, ...]) -> tuple[Convolution, ...]:
     """The convolutions among ``layers``, in order."""
     return tuple(layer for layer in layers if isinstance(layer, Convolution))
 
 
-def check_layers(layers):
+def check_layers(layers: tuple[Layer, ...]) -> None:
     """Check that layers follow on each other.
 
     Raises
@@ -170,7 +176,7 @@ def check_layers(layers):
                              f"gives, got {after.in_channels}")  # fmt: skip
 
 
-def output_size(layer, size):
+def output_size(layer: Layer, size: int) -> int:
     """Side of a layer's output for an input of side ``size``: (size - kernel) // stride + 1."""
     result = (size - layer.kernel) // layer.stride + 1
     if size < layer.kernel:
@@ -178,7 +184,7 @@ def output_size(layer, size):
     return result
 
 
-def sizes(layers, image_size):
+def sizes(layers: tuple[Layer, ...], image_size: int) -> dict[str, int]:
     """Side of every layer's output, by layer name, for a square image."""
     result, size = {}, image_size
     for layer in layers:
@@ -186,12 +192,12 @@ def sizes(layers, image_size):
     return result
 
 
-def layers_to_json(layers):
+def layers_to_json(layers: tuple[Layer, ...]) -> list[dict[str, Any]]:
     """Plain lists and dictionaries that :func:`layers_from_json` reads back."""
     return [{"type": type(layer).__name__, **asdict(layer)} for layer in layers]
 
 
-def layers_from_json(entries):
+def layers_from_json(entries: list[dict[str, Any]]) -> tuple[Layer, ...]:
     """Rebuild layers; raises :class:`InputError` naming the entry that is off."""
     kinds = {"Convolution": Convolution, "MaxPool": MaxPool}
     layers = []

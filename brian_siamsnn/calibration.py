@@ -1,6 +1,9 @@
 """Activations of the CNN on natural images, from which the spiking network gets its scales."""
 
+from __future__ import annotations
+
 from itertools import islice
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -9,13 +12,19 @@ from .conversion import PERCENTILE, convert
 from .geometry import SEARCH_SIZE
 from .tracker import crop, rgb_image
 
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from .frames import Sequence
+    from .weights import SiameseModel
+
 __all__ = ["CALIBRATION_CROPS", "calibrate", "calibration_crops"]
 
 #: More crops change the scales by less than the 0.7 % that they are resolved to.
 CALIBRATION_CROPS = 24
 
 
-def calibration_crops(sequence, count=CALIBRATION_CROPS):
+def calibration_crops(sequence: Sequence, count: int = CALIBRATION_CROPS) -> Iterator[np.ndarray]:
     """Search crops from a sequence of images, the whole height or width of each.
 
     Parameters
@@ -38,7 +47,9 @@ def calibration_crops(sequence, count=CALIBRATION_CROPS):
         yield crop(image, ((height - 1) / 2, (width - 1) / 2), side, SEARCH_SIZE, (0, 0, 0))
 
 
-def calibrate(model, crops, normalisation="layer", percentile=PERCENTILE):
+def calibrate(
+    model: SiameseModel, crops: Iterable[np.ndarray], normalisation: str = "layer", percentile: float = PERCENTILE
+) -> SiameseModel:
     """Convert a model with the activations of its CNN on these crops.
 
     Parameters

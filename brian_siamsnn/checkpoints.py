@@ -1,8 +1,11 @@
 """PyTorch networks as models: a published SiamFC checkpoint, or one that was trained here; batch norm folded in."""
 
+from __future__ import annotations
+
 import hashlib
 import os
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -10,13 +13,25 @@ from .architecture import ALEXNET, convolutions
 from .errors import InputError
 from .weights import SiameseModel, check_tensor
 
+if TYPE_CHECKING:
+    from .aliases import FilePath, Layer
+    from .siamfc import SiamFC
+
 __all__ = ["export", "fold_batch_norm", "import_checkpoint"]
 
 #: SiamFC's batch norm (siamfc-pytorch, backbones.py).
 BATCH_NORM_EPSILON = 1e-6
 
 
-def fold_batch_norm(w, b, gamma, beta, mean, variance, epsilon=BATCH_NORM_EPSILON):
+def fold_batch_norm(
+    w: np.ndarray,
+    b: np.ndarray,
+    gamma: np.ndarray,
+    beta: np.ndarray,
+    mean: np.ndarray,
+    variance: np.ndarray,
+    epsilon: float = BATCH_NORM_EPSILON,
+) -> tuple[np.ndarray, np.ndarray]:
     r"""Fold a batch norm into the convolution before it.
 
     .. math:: w' = \frac{\gamma}{\sqrt{\sigma^2 + \epsilon}} w, \qquad
@@ -39,7 +54,7 @@ def fold_batch_norm(w, b, gamma, beta, mean, variance, epsilon=BATCH_NORM_EPSILO
     return (w * factor[:, None, None, None]).astype(np.float32), (beta + factor * (b - mean)).astype(np.float32)
 
 
-def import_checkpoint(path, layers=ALEXNET):
+def import_checkpoint(path: FilePath, layers: tuple[Layer, ...] = ALEXNET) -> SiameseModel:
     """Read the weights of a SiamFC checkpoint (a PyTorch file, loaded safely).
 
     Taken are the key names of siamfc-pytorch (``backbone.conv1.0.weight``, with
@@ -113,7 +128,13 @@ def _array(tensor, name):
         raise InputError(f"{name}: expected a plain tensor of numbers, got another kind ({reason:.120})") from None
 
 
-def export(network, provenance, bounds=None, normalisation="", initial_potential=0.0):
+def export(
+    network: SiamFC,
+    provenance: dict[str, Any],
+    bounds: dict[str, float] | None = None,
+    normalisation: str = "",
+    initial_potential: float = 0.0,
+) -> SiameseModel:
     """A trained network as a model, batch norm folded in.
 
     Parameters

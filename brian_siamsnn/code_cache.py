@@ -6,15 +6,21 @@ But where the linker is ended amid its work (a container that is stopped, a powe
 cut), half a module stays, and each later run dies of a bus error.
 """
 
+from __future__ import annotations
+
 import functools
 import sys
 from contextlib import suppress
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from .aliases import FilePath
 
 __all__ = ["is_whole", "remove_broken"]
 
 
-def is_whole(path):
+def is_whole(path: FilePath) -> bool:
     """Whether a shared library of Linux (ELF, 64 bits) reaches to its end: its section headers, which come last."""
     with open(path, "rb") as file:
         header = file.read(64)
@@ -27,7 +33,7 @@ def is_whole(path):
 
 
 @functools.cache
-def remove_broken(folder=None):
+def remove_broken(folder: FilePath | None = None) -> None:
     """Remove the broken modules of a cache, once a process; Brian2 then compiles them anew.
 
     Parameters

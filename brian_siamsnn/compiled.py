@@ -5,12 +5,15 @@ are a file of it, and its spikes are files too: a run overwrites the one, starts
 the program and reads the others.
 """
 
+from __future__ import annotations
+
 import shutil
 import subprocess
 import tempfile
 import weakref
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from brian2 import Network, SpikeMonitor, Synapses, defaultclock, get_device, ms, prefs, set_device
@@ -23,6 +26,12 @@ from .framing import Frame, frame_start, image_current
 from .network import TIME_STEP
 from .neurons import branch_equations
 from .spikes import SpikeTrains
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
+    from .aliases import Coding, FilePath
+    from .conversion import SpikingModel
 
 __all__ = ["CompiledBranch"]
 
@@ -64,8 +73,19 @@ class CompiledBranch:
     #: Brian2's name of the device, and the steps that a spike takes from layer to layer there.
     device, lag = None, 0
 
-    def __init__(self, model, image_size, steps=20, coding="rate", hidden_coding="rate", pooling="max_pool",
-                 dtype=np.float32, record=(), images=1, directory=None):  # fmt: skip
+    def __init__(
+        self,
+        model: SpikingModel,
+        image_size: int,
+        steps: int = 20,
+        coding: Coding = "rate",
+        hidden_coding: Coding = "rate",
+        pooling: Coding = "max_pool",
+        dtype: npt.DTypeLike = np.float32,
+        record: tuple[str, ...] = (),
+        images: int = 1,
+        directory: FilePath | None = None,
+    ) -> None:
         for name, value in (("steps", steps), ("images", images)):
             if value < 1:
                 raise InputError(f"{name}: expected 1 or more, got {value}")
@@ -193,7 +213,7 @@ class CompiledBranch:
             defaultclock.dt = dt
             prefs.update(before)
 
-    def run(self, image):
+    def run(self, image: np.ndarray) -> SpikeTrains | list[SpikeTrains]:
         """Show an image for T steps, or several in turn.
 
         Parameters
@@ -262,7 +282,7 @@ class CompiledBranch:
     def _amplitudes(self, name, values, step):
         return values[self.equations[name].amplitude].astype(np.float32)
 
-    def trains(self, layer):
+    def trains(self, layer: str) -> SpikeTrains | list[SpikeTrains]:
         """Spikes of a recorded layer for the last image, or a list of them for several.
 
         Parameters

@@ -5,16 +5,22 @@ told apart from every other one by its hash, which covers the content of the
 model file and of the neuron equations as well as the settings.
 """
 
+from __future__ import annotations
+
 import hashlib
 import json
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from . import __version__
 from .errors import InputError
 from .matching import MATCHINGS
 from .resources import find
 from .tracker import SCALES
+
+if TYPE_CHECKING:
+    from .matchers import ConvolutionalMatcher, SpikingMatcher
 
 __all__ = ["PAPER_CONFIGURATIONS", "Configuration"]
 
@@ -80,7 +86,7 @@ class Configuration:
     scales: int = 3
     frames: int | None = None
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         for name, allowed in {"tracker": ("snn", "cnn"), "matching": MATCHINGS, "scales": tuple(SCALES)}.items():
             if getattr(self, name) not in allowed:
                 raise InputError(f"{name}: expected one of {list(allowed)}, got {getattr(self, name)!r}")
@@ -96,7 +102,7 @@ class Configuration:
         return {name: find("equations", split_values(getattr(self, name))[0], ".toml") for name in _EQUATIONS}
 
     @property
-    def identity(self):
+    def identity(self) -> dict[str, Any]:
         """What the boxes depend on, as a dict for JSON: settings, checksums of the files behind them, own version."""
         settings = {
             key: None if self.tracker == "cnn" and key in _SPIKING else value for key, value in asdict(self).items()
@@ -112,12 +118,12 @@ class Configuration:
         return settings
 
     @property
-    def hash(self):
+    def hash(self) -> str:
         """SHA-256 of :attr:`identity`, in hexadecimal."""
         return hashlib.sha256(json.dumps(self.identity, sort_keys=True).encode()).hexdigest()
 
     @property
-    def label(self):
+    def label(self) -> str:
         """Short name for tables and plots: SiamFC, SiamSNN+HSM, SiamSNN+HSM+TS, and what differs from the defaults."""
         if self.tracker == "cnn":
             parts = ["SiamFC"]
@@ -137,7 +143,7 @@ class Configuration:
             parts.append(f"{self.scales} scale{'s' * (self.scales > 1)}")
         return ", ".join(parts)
 
-    def arguments(self):
+    def arguments(self) -> list[str]:
         """Options of the command line that give this configuration, but for ``--frames``; whole paths of files."""
         options = {name: value for name, value in asdict(self).items() if name != "frames" and value is not None}
         for name in ("model", *_EQUATIONS):
@@ -145,7 +151,7 @@ class Configuration:
                 options[name] = Path(options[name]).resolve()
         return [text for name, value in options.items() for text in (f"--{name.replace('_', '-')}", str(value))]
 
-    def matcher(self, threads=None):
+    def matcher(self, threads: int | None = None) -> SpikingMatcher | ConvolutionalMatcher:
         """Make the matcher.
 
         Parameters

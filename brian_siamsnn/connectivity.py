@@ -3,9 +3,16 @@
 Neurons are numbered channels-last: index = (y*width + x)*channels + c.
 """
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from .architecture import Convolution
+
+if TYPE_CHECKING:
+    from .aliases import Layer
 
 __all__ = ["convolution_synapses", "fan_out", "pooling_synapses", "synapse_count"]
 
@@ -24,7 +31,9 @@ def _pixel_pairs(shape_in, shape_out, layer):
     return tuple(np.ascontiguousarray(a).ravel()[order] for a in (source, target, place))
 
 
-def convolution_synapses(shape_in, shape_out, layer, weights):
+def convolution_synapses(
+    shape_in: tuple, shape_out: tuple, layer: Convolution, weights: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Flatten a convolution without padding.
 
     Parameters
@@ -60,7 +69,9 @@ def convolution_synapses(shape_in, shape_out, layer, weights):
     return np.repeat(row_i, out_group), j, w
 
 
-def pooling_synapses(shape_in, shape_out, layer):
+def pooling_synapses(
+    shape_in: tuple[int, int, int], shape_out: tuple[int, int, int], layer: Layer
+) -> tuple[np.ndarray, np.ndarray]:
     """Flatten a pooling: i, j as :func:`convolution_synapses`, within each channel."""
     source, target, _ = _pixel_pairs(shape_in, shape_out, layer)
     channels = shape_in[2]
@@ -71,7 +82,7 @@ def pooling_synapses(shape_in, shape_out, layer):
     return i[order], j[order]
 
 
-def fan_out(shape_in, shape_out, layer):
+def fan_out(shape_in: tuple[int, int, int], shape_out: tuple[int, int, int], layer: Layer) -> np.ndarray:
     """Number of synapses that leave a neuron, exact at the borders.
 
     Along one axis the input x is under the outputs o with
@@ -92,6 +103,6 @@ def fan_out(shape_in, shape_out, layer):
     return np.outer(along(shape_in[0], shape_out[0]), along(shape_in[1], shape_out[1])) * reached
 
 
-def synapse_count(shape_in, shape_out, layer):
+def synapse_count(shape_in: tuple[int, int, int], shape_out: tuple[int, int, int], layer: Layer) -> int:
     """Number of synapses that the layer has when it is flattened."""
     return int(fan_out(shape_in, shape_out, layer).sum()) * shape_in[2]

@@ -9,13 +9,19 @@ so that its firing rate approximates a^l / lambda^l (Diehl 2015; Rueckauer 2017)
 The first layer sees the pixels themselves (real coding), so lambda^0 = 1.
 """
 
+from __future__ import annotations
+
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from .architecture import Convolution, MaxPool, convolutions, sizes
 from .errors import InputError
 from .weights import SiameseModel
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 __all__ = ["PERCENTILE", "ActivationScales", "SpikingModel", "convert", "scale_thresholds"]
 
@@ -41,13 +47,13 @@ class ActivationScales:
 
     _LOW, _HIGH = -20.0, 20.0
 
-    def __init__(self, normalisation="layer", percentile=PERCENTILE):
+    def __init__(self, normalisation: str = "layer", percentile: float = PERCENTILE) -> None:
         if normalisation not in ("layer", "channel"):
             raise InputError(f"normalisation: expected 'layer' or 'channel', got {normalisation!r}")
         self.normalisation, self.percentile = normalisation, percentile
         self._histograms = {}
 
-    def add(self, activations):
+    def add(self, activations: dict[str, np.ndarray]) -> None:
         """Count activations: a dict of layer name to an array (..., channels, height, width)."""
         for name, a in activations.items():
             channels = a.shape[-3]
@@ -63,7 +69,7 @@ class ActivationScales:
             index = bins + np.arange(channels)[:, None] * (_BINS + 1)
             counts += np.bincount(index.ravel(), minlength=counts.size).reshape(counts.shape)
 
-    def scales(self):
+    def scales(self) -> dict[str, np.ndarray]:
         """Scale of every channel, by layer name; each an array (channels,).
 
         Raises
@@ -90,7 +96,12 @@ class ActivationScales:
         return 0.0 if bin_ == 0 else float(2 ** (self._LOW + (bin_ - 0.5) / _BINS * (self._HIGH - self._LOW)))
 
 
-def convert(model, activations, normalisation="layer", percentile=PERCENTILE):
+def convert(
+    model: SiameseModel,
+    activations: Iterable[dict[str, np.ndarray]],
+    normalisation: str = "layer",
+    percentile: float = PERCENTILE,
+) -> SiameseModel:
     """Give a CNN the scales that make it a spiking network.
 
     Parameters
@@ -114,7 +125,7 @@ def convert(model, activations, normalisation="layer", percentile=PERCENTILE):
     return replace(model, scales=gathered.scales(), normalisation=f"{normalisation}-norm, {percentile} percentile")
 
 
-def scale_thresholds(model, factor):
+def scale_thresholds(model: SiameseModel, factor: float) -> SiameseModel:
     """Raise or lower all thresholds, and with them what a spike stands for.
 
     A neuron with the threshold ``factor`` whose spikes carry ``factor`` (Eq. 2-3)
@@ -164,7 +175,7 @@ class SpikingModel:
     initial_potential: float = 0.0
 
     @classmethod
-    def from_model(cls, model: SiameseModel, v_init=None):
+    def from_model(cls, model: SiameseModel, v_init: float | None = None) -> SpikingModel:
         """Scale the weights of a converted model.
 
         Parameters
@@ -203,7 +214,7 @@ class SpikingModel:
             before = after
         return cls(model.layers, weights, float(v_init))
 
-    def shapes(self, image_size):
+    def shapes(self, image_size: int) -> dict[str, tuple[int, int, int]]:
         """(height, width, channels) of every layer, by name, for a square image."""
         result, channels, sides = {}, 3, sizes(self.layers, image_size)
         for layer in self.layers:
@@ -212,7 +223,7 @@ class SpikingModel:
             result[layer.name] = (side, side, channels)
         return result
 
-    def current(self, image):
+    def current(self, image: np.ndarray) -> np.ndarray:
         """Input of the first layer each step: its convolution of the image, plus bias.
 
         The input is coded by real values (paper, III.D), so this does not change
@@ -241,7 +252,7 @@ class SpikingModel:
         result = windows.reshape(height * width, -1) @ w.transpose(2, 3, 1, 0).reshape(-1, layer.out_channels)
         return (result + b).reshape(height, width, layer.out_channels)
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         first = self.layers[0]
         if isinstance(first, MaxPool) or first.groups != 1 or first.in_channels != 3:
             raise InputError(f"{first.name}: the first layer must be a convolution of 3 channels in one group, "

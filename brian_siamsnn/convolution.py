@@ -6,8 +6,11 @@ the postsynaptic group (``event_kernel.h``). The weights are stored once, not
 once a synapse, and both forms give the same spikes.
 """
 
+from __future__ import annotations
+
 import os
 import re
+from typing import TYPE_CHECKING
 
 import numpy as np
 from brian2 import Equations
@@ -18,6 +21,12 @@ from . import _events
 from .architecture import Convolution
 from .errors import InputError
 from .neurons import load_equations
+
+if TYPE_CHECKING:
+    from brian2 import NeuronGroup
+
+    from .aliases import Layer
+    from .neurons import NeuronEquations
 
 __all__ = [
     "SharedKernel",
@@ -35,7 +44,7 @@ _BLOCKS = (16, 32, 48, 64)
 STRIP = 8
 
 
-def available_threads():
+def available_threads() -> int:
     """Processors that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
@@ -63,7 +72,17 @@ class SharedKernel(BrianObject):
         Synaptic events in each step: spikes times fan-out.
     """
 
-    def __init__(self, source, target, amplitude, layer, shape_in, shape_out, steps, order):
+    def __init__(
+        self,
+        source: NeuronGroup,
+        target: NeuronGroup,
+        amplitude: str,
+        layer: Layer,
+        shape_in: tuple,
+        shape_out: tuple,
+        steps: int,
+        order: int,
+    ) -> None:
         super().__init__(clock=source.clock, when="thresholds", order=order, name=f"{target.name}_input")
         self.source, self.target, self.layer = source, target, layer
         self.amplitude = amplitude
@@ -73,7 +92,7 @@ class SharedKernel(BrianObject):
         self.events = np.zeros(steps, np.int64)
         self._step = source.clock.variables["timestep"]
 
-    def spikes(self):
+    def spikes(self) -> tuple[np.ndarray, np.ndarray]:
         """Indices of the neurons that fired in this step, ascending, and what each spike carries.
 
         The amplitudes are one number if all neurons share it.
@@ -83,15 +102,15 @@ class SharedKernel(BrianObject):
         amplitude = self.source.variables[self.amplitude].get_value()
         return fired, np.asarray(amplitude if amplitude.size == 1 else amplitude[fired], self.dtype)
 
-    def reset(self):
+    def reset(self) -> None:
         """Forget the spikes of the last image."""
         self.events[:] = 0
 
-    def count(self, events):
+    def count(self, events: int) -> None:
         """Note the events of this step."""
         self.events[self._step.get_value()[0]] = events
 
-    def values(self, variable):
+    def values(self, variable: str) -> np.ndarray:
         """The array behind a variable of the postsynaptic group."""
         return self.target.variables[variable].get_value()
 
@@ -107,13 +126,25 @@ class SharedKernelConvolution(SharedKernel):
         Threads that share the output.
     """
 
-    def __init__(self, source, target, amplitude, layer, shape_in, shape_out, steps, order, weights, threads):
+    def __init__(
+        self,
+        source: NeuronGroup,
+        target: NeuronGroup,
+        amplitude: str,
+        layer: Layer,
+        shape_in: tuple[int, int, int],
+        shape_out: tuple[int, int, int],
+        steps: int,
+        order: int,
+        weights: np.ndarray,
+        threads: int,
+    ) -> None:
         super().__init__(source, target, amplitude, layer, shape_in, shape_out, steps, order)
         self.block = kernel_block(layer)
         self.threads = threads
         self.kernel = blocked_kernel(weights, layer.groups, self.block).astype(self.dtype)
 
-    def run(self):
+    def run(self) -> None:
         """Add this step's spikes."""
         fired, amplitude = self.spikes()
         layer = self.layer
@@ -129,7 +160,17 @@ class SharedKernelPooling(SharedKernel):
     Which of them follows from the variables of the postsynaptic group.
     """
 
-    def __init__(self, source, target, amplitude, layer, shape_in, shape_out, steps, order):
+    def __init__(
+        self,
+        source: NeuronGroup,
+        target: NeuronGroup,
+        amplitude: str,
+        layer: Layer,
+        shape_in: tuple[int, int, int],
+        shape_out: tuple[int, int, int],
+        steps: int,
+        order: int,
+    ) -> None:
         super().__init__(source, target, amplitude, layer, shape_in, shape_out, steps, order)
         self.sums = np.zeros(source.N, self.dtype)
         if "rise" in target.variables:
@@ -139,12 +180,12 @@ class SharedKernelPooling(SharedKernel):
             self.arrive, state = _events.gate, (leader, self.values("passed"))
         self.state = (self.values("m"), *state)
 
-    def reset(self):
+    def reset(self) -> None:
         """Forget the spikes of the last image."""
         super().reset()
         self.sums[:] = 0
 
-    def run(self):
+    def run(self) -> None:
         """Let this step's spikes arrive at their windows."""
         fired, amplitude = self.spikes()
         self.count(self.arrive(
@@ -153,7 +194,7 @@ class SharedKernelPooling(SharedKernel):
         ))  # fmt: skip
 
 
-def check_kernel_equations(equations, layer):
+def check_kernel_equations(equations: NeuronEquations, layer: Layer) -> None:
     """Raise :class:`InputError` if a kernel would do something else than the equations say.
 
     Parameters
@@ -187,7 +228,7 @@ def _plain(text):
     return "".join(text.split())
 
 
-def kernel_block(layer):
+def kernel_block(layer: Layer) -> int:
     """Output channels of a convolution that are added together.
 
     All of a group's, or parts without a rest where they are too many: a last part that is narrower than the
@@ -199,7 +240,7 @@ def kernel_block(layer):
     return next((block for block in _BLOCKS[:1:-1] if outputs % block == 0), _BLOCKS[-1])
 
 
-def blocked_kernel(weights, groups, block):
+def blocked_kernel(weights: np.ndarray, groups: int, block: int) -> np.ndarray:
     """Reorder weights to [group][block of outputs][ky][kx][input channel][output in the block], zero-padded."""
     out, in_group, kernel, _ = weights.shape
     per_group = out // groups

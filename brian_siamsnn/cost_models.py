@@ -4,14 +4,20 @@ The figures are data: ``cost_models.toml``, each with its source and whether it
 was measured. A user's own file has the same form and is read on top of it.
 """
 
+from __future__ import annotations
+
 import math
 import tomllib
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from .architecture import Convolution
 from .connectivity import synapse_count
 from .errors import InputError
+
+if TYPE_CHECKING:
+    from .aliases import FilePath, Layer
 
 __all__ = ["Constant", "CostModel", "Fit", "load_cost_models"]
 
@@ -77,17 +83,17 @@ class CostModel:
     note: str = ""
     constants: dict = field(default_factory=dict)
 
-    def value(self, name, default=0.0):
+    def value(self, name: str, default: Any = 0.0) -> float:
         """Value of a constant; ``default`` where the hardware has none."""
         return self.constants[name].value if name in self.constants else default
 
     @property
-    def status(self):
+    def status(self) -> str:
         """``"measured"`` if every energy in it was, ``"estimated"`` otherwise."""
         energies = [self.constants[name].status for name in _ENERGIES if name in self.constants]
         return "measured" if set(energies) == {"measured"} else "estimated"
 
-    def fit(self, layers, shapes):
+    def fit(self, layers: tuple[Layer, ...], shapes: dict[str, tuple]) -> Fit | None:
         """Cores and chips that a spiking branch needs at least.
 
         A neuron of a layer with more inputs than ``fan_in`` takes
@@ -138,7 +144,7 @@ def _inputs(layer):
     return each * layer.kernel**2
 
 
-def load_cost_models(path=None):
+def load_cost_models(path: FilePath | None = None) -> dict[str, CostModel]:
     """The cost models that ship, and a user's own.
 
     Parameters

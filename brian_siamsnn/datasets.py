@@ -10,13 +10,22 @@ synthetic  none: three rendered sequences
 =========  =====================================================  ====================
 """
 
+from __future__ import annotations
+
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from .errors import InputError
 from .otb import ATTRIBUTES, OTB2013, canonical
 from .sequences import open_source
 from .synthetic import SyntheticSequence
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from .aliases import FilePath
+    from .frames import Sequence
 
 __all__ = ["DATASETS", "SUBSETS", "Dataset", "Item", "open_dataset"]
 
@@ -49,7 +58,7 @@ class Item:
     source: str
     origin: int = 0
 
-    def open(self):
+    def open(self) -> Sequence:
         """Open the sequence.
 
         Returns
@@ -87,7 +96,7 @@ class Dataset:
     missing: tuple = field(default=())
     ignored: tuple = field(default=())
 
-    def only(self, names):
+    def only(self, names: Iterable[str]) -> Dataset:
         """The sequences of these names, in any spelling; the others become missing."""
         names = tuple(canonical(name) for name in names)
         there = {item.name for item in self.items}
@@ -99,7 +108,9 @@ class Dataset:
         )
 
 
-def open_dataset(root=None, kind=None, names=(), subset=None):
+def open_dataset(
+    root: FilePath | None = None, kind: str | None = None, names: Iterable[str] = (), subset: str | None = None
+) -> Dataset:
     """Find the sequences of a folder.
 
     Parameters

@@ -4,9 +4,12 @@ The same model, image and coding give the same spikes on every device. Nothing
 is built here to find out what is said here.
 """
 
+from __future__ import annotations
+
 import shutil
 import tempfile
 from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -18,6 +21,10 @@ from .network import SpikingBranch
 from .neurons import branch_equations
 from .resources import available_memory
 from .standalone import StandaloneBranch
+
+if TYPE_CHECKING:
+    from .aliases import Coding
+    from .conversion import SpikingModel
 
 __all__ = ["DEVICES", "DeviceReport", "open_branch", "survey"]
 
@@ -79,16 +86,23 @@ class DeviceReport:
     note: str
 
     @property
-    def usable(self):
+    def usable(self) -> bool:
         """Whether :func:`open_branch` would work."""
         return not self.absent and not self.cannot
 
-    def as_dict(self):
+    def as_dict(self) -> dict[str, Any]:
         """Plain values, for JSON."""
         return {**asdict(self), "cannot": list(self.cannot), "usable": self.usable}
 
 
-def survey(model, image_size, steps=20, coding="rate", hidden_coding="rate", pooling="max_pool"):
+def survey(
+    model: SpikingModel,
+    image_size: int,
+    steps: int = 20,
+    coding: Coding = "rate",
+    hidden_coding: Coding = "rate",
+    pooling: Coding = "max_pool",
+) -> list[DeviceReport]:
     """Say for every device what it cannot do for a model, and what it would need.
 
     Parameters
@@ -157,7 +171,9 @@ def _compiler():
     return shutil.which("g++") or shutil.which("clang++")
 
 
-def open_branch(model, image_size, steps=20, coding="rate", device="runtime", **options):
+def open_branch(
+    model: SpikingModel, image_size: int, steps: int = 20, coding: Coding = "rate", device: str = "runtime", **options
+) -> SpikingBranch | StandaloneBranch | GennBranch:
     """A branch on a device.
 
     Parameters

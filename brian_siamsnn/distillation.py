@@ -9,17 +9,24 @@ which is 0 for a perfect student and 1 for one that always answers the mean, so
 they need no weights that depend on the teacher's units.
 """
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 from .siamfc import functional, nn
+
+if TYPE_CHECKING:
+    import torch
 
 __all__ = ["Distillation", "cross_responses", "unexplained"]
 
 
-def unexplained(student, teacher):
+def unexplained(student: torch.Tensor, teacher: torch.Tensor) -> torch.Tensor:
     """Share of the teacher's variance that the student leaves unexplained, a scalar; shapes are equal."""
     return (student - teacher).square().sum() / (teacher - teacher.mean()).square().sum()
 
 
-def cross_responses(z, x):
+def cross_responses(z: torch.Tensor, x: torch.Tensor) -> torch.Tensor:
     """Response of every exemplar of a batch on every search crop: (B, C, h, h), (B, C, H, H) -> (B, B, r, r).
 
     Entry [j, i] is z_i * x_j, without scale and bias. The pairs that do not
@@ -42,11 +49,16 @@ class Distillation(nn.Module):
         Of the teacher's features.
     """
 
-    def __init__(self, channels, directions):
+    def __init__(self, channels: int, directions: int) -> None:
         super().__init__()
         self.adapter = nn.Conv2d(channels, directions, 1)
 
-    def forward(self, student, teacher, scales):
+    def forward(
+        self,
+        student: tuple[torch.Tensor, torch.Tensor],
+        teacher: tuple[torch.Tensor, torch.Tensor],
+        scales: tuple[float, float],
+    ) -> tuple[torch.Tensor, torch.Tensor]:
         """Unexplained share of responses and of features.
 
         Parameters

@@ -4,6 +4,8 @@ Each check looks at one thing and returns findings; none relies on Brian2's bein
 importable, since that is one of the things that can be broken.
 """
 
+from __future__ import annotations
+
 import hashlib
 import importlib
 import os
@@ -50,7 +52,7 @@ _IMPORTED = {"numpy": "numpy", "brian2": "brian2", "opencv-python": "cv2",
              "matplotlib": "matplotlib", "cython": "Cython", "safetensors": "safetensors"}  # fmt: skip
 
 
-def python_packages():
+def python_packages() -> list[Finding]:
     """Versions of what tracking imports, and whether it does import."""
     found = [Finding("python", "ok", sys.version.split()[0]),
              Finding("brian_siamsnn", "ok", _version("brian_siamsnn"))]  # fmt: skip
@@ -79,7 +81,7 @@ def python_packages():
 _PROBE = "#include <Python.h>\n#include <vector>\nint probe() { return (int)std::vector<int>(3).size(); }\n"
 
 
-def compiler():
+def compiler() -> list[Finding]:
     """The C++ compiler that Brian2's Cython code needs; without one it falls back to NumPy without a word."""
     name = os.environ.get("CXX", "c++" if sys.platform == "darwin" else "g++").split()[0]
     slower = "the neurons are simulated by NumPy, the same spikes several times slower"
@@ -102,7 +104,7 @@ def compiler():
     return [Finding("C++ compiler", "note", f"{path} compiles nothing ({reason}): {slower}", install)]
 
 
-def code_generation():
+def code_generation() -> list[Finding]:
     """Preferences of Brian2 that make it slow."""
     try:
         from brian2 import prefs
@@ -115,7 +117,7 @@ def code_generation():
                     "remove it from ~/.brian/user_preferences or ./brian_preferences")]  # fmt: skip
 
 
-def kernel():
+def kernel() -> list[Finding]:
     """The compiled event kernel, on a convolution that can be done by hand."""
     try:
         import numpy as np
@@ -136,7 +138,7 @@ def kernel():
     return [Finding("event kernel", "ok", "adds what it should")]
 
 
-def processors():
+def processors() -> list[Finding]:
     """Processors that the kernel's threads may use, and a container's limit on them."""
     threads = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     try:
@@ -152,7 +154,7 @@ def processors():
                     if few > 1 else "taskset -c 0 brian-siamsnn ...")]  # fmt: skip
 
 
-def cython_cache():
+def cython_cache() -> list[Finding]:
     """Where Brian2 keeps compiled neurons."""
     try:
         from brian2.codegen.runtime.cython_rt.extension_manager import get_cython_cache_dir
@@ -168,7 +170,7 @@ def cython_cache():
                     "(brian2.clear_cache('cython') empties it)")]  # fmt: skip
 
 
-def video():
+def video() -> list[Finding]:
     """Write a clip of a few frames as tracking does, and read it back."""
     try:
         import cv2
@@ -192,7 +194,7 @@ def video():
                     "or broken, and videos may not open", "pip install --force-reinstall opencv-python")]  # fmt: skip
 
 
-def models():
+def models() -> list[Finding]:
     """Shipped model files against the checksums in their cards."""
     found = []
     for name in names("weights", ".safetensors"):
@@ -209,7 +211,7 @@ def models():
     return found
 
 
-def genn():
+def genn() -> list[Finding]:
     """Brian2GeNN, which needs versions of its own and a source tree of GeNN 4."""
     installed = _version("brian2genn")
     if not installed:
@@ -222,7 +224,7 @@ def genn():
     return [Finding("GeNN", "ok", f"Brian2GeNN {installed}, GeNN in {path}")]
 
 
-def cuda():
+def cuda() -> list[Finding]:
     """A GPU and the compiler for it."""
     if not shutil.which("nvidia-smi"):
         return [Finding("CUDA", "note", "no NVIDIA driver: training and GeNN run on the processor")]
@@ -236,7 +238,7 @@ def cuda():
     return [Finding("CUDA", "ok", gpus[0])]
 
 
-def folders():
+def folders() -> list[Finding]:
     """Where results go, and a project of Brian2 that several simulations would share."""
     found = []
     if not os.access(Path.cwd(), os.W_OK):
@@ -256,7 +258,7 @@ CHECKS = (python_packages, compiler, code_generation, kernel, processors, cython
           folders)  # fmt: skip
 
 
-def examine():
+def examine() -> list[Finding]:
     """Look at everything.
 
     Returns

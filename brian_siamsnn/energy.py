@@ -18,12 +18,21 @@ equal those of explicit Synapses. What is no synaptic operation is kept apart:
   window) multiplies and accumulates on a host.
 """
 
+from __future__ import annotations
+
 from dataclasses import dataclass, fields, replace
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from .architecture import Convolution, convolutions, sizes
 from .connectivity import fan_out, synapse_count
+
+if TYPE_CHECKING:
+    from .aliases import Layer
+    from .cost_models import CostModel
+    from .network import SpikingBranch
+    from .spikes import SpikeTrains
 
 __all__ = ["Bill", "LayerWork", "Work", "branch_work", "convolution_macs", "matching_operations", "price"]
 
@@ -57,10 +66,10 @@ class LayerWork:
     operations: np.ndarray
     updates: np.ndarray
 
-    def __add__(self, other):
+    def __add__(self, other: Any) -> LayerWork:
         return replace(self, **{name: getattr(self, name) + getattr(other, name) for name in _COUNTED})
 
-    def __truediv__(self, number):
+    def __truediv__(self, number: float) -> LayerWork:
         return replace(self, **{name: getattr(self, name) / number for name in _COUNTED})
 
 
@@ -81,14 +90,14 @@ class Work:
     matching: np.ndarray
     host: int = 0
 
-    def __add__(self, other):
+    def __add__(self, other: Any) -> Work:
         layers = tuple(a + b for a, b in zip(self.layers, other.layers, strict=True))
         return Work(layers, self.matching + other.matching, self.host + other.host)
 
-    def __truediv__(self, number):
+    def __truediv__(self, number: float) -> Work:
         return Work(tuple(layer / number for layer in self.layers), self.matching / number, self.host / number)
 
-    def until(self, steps):
+    def until(self, steps: int) -> Work:
         """The same work had it ended after so many steps; the host's part is left as it is.
 
         Parameters
@@ -106,37 +115,37 @@ class Work:
         return Work(layers, self.matching[:steps], self.host)
 
     @property
-    def operations(self):
+    def operations(self) -> float:
         """Synaptic operations of the convolutions: the figure of the paper's Table III."""
         return sum(layer.operations.sum().item() for layer in self.layers if not layer.pooling)
 
     @property
-    def pooling_events(self):
+    def pooling_events(self) -> float:
         """Events into the pooling gates."""
         return sum(layer.operations.sum().item() for layer in self.layers if layer.pooling)
 
     @property
-    def spikes(self):
+    def spikes(self) -> float:
         """Spikes of all layers."""
         return sum(layer.spikes.sum().item() for layer in self.layers)
 
     @property
-    def updates(self):
+    def updates(self) -> float:
         """Neuron updates of all layers."""
         return sum(layer.updates.sum().item() for layer in self.layers)
 
     @property
-    def macs(self):
+    def macs(self) -> float:
         """Multiply-accumulates of the first layer."""
         return sum(layer.macs for layer in self.layers)
 
     @property
-    def steps(self):
+    def steps(self) -> float:
         """Time steps that the network was run for, over all images."""
         return self.layers[0].updates.sum().item() / self.layers[0].neurons
 
     @property
-    def counts(self):
+    def counts(self) -> dict[str, float]:
         """All of it in plain numbers, by name."""
         return {"synaptic_operations": self.operations, "pooling_events": self.pooling_events,
                 "matching_operations": self.matching.sum().item(), "spikes": self.spikes,
@@ -144,7 +153,7 @@ class Work:
                 "steps": self.steps}  # fmt: skip
 
 
-def convolution_macs(layers, image_size):
+def convolution_macs(layers: tuple[Layer, ...], image_size: int) -> dict[str, int]:
     """Multiply-accumulates of the CNN for one square image, by convolution.
 
     Parameters
@@ -162,7 +171,7 @@ def convolution_macs(layers, image_size):
     return {layer.name: sides[layer.name] ** 2 * int(np.prod(layer.weight_shape)) for layer in convolutions(layers)}
 
 
-def matching_operations(trains, exemplar_side):
+def matching_operations(trains: SpikeTrains, exemplar_side: int) -> np.ndarray:
     """Synaptic operations that the search region's spikes cause in matching, by step.
 
     Matching (Eq. 6-9) is a convolution with the exemplar as its kernel and one
@@ -186,7 +195,7 @@ def matching_operations(trains, exemplar_side):
     return np.bincount(trains.step, reached, trains.steps).astype(np.int64)
 
 
-def branch_work(branch, matching=0, host=0):
+def branch_work(branch: SpikingBranch, matching: np.ndarray = 0, host: int = 0) -> Work:
     """What the last run of a branch took.
 
     Parameters
@@ -253,12 +262,12 @@ class Bill:
     seconds: float | None
 
     @property
-    def total(self):
+    def total(self) -> float:
         """Sum of all parts, in joules."""
         return sum(getattr(self, part.name) for part in fields(self) if part.name != "seconds")
 
 
-def price(work, cost, host, chips=1):
+def price(work: Work, cost: CostModel, host: CostModel, chips: int = 1) -> Bill:
     """What some work costs.
 
     Parameters

@@ -1,10 +1,17 @@
 """Pictures of what tracking costs: by layer, by step, and against accuracy."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
 import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from .palette import BLACK, BLUE, GREEN, ORANGE, PALETTE, PINK, SKY, VERMILION
+
+if TYPE_CHECKING:
+    from .energy import Bill, Work
 
 __all__ = ["plot_energy_against_steps", "plot_energy_by_hardware", "plot_frontier", "plot_layers", "plot_steps"]
 
@@ -21,7 +28,7 @@ _PARTS = (
 )
 
 
-def plot_layers(work, title=""):
+def plot_layers(work: Work, title: str = "") -> Figure:
     """Synaptic operations, multiply-accumulates of the first layer, and neuron updates of each layer.
 
     Parameters
@@ -55,7 +62,7 @@ def plot_layers(work, title=""):
     return figure
 
 
-def plot_steps(work, title=""):
+def plot_steps(work: Work, title: str = "") -> Figure:
     """Synaptic operations by time step, layer on layer.
 
     Parameters
@@ -82,7 +89,9 @@ def plot_steps(work, title=""):
     return figure
 
 
-def plot_energy_against_steps(bills, marked=None, title=""):
+def plot_energy_against_steps(
+    bills: dict[str, list[Bill]], marked: dict[str, float] | None = None, title: str = ""
+) -> Figure:
     """Energy of a frame against T: what is spent up to a step does not depend on the steps that follow.
 
     Parameters
@@ -112,7 +121,7 @@ def plot_energy_against_steps(bills, marked=None, title=""):
     return figure
 
 
-def plot_energy_by_hardware(bills, title=""):
+def plot_energy_by_hardware(bills: dict[str, Bill], title: str = "") -> Figure:
     """Energy of a frame on each piece of hardware, by what it is spent on.
 
     Parameters
@@ -144,7 +153,13 @@ def plot_energy_by_hardware(bills, title=""):
     return figure
 
 
-def plot_frontier(rows, best=(), title="", energy="energy_mj", xlabel="energy of a frame (mJ)"):
+def plot_frontier(
+    rows: list[dict[str, Any]],
+    best: list[int] = (),
+    title: str = "",
+    energy: str = "energy_mj",
+    xlabel: str = "energy of a frame (mJ)",
+) -> Figure:
     """Accuracy against energy; configurations that no other one beats in both are joined.
 
     Parameters

@@ -1,10 +1,18 @@
 """From counted work to what is printed and written: counts by layer, energy by hardware, Table III."""
 
+from __future__ import annotations
+
 from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
 
 from .energy import convolution_macs, price
 from .energy_table import as_printed, cnn_row, corrected
 from .geometry import EXEMPLAR_SIZE, SEARCH_SIZE
+
+if TYPE_CHECKING:
+    from .conversion import SpikingModel
+    from .cost_models import CostModel
+    from .energy import Bill, Work
 
 __all__ = ["HOST", "bills", "energy_report", "format_report", "format_table"]
 
@@ -12,7 +20,7 @@ __all__ = ["HOST", "bills", "energy_report", "format_report", "format_table"]
 HOST = "cmos45-fp32"
 
 
-def energy_report(frame, model, costs, scales):
+def energy_report(frame: Work, model: SpikingModel, costs: dict[str, CostModel], scales: int) -> dict[str, Any]:
     """Everything about the energy of a frame.
 
     Parameters
@@ -52,7 +60,7 @@ def energy_report(frame, model, costs, scales):
     return {"frame": frame.counts, "layers": counted, "cnn": cnn, "hardware": hardware, "table3": table3}
 
 
-def bills(frame, model, costs):
+def bills(frame: Work, model: SpikingModel, costs: dict[str, CostModel]) -> dict[str, Bill]:
     """Bills of a frame on all hardware that runs spikes, by its title.
 
     Parameters
@@ -105,7 +113,7 @@ def _table3(frame, cnn, costs, scales):
     yield corrected(f"SNN, {host.title}", scales, frame.operations, price(frame, host, host).total, None)
 
 
-def format_table(head, rows):
+def format_table(head: list[str], rows: list[list[str]]) -> list[str]:
     """Text in columns; the first is left-aligned, the others right-aligned."""
     cells = [[str(cell) for cell in row] for row in (head, *rows)]
     widths = [max(len(row[k]) for row in cells) for k in range(len(head))]
@@ -115,7 +123,7 @@ def format_table(head, rows):
     return "\n".join([lines[0], "-" * max(len(line) for line in lines), *lines[1:]])
 
 
-def format_report(report):
+def format_report(report: dict[str, Any]) -> str:
     """The report as text for a terminal."""
     counts = report["frame"]
     layers = format_table(

@@ -14,7 +14,14 @@ crops in a frame, and its operations are those of one; here every row says how
 many crops it is for, and ratios are for as many.
 """
 
+from __future__ import annotations
+
 from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .cost_models import CostModel
+    from .frames import Sequence
 
 __all__ = ["Row", "as_printed", "cnn_row", "corrected", "frontier"]
 
@@ -41,16 +48,16 @@ class Row:
     seconds: float | None
     energy: float
 
-    def ratio(self, other):
+    def ratio(self, other: Any) -> float:
         """How many times more energy ``other`` takes for as many crops."""
         return other.energy * self.crops / other.crops / self.energy if self.energy else float("inf")
 
-    def as_dict(self):
+    def as_dict(self) -> dict[str, Any]:
         """Plain numbers, by name."""
         return asdict(self)
 
 
-def as_printed(method, crops, operations, efficiency, seconds):
+def as_printed(method: str, crops: int, operations: float, efficiency: float, seconds: float) -> Row:
     """The paper's own arithmetic: a number of operations taken for a rate.
 
     Parameters
@@ -72,7 +79,7 @@ def as_printed(method, crops, operations, efficiency, seconds):
     return Row(method, crops, operations, power, seconds, power * seconds)
 
 
-def corrected(method, crops, operations, energy, seconds):
+def corrected(method: str, crops: int, operations: float, energy: float, seconds: float | None) -> Row:
     """The same with the energy of a number of operations, and the power that follows from it.
 
     Parameters
@@ -90,7 +97,7 @@ def corrected(method, crops, operations, energy, seconds):
     return Row(method, crops, operations, energy / seconds if seconds else None, seconds, energy)
 
 
-def cnn_row(method, crops, macs, cost):
+def cnn_row(method: str, crops: int, macs: float, cost: CostModel) -> Row:
     """The CNN on hardware that multiplies and accumulates.
 
     Parameters
@@ -109,7 +116,7 @@ def cnn_row(method, crops, macs, cost):
     return corrected(method, crops, 2 * macs, macs * cost.value("mac"), seconds)
 
 
-def frontier(points):
+def frontier(points: Sequence[tuple[float, float]]) -> list[int]:
     """Which points no other one beats: none takes less energy without being less accurate.
 
     Parameters

@@ -7,9 +7,12 @@ nonsense. Names must be known and quantities dimensionless, and what is wrong is
 said with the key that it is in.
 """
 
+from __future__ import annotations
+
 import ast
 import textwrap
 from functools import cache
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from brian2 import Equations, second
@@ -21,6 +24,10 @@ from brian2.parsing.expressions import is_boolean_expression, parse_expression_d
 from brian2.units.fundamentalunits import DIMENSIONLESS, have_same_dimensions
 
 from .errors import InputError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
 
 __all__ = ["INPUTS", "check_equations"]
 
@@ -34,7 +41,9 @@ _FLAGS = {"constant", "shared", "constant over dt"}
 _LARGEST_POWER = 1000
 
 
-def check_equations(path, texts, parameters, initial):
+def check_equations(
+    path: Path, texts: dict[str, str], parameters: Mapping[str, float], initial: dict[str, Any]
+) -> None:
     """Check a neuron model whose choices are filled in.
 
     Parameters

@@ -5,14 +5,20 @@ A file may come from elsewhere: whatever it holds, reading it gives an
 holds data and Brian2 expressions only; see :mod:`brian_siamsnn.equation_checks`.
 """
 
+from __future__ import annotations
+
 import keyword
 import math
 import re
 import tomllib
 from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING, Any
 
 from .errors import InputError
 from .resources import find, names
+
+if TYPE_CHECKING:
+    from .aliases import FilePath
 
 __all__ = ["Choice", "EquationFile", "Parameter", "shipped_models"]
 
@@ -48,7 +54,7 @@ class Parameter:
     source: str = ""
     description: str = ""
 
-    def read(self, value, where):
+    def read(self, value: Any, where: str):
         """The value that was given, as a number of this parameter's type and range."""
         whole = isinstance(self.default, int)
         try:
@@ -109,7 +115,7 @@ class EquationFile:
     initial: dict
 
     @classmethod
-    def read(cls, name):
+    def read(cls, name: FilePath) -> EquationFile:
         """Read a model that ships, or a file.
 
         Parameters
@@ -145,7 +151,7 @@ class EquationFile:
         initial = {key: _initial(path, key, value, parameters) for key, value in tables["initial"].items()}
         return cls(path, {key: text[key] for key in _TEXTS if key in text}, parameters, choices, initial)
 
-    def values(self, defaults, given):
+    def values(self, defaults: dict[str, Any], given: dict[str, Any]) -> tuple[dict[str, Any], dict[str, str]]:
         """The parameters' values and the choices' readings: given, or default.
 
         Parameters
@@ -169,7 +175,7 @@ class EquationFile:
                 raise InputError(f"{name}: {key} = {reading!r}: expected one of {options}")
         return values, readings
 
-    def fill(self, readings):
+    def fill(self, readings: dict[str, str]) -> dict[str, str]:
         """The texts with the choices' readings filled in."""
         texts = dict(self.texts)
         for key, reading in readings.items():
@@ -184,7 +190,7 @@ class EquationFile:
         return texts
 
 
-def shipped_models():
+def shipped_models() -> list[str]:
     """Names of the neuron models that ship, sorted."""
     return names("equations", ".toml")
 

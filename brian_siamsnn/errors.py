@@ -1,5 +1,7 @@
 """The one exception that a user can mend."""
 
+from __future__ import annotations
+
 __all__ = ["InputError"]
 
 
@@ -11,6 +13,6 @@ class InputError(ValueError):
     with code 2; everything else that goes wrong is a defect of ours.
     """
 
-    def __init__(self, message):
+    def __init__(self, message: str) -> None:
         # names of files and what is in them may hold line ends, or what a terminal would obey
         super().__init__("".join(c if c.isprintable() else repr(c)[1:-1] for c in str(message)))

@@ -18,9 +18,16 @@ Boxes are float arrays (N, 4) of x, y, w, h in pixels.  Whether their corners
 count from 0 or 1 is immaterial as long as both lists agree.
 """
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
 import numpy as np
 
 from .errors import InputError
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
 
 __all__ = [
     "PRECISION_THRESHOLDS",
@@ -38,7 +45,7 @@ SUCCESS_THRESHOLDS = np.arange(21) / 20
 PRECISION_THRESHOLDS = np.arange(51)
 
 
-def overlap(a, b):
+def overlap(a: npt.ArrayLike, b: npt.ArrayLike) -> np.ndarray:
     """Intersection over union, |A & B| / |A | B|.
 
     Parameters
@@ -65,7 +72,7 @@ def overlap(a, b):
     return np.divide(intersection, union, out=np.zeros(len(a)), where=union > 0)
 
 
-def centre_error(a, b):
+def centre_error(a: npt.ArrayLike, b: npt.ArrayLike) -> np.ndarray:
     """Euclidean distance of the centres x + (w - 1)/2, y + (h - 1)/2.
 
     Parameters
@@ -89,7 +96,7 @@ def centre_error(a, b):
     return np.where(np.isnan(distance), np.inf, distance)
 
 
-def success_curve(ious):
+def success_curve(ious: npt.ArrayLike) -> np.ndarray:
     """Fraction of frames with overlap > t at each of `SUCCESS_THRESHOLDS`.
 
     Parameters
@@ -109,7 +116,7 @@ def success_curve(ious):
     return (_frames(ious)[:, None] > SUCCESS_THRESHOLDS).mean(axis=0)
 
 
-def precision_curve(errors):
+def precision_curve(errors: npt.ArrayLike) -> np.ndarray:
     """Fraction of frames with centre error <= t at each of `PRECISION_THRESHOLDS`.
 
     Parameters
@@ -129,7 +136,7 @@ def precision_curve(errors):
     return (_frames(errors)[:, None] <= PRECISION_THRESHOLDS).mean(axis=0)
 
 
-def auc(ious):
+def auc(ious: npt.ArrayLike) -> float:
     """Area under the success curve, as the mean of its 21 values.
 
     Parameters
@@ -143,7 +150,7 @@ def auc(ious):
     return float(success_curve(ious).mean())
 
 
-def precision20(errors):
+def precision20(errors: npt.ArrayLike) -> float:
     """Fraction of frames whose centre error is at most 20 pixels.
 
     Parameters
@@ -157,7 +164,7 @@ def precision20(errors):
     return float(precision_curve(errors)[20])
 
 
-def score(boxes, truth):
+def score(boxes: npt.ArrayLike, truth: npt.ArrayLike) -> dict[str, Any]:
     """Score one sequence.
 
     Parameters

@@ -1,7 +1,10 @@
 """Existing boxes of one or several trackers, scored on the sequences that all of them have."""
 
+from __future__ import annotations
+
 import json
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -9,10 +12,16 @@ from .errors import InputError
 from .evaluation_report import make_report, score_boxes
 from .result_files import read_annotations, read_results
 
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from .aliases import FilePath
+    from .datasets import Dataset
+
 __all__ = ["annotated_truth", "compare", "dataset_truth", "named_results"]
 
 
-def named_results(sources):
+def named_results(sources: Iterable[str]) -> dict[str, dict[str, Any]]:
     """Read result files with the names that trackers go by.
 
     Parameters
@@ -50,7 +59,7 @@ def _label(path):
         return path.stem if path.is_file() else path.absolute().name
 
 
-def dataset_truth(dataset):
+def dataset_truth(dataset: Dataset):
     """True boxes, as the data set counts, and attributes of each sequence of a :class:`~.datasets.Dataset`."""
     truth = {}
     for item in dataset.items:
@@ -61,7 +70,7 @@ def dataset_truth(dataset):
     return truth
 
 
-def annotated_truth(path, names=(), subset=()):
+def annotated_truth(path: FilePath, names: Iterable[str] = (), subset: str | None = ()):
     """The same from an annotation file, for these names, or those of a subset that are in it.
 
     Raises
@@ -76,7 +85,12 @@ def annotated_truth(path, names=(), subset=()):
     return {name: entry for name, entry in truth.items() if name in wanted}
 
 
-def compare(trackers, truth, frames=None, dataset=None):
+def compare(
+    trackers: dict[str, dict[str, Any]],
+    truth: dict[str, tuple[np.ndarray, tuple[str, ...]]],
+    frames: int | None = None,
+    dataset: Dataset | None = None,
+) -> list[dict[str, Any]]:
     """Score trackers on the same sequences.
 
     Parameters

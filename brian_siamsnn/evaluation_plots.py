@@ -1,6 +1,9 @@
 """Figures of an evaluation; each function returns one, `save` writes it."""
 
+from __future__ import annotations
+
 import io
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from matplotlib.figure import Figure
@@ -8,12 +11,17 @@ from matplotlib.figure import Figure
 from .palette import BLACK, PALETTE
 from .resources import write_whole
 
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+    from .aliases import FilePath
+
 __all__ = ["curve_figure", "draw_curves", "frames_figure", "latency_figure", "save"]
 
 _STYLES = ("-", "--", ":", "-.")
 
 
-def save(figure, path, dpi=150):
+def save(figure: Figure, path: FilePath, dpi: int = 150) -> None:
     """Write a figure as PNG, whole or not at all.
 
     Parameters
@@ -27,7 +35,7 @@ def save(figure, path, dpi=150):
     write_whole(path, content.getvalue())
 
 
-def curve_figure(reports, kind):
+def curve_figure(reports: list[dict[str, Any]], kind: str) -> Figure:
     """Success or precision plot, as the paper's Fig. 5.
 
     Parameters
@@ -45,7 +53,7 @@ def curve_figure(reports, kind):
     return figure
 
 
-def draw_curves(axes, reports, kind):
+def draw_curves(axes: Axes, reports: list[dict[str, Any]], kind: str) -> None:
     """Draw success or precision curves, the best tracker first.
 
     Parameters
@@ -77,7 +85,7 @@ def draw_curves(axes, reports, kind):
     axes.legend(loc="lower left" if success else "lower right", fontsize=9, framealpha=0.9)
 
 
-def latency_figure(curves, references=None):
+def latency_figure(curves: dict[str, dict[int, float]], references: dict[str, float] | None = None) -> Figure:
     """AUC against the number of time steps T, as the paper's Fig. 7.
 
     Parameters
@@ -106,7 +114,7 @@ def latency_figure(curves, references=None):
     return figure
 
 
-def frames_figure(rows):
+def frames_figure(rows: dict[str, list[tuple[int, np.ndarray, dict[str, Any]]]]) -> Figure:
     """Frames of several sequences with the boxes of several trackers, as the paper's Fig. 6.
 
     Parameters

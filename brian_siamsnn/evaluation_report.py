@@ -15,8 +15,11 @@ A report is a dict that goes into ``report.json``:
 A mean weighs every sequence the same, and is over those that have true boxes.
 """
 
+from __future__ import annotations
+
 import csv
 import io
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -32,6 +35,14 @@ from .evaluation import (
 from .otb import ATTRIBUTE_NAMES
 from .resources import write_whole
 from .tracking import write_json
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from pathlib import Path
+
+    from .aliases import FilePath
+    from .datasets import Dataset
+    from .frames import Sequence
 
 __all__ = [
     "COLUMNS",
@@ -52,7 +63,7 @@ _COUNTS = ("seconds", "spikes", "synaptic_operations", "pooling_events")
 COLUMNS = ("ALL", "BC", "DEF", "FM", "IPR", "IV", "LR", "MB", "OCC", "OPR", "OV", "SV")
 
 
-def score_boxes(boxes, truth, attributes=()):
+def score_boxes(boxes: np.ndarray, truth: np.ndarray, attributes: Iterable[str] = ()) -> dict[str, Any]:
     """Score the boxes of one sequence.
 
     Parameters
@@ -84,7 +95,7 @@ def score_boxes(boxes, truth, attributes=()):
     return row | {"success": success_curve(ious), "precision": precision_curve(errors)}
 
 
-def score_sequence(result, sequence):
+def score_sequence(result: dict[str, Any], sequence: Sequence) -> dict[str, Any]:
     """Score what a tracker did on a sequence.
 
     Parameters
@@ -106,7 +117,13 @@ def score_sequence(result, sequence):
     return row
 
 
-def make_report(label, rows, dataset=None, failed=None, manifest=None):
+def make_report(
+    label: str,
+    rows: dict[str, dict[str, Any]],
+    dataset: Dataset | None = None,
+    failed: dict[str, str] | None = None,
+    manifest: dict[str, Any] | None = None,
+) -> dict[str, Any]:
     """Put the scores of sequences together.
 
     Parameters
@@ -158,7 +175,7 @@ def _mean(values):
     return float(np.mean(values)) if values else None
 
 
-def attribute_table(reports):
+def attribute_table(reports: list[dict[str, Any]]) -> str:
     """Markdown in the layout of the paper's Table I: mean overlap in percent by attribute, a row a tracker.
 
     Parameters
@@ -180,7 +197,7 @@ def attribute_table(reports):
     return markdown(lines)
 
 
-def sequence_table(reports):
+def sequence_table(reports: list[dict[str, Any]]) -> str:
     """Markdown: AUC / precision at 20 pixels, a row a sequence, a column a tracker."""
     lines = [["AUC / precision (%)", "frames", *(report["label"] for report in reports)]]
 
@@ -193,7 +210,7 @@ def sequence_table(reports):
     return markdown(lines)
 
 
-def markdown(lines):
+def markdown(lines: list[list[str]]) -> str:
     """Make a table whose columns line up as text too.
 
     Parameters
@@ -211,7 +228,7 @@ def markdown(lines):
     return "".join(f"| {' | '.join(line)} |\n" for line in padded)
 
 
-def write_report(reports, folder):
+def write_report(reports: list[dict[str, Any]], folder: Path) -> None:
     """Write ``report.json`` of a single tracker, tables and plots of one or several.
 
     Parameters
@@ -255,7 +272,7 @@ def _flat(row):
     return {**row, "attributes": " ".join(row["attributes"]), **rates}
 
 
-def write_csv(path, rows):
+def write_csv(path: FilePath, rows: list[dict[str, Any]]) -> None:
     """Write dicts as CSV, whole or not at all; the columns are the keys of all rows, in their order.
 
     Parameters

@@ -5,10 +5,13 @@ was stopped does what is missing and ends with the same boxes. A sequence that
 cannot be read is reported and the others finish.
 """
 
+from __future__ import annotations
+
 import functools
 import sys
 import time
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from tqdm import tqdm
 
@@ -20,13 +23,22 @@ from .evaluation_workers import distribute
 from .tracker import SiameseTracker
 from .tracking import track
 
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from .aliases import FilePath
+    from .configuration import Configuration
+    from .datasets import Dataset, Item
+
 __all__ = ["evaluate", "run_sequence"]
 
 #: Seconds between two reports of a worker.
 _TELL_EVERY = 0.5
 
 
-def evaluate(configuration, dataset, folder, workers=1, scheduler=None):
+def evaluate(
+    configuration: Configuration, dataset: Dataset, folder: FilePath, workers: int = 1, scheduler: str | None = None
+) -> dict[str, Any]:
     """Evaluate one configuration.
 
     Parameters
@@ -95,7 +107,9 @@ def evaluate(configuration, dataset, folder, workers=1, scheduler=None):
     return make_report(configuration.label, rows, dataset, failed, store.manifest())
 
 
-def run_sequence(configuration, item, expected_hash, threads, tell):
+def run_sequence(
+    configuration: Configuration, item: Item, expected_hash: str, threads: int | None, tell: Callable[..., Any]
+) -> dict[str, Any]:
     """Track one sequence; runs in a worker.
 
     Parameters

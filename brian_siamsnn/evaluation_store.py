@@ -8,10 +8,13 @@ Every file is written whole or not at all, and ``NAME.json`` last, so a sequence
 is done exactly when its record is there and its checksum fits.
 """
 
+from __future__ import annotations
+
 import hashlib
 import json
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -19,6 +22,11 @@ from .annotations import read_boxes
 from .errors import InputError
 from .resources import write_whole
 from .tracking import write_json
+
+if TYPE_CHECKING:
+    from .configuration import Configuration
+    from .datasets import Item
+    from .frames import Sequence
 
 __all__ = ["Store"]
 
@@ -34,7 +42,7 @@ class Store:
 
     folder: Path
 
-    def claim(self, configuration, versions):
+    def claim(self, configuration: Configuration, versions: dict[str, Any]) -> None:
         """Make the folder that of a configuration, or make sure that it is.
 
         Parameters
@@ -67,11 +75,11 @@ class Store:
                 "give another --output, or delete the folder"
             )
 
-    def manifest(self):
+    def manifest(self) -> dict[str, Any] | None:
         """The manifest, or None where there is none."""
         return _read(self.folder / "manifest.json")
 
-    def save(self, item, result):
+    def save(self, item: Item, result: dict[str, Any]) -> None:
         """Keep a finished sequence.
 
         Parameters
@@ -87,7 +95,7 @@ class Store:
         record = {key: value for key, value in result.items() if key != "boxes"}
         write_json(self._record(item), {**record, "boxes_sha256": hashlib.sha256(text).hexdigest()})
 
-    def load(self, item, sequence, frames=None):
+    def load(self, item: Item, sequence: Sequence, frames: int | None = None) -> dict[str, Any] | None:
         """A finished sequence.
 
         Parameters

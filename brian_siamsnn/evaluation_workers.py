@@ -5,11 +5,17 @@ Results travel back to the process that asked, which writes the files, so the
 machines of a cluster need no folder to write to.
 """
 
+from __future__ import annotations
+
 import contextlib
 import logging
 import threading
+from typing import TYPE_CHECKING, Any
 
 from .errors import InputError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 __all__ = ["distribute"]
 
@@ -22,7 +28,13 @@ _PATIENCE = 30
 _one_at_a_time = threading.Lock()
 
 
-def distribute(function, jobs, workers=1, scheduler=None, tell=None):
+def distribute(
+    function: Callable[..., Any],
+    jobs: dict[str, tuple],
+    workers: int = 1,
+    scheduler: str | None = None,
+    tell: Callable[..., Any] | None = None,
+):
     """Run jobs and yield what each gives, as it gets ready.
 
     Parameters

@@ -5,15 +5,21 @@ their one channel three times.  Frames are read while they are asked for, so a
 long video takes no more memory than a short one.
 """
 
+from __future__ import annotations
+
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
 
 from .errors import InputError
+
+if TYPE_CHECKING:
+    from .aliases import FilePath
 
 #: More than any machine has.
 _CAMERAS = 100
@@ -55,26 +61,26 @@ class Sequence:
     attributes: tuple[str, ...] = ()
     live: bool = False
 
-    def __iter__(self):
+    def __iter__(self) -> Iterator[np.ndarray]:
         return self.frames()
 
-    def __len__(self):
+    def __len__(self) -> int:
         if self.frame_count is None:
             raise TypeError(f"{self.name}: the number of frames is not known; see frame_count")
         return self.frame_count
 
-    def __bool__(self):
+    def __bool__(self) -> bool:
         return True
 
     @property
-    def first_box(self):
+    def first_box(self) -> np.ndarray | None:
         """True box of the first frame, shape (4,); None where it is unknown."""
         if self.boxes is None or np.isnan(self.boxes[0]).any():
             return None
         return self.boxes[0].copy()
 
 
-def read_image(path):
+def read_image(path: FilePath) -> np.ndarray:
     """Read one image file.
 
     Parameters
@@ -118,7 +124,7 @@ def _breaks_off(jpeg):
     return b"\xff\xd9" not in jpeg[place:]
 
 
-def image_sequence(name, paths, **known):
+def image_sequence(name: str, paths: Sequence[FilePath], **known) -> Sequence:
     """Sequence of image files.
 
     Parameters
@@ -136,7 +142,7 @@ def image_sequence(name, paths, **known):
     return Sequence(name, lambda: map(read_image, paths), len(paths), **known)
 
 
-def video_sequence(path):
+def video_sequence(path: FilePath) -> Sequence:
     """Sequence of a video file, by OpenCV.
 
     Parameters
@@ -167,7 +173,7 @@ def video_sequence(path):
     return Sequence(path.stem, partial(_video_frames, path, count, fps), count, fps)
 
 
-def camera_sequence(index):
+def camera_sequence(index: int) -> Sequence:
     """Sequence of a camera, without end.
 
     Parameters

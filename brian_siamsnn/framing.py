@@ -11,12 +11,19 @@ in place of ``t``, the equations of a layer see the time since the image was
 shown to them.
 """
 
+from __future__ import annotations
+
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 from brian2 import Equations, Function
 from brian2.equations.equations import SUBEXPRESSION
 from brian2.utils.stringtools import word_substitute
+
+if TYPE_CHECKING:
+    from .aliases import Layer
+    from .neurons import NeuronEquations
 
 __all__ = ["Frame", "frame_start", "image_current"]
 
@@ -43,20 +50,20 @@ class Frame:
     lag: int
 
     @property
-    def length(self):
+    def length(self) -> int:
         """F = T + (L-1)*lag."""
         return self.steps + (self.layers - 1) * self.lag
 
-    def onset(self, layer):
+    def onset(self, layer: Layer) -> int:
         """First step of layer number ``layer``, counted from 0, within the frame."""
         return layer * self.lag
 
-    def step(self, layer):
+    def step(self, layer: Layer):
         """Expression for the step since the onset of a layer."""
         step = f"(timestep(t, dt) % {self.length})"
         return f"({step} - {self.onset(layer)})" if self.lag else step
 
-    def equations(self, equations, layer):
+    def equations(self, equations: NeuronEquations, layer: int) -> NeuronEquations:
         """The same neuron model, whose ``t`` is the time since the layer's onset.
 
         Parameters
@@ -72,7 +79,7 @@ class Frame:
         return replace(equations, **{part: word_substitute(getattr(equations, part), local) for part in _CODE})
 
 
-def frame_start(equations):
+def frame_start(equations: NeuronEquations) -> str:
     """Statements that put every variable back to its value before the first step.
 
     Parameters
@@ -90,7 +97,7 @@ def frame_start(equations):
     return "\n".join(f"{e.varname} = {kinds[e.var_type](equations.initial.get(e.varname, 0))!r}" for e in changing)
 
 
-def image_current(currents):
+def image_current(currents: np.ndarray) -> Function:
     """Brian2 function of (neuron, image): the input current of the first layer.
 
     Its implementation in C++ reads a table that the simulation loads when it starts, so that a compiled

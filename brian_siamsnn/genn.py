@@ -13,6 +13,8 @@ l to l+T-1 (``working``), and its spikes are those of the other devices, l steps
 later; :meth:`GennBranch.trains` takes the l steps off again.
 """
 
+from __future__ import annotations
+
 import io
 import os
 import re
@@ -20,6 +22,7 @@ import shutil
 from contextlib import redirect_stdout
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from brian2 import Clock, Network, StateMonitor, prefs
@@ -33,6 +36,12 @@ from .errors import InputError
 from .network import TIME_STEP
 from .neurons import load_equations
 
+if TYPE_CHECKING:
+    from .aliases import Coding, Layer
+    from .conversion import SpikingModel
+    from .framing import Frame
+    from .neurons import NeuronEquations
+
 __all__ = ["GennBranch", "check_genn", "genn_equations", "genn_problem", "shared_amplitude"]
 
 #: A discrete step: what the equation says is added, whatever dt is.
@@ -41,7 +50,7 @@ _DISCRETE = ExplicitStateUpdater("x_new = x + f(x, t)")
 _HOW = "docs/devices.md tells how to install it"
 
 
-def genn_problem(backend="cpu"):
+def genn_problem(backend: str = "cpu") -> str | None:
     """Why GeNN cannot be used here, in one line; None where it can (Brian2 knows the device then)."""
     try:
         import brian2genn  # noqa: F401
@@ -57,7 +66,7 @@ def genn_problem(backend="cpu"):
     return None
 
 
-def check_genn(equations, layer, hidden, steps):
+def check_genn(equations: NeuronEquations, layer: Layer, hidden: bool, steps: int) -> None:
     """Raise :class:`InputError` if GeNN cannot do what a layer needs.
 
     Parameters
@@ -87,7 +96,7 @@ def check_genn(equations, layer, hidden, steps):
                          "hold one; take rate in the hidden layers, or another device")  # fmt: skip
 
 
-def genn_equations(equations, frame, layer):
+def genn_equations(equations: NeuronEquations, frame: Frame, layer: int) -> NeuronEquations:
     """A neuron model as GeNN takes it.
 
     Parameters
@@ -125,7 +134,7 @@ def genn_equations(equations, frame, layer):
     return replace(equations, model=model, update="", threshold=f"({equations.threshold}) and working")
 
 
-def shared_amplitude(equations, steps):
+def shared_amplitude(equations: NeuronEquations, steps: int) -> np.ndarray | None:
     """What a spike carries in each step, where that is the same for all neurons.
 
     Parameters
@@ -172,7 +181,15 @@ class GennBranch(CompiledBranch):
 
     device, lag = "genn", 1
 
-    def __init__(self, model, image_size, steps=20, coding="rate", backend="cpu", **options):
+    def __init__(
+        self,
+        model: SpikingModel,
+        image_size: int,
+        steps: int = 20,
+        coding: Coding = "rate",
+        backend: str = "cpu",
+        **options,
+    ) -> None:
         if backend not in ("cpu", "cuda"):
             raise InputError(f"backend: expected 'cpu' or 'cuda', got {backend!r}")
         if problem := genn_problem(backend):

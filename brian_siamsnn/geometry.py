@@ -3,9 +3,16 @@
 Boxes are x, y, w, h in pixels, zero-based: (x, y) is the centre of the top left pixel.
 """
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from .errors import InputError
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
 
 __all__ = ["EXEMPLAR_SIZE", "SEARCH_SIZE", "STRIDE", "box_centre", "checked_box", "exemplar_side"]
 
@@ -19,7 +26,7 @@ STRIDE = 8
 CONTEXT = 0.5
 
 
-def exemplar_side(width, height):
+def exemplar_side(width: float, height: float) -> float:
     """Side of the region around a target that becomes the exemplar crop, in pixels.
 
     s_z = sqrt((w + p)(h + p)),  p = context (w + h); the search region is
@@ -29,7 +36,7 @@ def exemplar_side(width, height):
     return float(np.sqrt((width + margin) * (height + margin)))
 
 
-def checked_box(box):
+def checked_box(box: npt.ArrayLike) -> np.ndarray:
     """Four finite numbers x, y, w, h with a positive size, as an array.
 
     Raises
@@ -47,7 +54,7 @@ def checked_box(box):
     return numbers
 
 
-def box_centre(box):
+def box_centre(box: npt.ArrayLike) -> np.ndarray:
     """Centre (x, y) of a box: x + (w - 1)/2, y + (h - 1)/2."""
     box = np.asarray(box, float)
     return box[:2] + (box[2:] - 1) / 2

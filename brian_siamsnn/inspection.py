@@ -9,8 +9,11 @@ the scale. Activations above the scale cannot be expressed, so a is compared
 both clipped (what the spikes are at fault for) and as it is (what the scale is).
 """
 
+from __future__ import annotations
+
 from dataclasses import dataclass
 from itertools import islice
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -20,6 +23,13 @@ from .conversion import SpikingModel
 from .geometry import EXEMPLAR_SIZE, SEARCH_SIZE, box_centre, exemplar_side
 from .network import SpikingBranch
 from .tracker import crop, rgb_image
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+
+    from .aliases import Coding, Codings
+    from .frames import Sequence
+    from .weights import SiameseModel
 
 __all__ = ["DENSITY_RANGE", "LayerInspection", "inspect_conversion", "inspection_crops"]
 
@@ -67,7 +77,7 @@ class LayerInspection:
     density: np.ndarray
 
 
-def inspection_crops(sequence, count=4):
+def inspection_crops(sequence: Sequence, count: int = 4) -> Iterator[np.ndarray]:
     """Search crops around the true boxes, or whole images where there are none.
 
     Parameters
@@ -95,8 +105,16 @@ def inspection_crops(sequence, count=4):
         yield crop(image, centre, side, SEARCH_SIZE, image.mean((0, 1)))
 
 
-def inspect_conversion(model, crops, steps=20, coding="rate", hidden_coding="rate", pooling="max_pool",
-                       v_init=None, progress=None):  # fmt: skip
+def inspect_conversion(
+    model: SiameseModel,
+    crops: Iterable[np.ndarray],
+    steps: int = 20,
+    coding: Coding = "rate",
+    hidden_coding: Codings = "rate",
+    pooling: Codings = "max_pool",
+    v_init: float | None = None,
+    progress: Callable[..., Any] | None = None,
+) -> list[LayerInspection]:
     """Compare every layer of the spiking network with the CNN that it was converted from.
 
     Parameters

@@ -1,5 +1,9 @@
 """The conversion, layer by layer, as one figure."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 import numpy as np
 from matplotlib.colors import LogNorm
 from matplotlib.figure import Figure
@@ -8,13 +12,16 @@ from matplotlib.ticker import MaxNLocator
 from .inspection import DENSITY_RANGE
 from .palette import BLACK, PALETTE
 
+if TYPE_CHECKING:
+    from .inspection import LayerInspection
+
 __all__ = ["inspection_figure"]
 
 #: More layers take two rows or more.
 _COLUMNS = 5
 
 
-def inspection_figure(layers, title=""):
+def inspection_figure(layers: list[LayerInspection], title: str = "") -> Figure:
     """Density of activation and spikes for each layer, and the error against the steps.
 
     Parameters

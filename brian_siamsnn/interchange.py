@@ -9,8 +9,11 @@ with channels before height and width, as NIR has them. What NIR leaves open, an
 what a reader has to set for the same spikes, is in docs/interchange.md.
 """
 
+from __future__ import annotations
+
 import io
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -20,13 +23,18 @@ from .errors import InputError
 from .resources import write_whole
 from .weights import SiameseModel
 
+if TYPE_CHECKING:
+    import nir
+
+    from .aliases import FilePath
+
 __all__ = ["from_nir", "read_nir", "to_nir", "unit_scales", "write_nir"]
 
 #: How the neurons are reset; NIR has no word for it, so it is written beside them.
 _RESET = "subtract"
 
 
-def to_nir(model, image_size):
+def to_nir(model: SpikingModel, image_size: int) -> nir.NIRGraph:
     r"""A spiking network as a NIR graph.
 
     Each convolution is a ``Conv2d`` with the weights in units of spikes, and an
@@ -82,7 +90,7 @@ def to_nir(model, image_size):
     return nir.NIRGraph(nodes, list(zip(names, names[1:], strict=False)))
 
 
-def from_nir(graph):
+def from_nir(graph: nir.NIRGraph) -> SpikingModel:
     """A spiking network from a NIR graph.
 
     Taken are graphs that are a chain of ``Conv2d`` and ``IF`` in turn, as
@@ -131,7 +139,7 @@ def from_nir(graph):
     return SpikingModel(checked.layers, checked.weights, next(iter(potentials.values())))
 
 
-def write_nir(model, image_size, path):
+def write_nir(model: SpikingModel, image_size: int, path: FilePath) -> None:
     """Write :func:`to_nir`'s graph to a file (HDF5), whole or not at all.
 
     Parameters
@@ -146,7 +154,7 @@ def write_nir(model, image_size, path):
     write_whole(path, content.getvalue())
 
 
-def read_nir(path):
+def read_nir(path: FilePath) -> SpikingModel:
     """Read a file of a NIR graph; see :func:`from_nir`.
 
     Raises
@@ -164,7 +172,7 @@ def read_nir(path):
     return from_nir(graph)
 
 
-def unit_scales(model, provenance=None):
+def unit_scales(model: SpikingModel, provenance: dict[str, Any] | None = None) -> SiameseModel:
     """A spiking network in the form of a model file: its weights are in units of spikes, so all scales are 1.
 
     Parameters

@@ -4,12 +4,15 @@ OpenCV ends the whole process where its window toolkit finds no display. So a
 window is tried in a process of its own before anything else is done.
 """
 
+from __future__ import annotations
+
 import os
 import subprocess
 import sys
 from dataclasses import replace
 from functools import cache
 from itertools import chain
+from typing import TYPE_CHECKING
 
 import cv2
 import matplotlib
@@ -19,6 +22,13 @@ from .activity import last_activity
 from .errors import InputError
 from .overlay import draw_text, scaled_overlay
 from .palette import PALETTE
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
+    from .activity import Activity
+    from .frames import Sequence
+    from .tracker import SiameseTracker
 
 __all__ = ["LiveView", "draw_box", "require_window"]
 
@@ -30,7 +40,7 @@ _PANEL_HEIGHT = 150
 _BACKGROUND, _INK = (24, 24, 24), (235, 235, 235)
 
 
-def require_window(purpose, instead):
+def require_window(purpose: str, instead: str) -> None:
     """Make sure that a window can be opened.
 
     Parameters
@@ -65,7 +75,7 @@ def _window_problem():
     return f"the display {next(filter(None, map(os.environ.get, displays)), '')!r} does not answer"
 
 
-def draw_box(sequence):
+def draw_box(sequence: Sequence) -> tuple[np.ndarray, Sequence]:
     """Let the user draw the object's box into the first frame.
 
     A camera is shown live until a key freezes the frame to draw into; tracking
@@ -126,17 +136,19 @@ class LiveView:
         Of the sequence.
     """
 
-    def __init__(self, name):
+    def __init__(self, name: str) -> None:
         self._window = f"{name} (q ends)"
 
-    def __enter__(self):
+    def __enter__(self) -> LiveView:
         _open(self._window)
         return self
 
-    def __exit__(self, *exception):
+    def __exit__(self, *exception) -> None:
         cv2.destroyAllWindows()
 
-    def __call__(self, k, frame, box, tracker, truth):
+    def __call__(
+        self, k: int, frame: np.ndarray, box: npt.ArrayLike, tracker: SiameseTracker, truth: npt.ArrayLike | None
+    ) -> bool:
         """Show a frame.
 
         Returns
@@ -152,7 +164,7 @@ class LiveView:
         return _ended(cv2.waitKey(1) & 0xFF, self._window)
 
 
-def draw_activity(activity, width, height=_PANEL_HEIGHT):
+def draw_activity(activity: Activity, width: int, height: int = _PANEL_HEIGHT) -> np.ndarray:
     """A raster of the last layer, time to the right, and beside it the firing rates of all layers.
 
     Parameters

@@ -4,9 +4,12 @@ A matcher has ``set_exemplar(crop)`` and ``match(crops)``, which returns one
 response map for each crop, shape (crops, 17, 17).
 """
 
+from __future__ import annotations
+
 import math
 from collections import Counter
 from contextlib import closing
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -16,6 +19,10 @@ from .errors import InputError
 from .geometry import EXEMPLAR_SIZE, SEARCH_SIZE, STRIDE
 from .matching import Template, matching_kernel
 from .network import SpikingBranch
+
+if TYPE_CHECKING:
+    from .aliases import Codings
+    from .weights import SiameseModel
 
 __all__ = ["ConvolutionalMatcher", "SpikingMatcher"]
 
@@ -57,9 +64,23 @@ class SpikingMatcher:
         gates.
     """
 
-    def __init__(self, model, steps=20, matching="hsm", coding="rate", threads=None, crops=3, early_stop=None, *,
-                 hidden_coding="rate", pooling="max_pool", v_init=None,
-                 tau=1, lambda_v=1.0, lambda_t=20.0):  # fmt: skip
+    def __init__(
+        self,
+        model: SiameseModel,
+        steps: int = 20,
+        matching: str = "hsm",
+        coding: Codings = "rate",
+        threads: int | None = None,
+        crops: int = 3,
+        early_stop: int | None = None,
+        *,
+        hidden_coding: Codings = "rate",
+        pooling: Codings = "max_pool",
+        v_init: float | None = None,
+        tau: int = 1,
+        lambda_v: float = 1.0,
+        lambda_t: float = 20.0,
+    ) -> None:
         if early_stop is not None and early_stop < 1:
             raise InputError(f"early stop: expected 1 step or more, got {early_stop}")
         _check_stride(model.layers)
@@ -77,13 +98,13 @@ class SpikingMatcher:
         self._template, self._patience = None, early_stop
         self.reset_counts()
 
-    def reset_counts(self):
+    def reset_counts(self) -> None:
         """Count spikes and operations from zero again."""
         self.spikes = self.operations = self.pooling_events = 0
         self._spikes, self._neuron_steps = Counter(), Counter()
 
     @property
-    def firing_rates(self):
+    def firing_rates(self) -> dict[str, float]:
         """Mean firing rate N / T (Eq. 5) of each layer, over what was counted, by its name."""
         return {layer: self._spikes[layer] / neuron_steps for layer, neuron_steps in self._neuron_steps.items()}
 
@@ -104,16 +125,16 @@ class SpikingMatcher:
             else:
                 self.pooling_events += int(events.sum())
 
-    def prepare(self):
+    def prepare(self) -> None:
         """Make the code of the equations, which takes a while the first time on a machine."""
         self.exemplar_branch.prepare()
         self.search_branch.prepare()
 
-    def set_exemplar(self, crop):
+    def set_exemplar(self, crop: np.ndarray) -> None:
         """Take the exemplar: its spike trains are smoothed in time once."""
         self._template = Template.from_trains(self._embed(self.exemplar_branch, [crop])[0], self._kernel)
 
-    def match(self, crops):
+    def match(self, crops: np.ndarray | list[np.ndarray]) -> np.ndarray:
         """Response maps of search crops, shape (crops, 17, 17).
 
         Raises
@@ -159,7 +180,7 @@ class ConvolutionalMatcher:
         If PyTorch is not installed.
     """
 
-    def __init__(self, model):
+    def __init__(self, model: SiameseModel) -> None:
         from .siamfc import SiamFC  # the only need for PyTorch while tracking
 
         _check_stride(model.layers)
@@ -173,14 +194,14 @@ class ConvolutionalMatcher:
             images = torch.from_numpy(np.stack(crops)).permute(0, 3, 1, 2).float()
             return self._network.embed(images.contiguous())
 
-    def prepare(self):
+    def prepare(self) -> None:
         """Nothing has to be made ready."""
 
-    def set_exemplar(self, crop):
+    def set_exemplar(self, crop: np.ndarray) -> None:
         """Take the exemplar."""
         self._exemplar = self._embed([crop])
 
-    def match(self, crops):
+    def match(self, crops: np.ndarray | list[np.ndarray]) -> np.ndarray:
         """Response maps of search crops, shape (crops, 17, 17)."""
         import torch
 

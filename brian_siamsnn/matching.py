@@ -17,6 +17,8 @@ The exemplar is the same for a whole sequence: sum_m K[t, m] z(m) is worked out
 once, and each search region then takes one matrix product.
 """
 
+from __future__ import annotations
+
 from dataclasses import dataclass
 
 import numpy as np
@@ -32,7 +34,9 @@ MATCHINGS = ("hsm", "psm", "tsm")
 _MOST_STEPS = 5000
 
 
-def matching_kernel(matching, steps, tau=1, lambda_v=1.0, lambda_t=20.0):
+def matching_kernel(
+    matching: str, steps: int, tau: int = 1, lambda_v: float = 1.0, lambda_t: float = 20.0
+) -> np.ndarray:
     """The matrix K of a matching method.
 
     Parameters
@@ -85,7 +89,7 @@ class Template:
     smoothed: np.ndarray
 
     @classmethod
-    def from_trains(cls, trains, kernel):
+    def from_trains(cls, trains: np.ndarray, kernel: np.ndarray) -> Template:
         """Smooth an exemplar's spike trains in time.
 
         Parameters
@@ -102,7 +106,7 @@ class Template:
             )
         return cls((np.tensordot(kernel, trains, axes=1) / (2 * steps)).astype(np.float32))
 
-    def at(self, step):
+    def at(self, step: int) -> Template:
         """The part of the template that meets the search region's spikes of one step.
 
         M(z, x) is a sum over the steps of x (Eq. 6-9), so what ``at(0)`` to ``at(T-1)``
@@ -120,7 +124,7 @@ class Template:
         """
         return Template(self.smoothed[step : step + 1])
 
-    def match(self, trains):
+    def match(self, trains: np.ndarray) -> np.ndarray:
         """Response map of a search region.
 
         Parameters

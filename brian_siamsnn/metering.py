@@ -1,8 +1,11 @@
 """A matcher that keeps account, put between the tracker and the matcher that does the work."""
 
+from __future__ import annotations
+
 from dataclasses import replace
 from functools import reduce
 from operator import add
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -11,20 +14,25 @@ from .errors import InputError
 from .geometry import EXEMPLAR_SIZE, SEARCH_SIZE
 from .tracker import UPSAMPLING
 
+if TYPE_CHECKING:
+    from .energy import Work
+    from .matchers import SpikingMatcher
+    from .network import SpikingBranch
+
 __all__ = ["Meter", "crop_macs", "localisation_macs", "smoothing_macs"]
 
 
-def crop_macs(size):
+def crop_macs(size: int) -> int:
     """Multiply-accumulates of resizing a crop: four neighbours a value, three colours."""
     return 4 * 3 * size**2
 
 
-def smoothing_macs(shape, steps):
+def smoothing_macs(shape: tuple[int, int, int], steps: int) -> int:
     """Multiply-accumulates of smoothing an exemplar in time: a T x T matrix for each of its neurons."""
     return steps**2 * int(np.prod(shape))
 
 
-def localisation_macs(response_side, scales):
+def localisation_macs(response_side: int, scales: int) -> int:
     """Multiply-accumulates of finding the peak: bicubic upsampling of every scale, 16 neighbours, and the window."""
     side = response_side * UPSAMPLING
     return side**2 * (16 * scales + 2)
@@ -55,20 +63,20 @@ class Meter:
     >>> meter.frames[0][1].counts  # middle scale of the second frame # doctest: +SKIP
     """
 
-    def __init__(self, matcher):
+    def __init__(self, matcher: SpikingMatcher) -> None:
         self.matcher = matcher
         self.exemplar, self.frames, self.localisation = None, [], 0
 
     @property
-    def search_branch(self):
+    def search_branch(self) -> SpikingBranch:
         """The branch that sees the search region."""
         return self.matcher.search_branch
 
-    def prepare(self):
+    def prepare(self) -> None:
         """Make the code of the equations, which takes a while the first time on a machine."""
         self.matcher.prepare()
 
-    def set_exemplar(self, crop):
+    def set_exemplar(self, crop: np.ndarray) -> None:
         """Take the exemplar."""
         self.matcher.set_exemplar(crop)
         branch = self.matcher.exemplar_branch
@@ -76,7 +84,7 @@ class Meter:
         self.exemplar = branch_work(branch, host=crop_macs(EXEMPLAR_SIZE) + smoothing_macs(shape, branch.steps))
         self.frames = []
 
-    def match(self, crops):
+    def match(self, crops: np.ndarray | list[np.ndarray]) -> np.ndarray:
         """Response maps of search crops, as the matcher gives them."""
         branch, single = self.search_branch, self.search_branch.images == 1
         responses, works = [], []
@@ -87,7 +95,7 @@ class Meter:
         self.localisation = localisation_macs(responses[0].shape[-1], len(crops))
         return np.concatenate(responses)
 
-    def mean_frame(self):
+    def mean_frame(self) -> Work:
         """Work of a frame, all scales and the tracker around them: the mean over the frames.
 
         Returns
@@ -105,7 +113,7 @@ class Meter:
         total = reduce(add, (work for works in self.frames for work in works)) / len(self.frames)
         return replace(total, host=total.host + self.localisation)
 
-    def mean_scales(self):
+    def mean_scales(self) -> list[Work]:
         """Work of each run of the search branch in a frame, the mean over the frames: a scale each, with one crop.
 
         Returns

@@ -15,8 +15,11 @@ network's objects in their order, as ``Network.run`` does, with its own clock se
 to zero for each image: ``t`` in an equation is the time within the image.
 """
 
+from __future__ import annotations
+
 from contextlib import closing
 from operator import methodcaller
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from brian2 import Clock, Network, SpikeMonitor, Synapses, get_device, ms
@@ -36,6 +39,14 @@ from .errors import InputError
 from .neurons import branch_equations, reset_state
 from .resources import available_memory
 from .spikes import SpikeTrains
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    import numpy.typing as npt
+
+    from .aliases import Coding, Codings
+    from .conversion import SpikingModel
 
 __all__ = ["SpikingBranch"]
 
@@ -123,8 +134,20 @@ class SpikingBranch:
         If an argument is off, or explicit synapses would not fit into memory.
     """
 
-    def __init__(self, model, image_size, steps=20, coding="rate", hidden_coding="rate", pooling="max_pool",
-                 connectivity="kernel", dtype=np.float32, record=(), threads=None, images=1):  # fmt: skip
+    def __init__(
+        self,
+        model: SpikingModel,
+        image_size: int,
+        steps: int = 20,
+        coding: Coding = "rate",
+        hidden_coding: Codings = "rate",
+        pooling: Coding = "max_pool",
+        connectivity: str = "kernel",
+        dtype: npt.DTypeLike = np.float32,
+        record: tuple[str, ...] = (),
+        threads: int | None = None,
+        images: int = 1,
+    ) -> None:
         for name, number in {"steps": steps, "images": images}.items():
             if number < 1:
                 raise InputError(f"{name}: expected 1 or more, got {number}")
@@ -237,14 +260,14 @@ class SpikingBranch:
                             when="thresholds", order=order)  # fmt: skip
 
     @property
-    def codegen(self):
+    def codegen(self) -> str | None:
         """Code generation that Brian2 chose for the neurons: ``"cython"`` or ``"numpy"``; known after a run."""
         if self._ready is None:
             return None
         code = next(iter(self.groups.values())).thresholder["spike"].code_objects[0]
         return code.generator_class.class_name
 
-    def prepare(self):
+    def prepare(self) -> None:
         """Let Brian2 make the code of all equations; the first run does so otherwise."""
         if self._ready is None:
             try:
@@ -254,7 +277,7 @@ class SpikingBranch:
                 raise InputError(f"Brian2 cannot make code of these equations: {reason}") from error
             self._ready = [obj for obj in self.network.sorted_objects if obj.active]
 
-    def reset(self):
+    def reset(self) -> None:
         """Put every state variable back to its value before the first step."""
         for name, group in self.groups.items():
             reset_state(group, self.equations[name].initial)
@@ -274,7 +297,9 @@ class SpikingBranch:
         self.clock.variables["timestep"].set_value(0)
         self.clock.variables["t"].set_value(0.0)
 
-    def run(self, image, execute=methodcaller("run")):
+    def run(
+        self, image: np.ndarray, execute: Callable[..., Any] = methodcaller("run")
+    ) -> SpikeTrains | list[SpikeTrains]:
         """Show an image, or several side by side, for T steps.
 
         Parameters
@@ -298,7 +323,7 @@ class SpikingBranch:
             pass
         return self.trains(self.model.layers[-1].name)
 
-    def stepwise(self, image):
+    def stepwise(self, image: np.ndarray) -> Iterator[np.ndarray]:
         """Show an image step by step, for as long as is wanted.
 
         Parameters
@@ -363,7 +388,7 @@ class SpikingBranch:
         layers = [layer.name for layer in self.model.layers]
         return self._tallies[layers[layers.index(name) - 1]].events
 
-    def trains(self, layer):
+    def trains(self, layer: str) -> SpikeTrains | list[SpikeTrains]:
         """Spikes of a recorded layer in the last run.
 
         Parameters

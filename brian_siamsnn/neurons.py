@@ -4,8 +4,11 @@ What runs is what is written in the file: its strings are handed to Brian2 as
 they are, after the named choices (``{reading}``) are filled in.
 """
 
+from __future__ import annotations
+
 import os
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from brian2 import Equations, NeuronGroup
@@ -15,6 +18,13 @@ from .architecture import convolutions
 from .equation_checks import check_equations
 from .equation_files import EquationFile
 from .errors import InputError
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
+    from brian2 import Clock, Synapses
+
+    from .aliases import Coding, Codings, FilePath
+    from .conversion import SpikingModel
 
 __all__ = ["NeuronEquations", "branch_equations", "load_equations", "reset_state", "split_values"]
 
@@ -52,7 +62,9 @@ class NeuronEquations:
     parameters: dict = field(default_factory=dict)
     initial: dict = field(default_factory=dict)
 
-    def group(self, size, name, clock, dtype=np.float64, method=None):
+    def group(
+        self, size: int, name: str, clock: Clock, dtype: npt.DTypeLike = np.float64, method: Any | None = None
+    ) -> NeuronGroup:
         """Make a population of these neurons, in their initial state.
 
         Parameters
@@ -107,7 +119,7 @@ class NeuronEquations:
             setattr(group, variable, value)
         return group
 
-    def arriving(self, sender):
+    def arriving(self, sender: NeuronEquations) -> str:
         """``on_pre`` for spikes that come from another model.
 
         Parameters
@@ -117,7 +129,7 @@ class NeuronEquations:
         """
         return self.on_pre.strip().replace("{amplitude}", sender.amplitude)
 
-    def __str__(self):
+    def __str__(self) -> str:
         parts = [("model", self.model), ("each step", self.update), ("threshold", self.threshold),
                  ("reset", self.reset), ("synapse", self.synapse), ("on a spike", self.on_pre)]  # fmt: skip
         lines = [f"{self.name} ({self.equation})" if self.equation else self.name]
@@ -127,7 +139,7 @@ class NeuronEquations:
         return "\n".join(lines)
 
 
-def reset_state(group, initial):
+def reset_state(group: NeuronGroup | Synapses, initial: dict[str, float]) -> None:
     """Put every variable of a group that changes with time back to its value before the first step.
 
     Parameters
@@ -141,7 +153,7 @@ def reset_state(group, initial):
             group.variables[equation.varname].get_value()[:] = initial.get(equation.varname, 0)
 
 
-def load_equations(name, *, defaults=None, **values):
+def load_equations(name: FilePath, *, defaults: dict[str, float] | None = None, **values) -> NeuronEquations:
     """Read a neuron model.
 
     Parameters
@@ -175,7 +187,9 @@ def load_equations(name, *, defaults=None, **values):
     return NeuronEquations(**texts, parameters=parameters, initial=initial)
 
 
-def branch_equations(model, coding, hidden_coding, pooling):
+def branch_equations(
+    model: SpikingModel, coding: Coding, hidden_coding: Codings, pooling: Coding
+) -> dict[str, NeuronEquations]:
     """Neuron model of every layer.
 
     Parameters
@@ -216,7 +230,7 @@ def branch_equations(model, coding, hidden_coding, pooling):
     return {layer.name: of_layer.get(layer.name, pool) for layer in model.layers}
 
 
-def split_values(name):
+def split_values(name: str) -> tuple[str, dict[str, str]]:
     """Name and values of ``name:key=value,key=value``; a path that is there is taken as it stands."""
     if ":" not in str(name) or os.path.isfile(name):
         return name, {}

@@ -6,8 +6,10 @@ In the last part batch norm is frozen and every rectifier is followed by what a
 spiking network with T time steps can express (:mod:`brian_siamsnn.quantisation`).
 """
 
+from __future__ import annotations
+
 from dataclasses import asdict, replace
-from typing import NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -20,6 +22,10 @@ from .geometry import SEARCH_SIZE
 from .pool import DIRECTIONS
 from .quantisation import ACTIVATIONS, percentile_bound
 from .siamfc import SiamFC, balanced_loss, labels, nn, torch
+
+if TYPE_CHECKING:
+    from .aliases import Layer
+    from .recipe import Recipe
 
 __all__ = ["Batch", "TrainingRun", "outgoing_synapses"]
 
@@ -63,7 +69,13 @@ class TrainingRun:
     history : list of dict
     """
 
-    def __init__(self, recipe, initial=None, teacher_response=None, device="cpu"):
+    def __init__(
+        self,
+        recipe: Recipe,
+        initial: dict[str, Any] | None = None,
+        teacher_response: tuple[float, ...] | None = None,
+        device: str = "cpu",
+    ) -> None:
         self.recipe, self.device = recipe, device
         self.step, self.seconds, self.history = 0, 0.0, []
         self._teacher_response, self._given = teacher_response, initial is not None
@@ -101,11 +113,11 @@ class TrainingRun:
                              f"it was trained as {state['recipe']['architecture']}") from None  # fmt: skip
 
     @property
-    def spiking(self):
+    def spiking(self) -> bool:
         """Whether the activations are those that spikes can express."""
         return self.step > self.recipe.spiking_from
 
-    def advance(self, batch):
+    def advance(self, batch: int) -> float:
         """One step of the optimiser; returns the loss."""
         recipe = self.recipe
         # noise and its like depend on the step alone, so a run that goes on ends as one that was not stopped
@@ -146,7 +158,7 @@ class TrainingRun:
         """Synapses that carry a spike in a step, of one search crop, by the rates of the last images shown."""
         return sum(count * self.gates[name].rate for name, count in self._synapses.items() if name in self.gates)
 
-    def operations(self):
+    def operations(self) -> float:
         """Synaptic operations for a search crop over T steps, once activations are quantised."""
         return self.recipe.levels * float(self._operations().detach())
 
@@ -173,11 +185,11 @@ class TrainingRun:
             rectifier = self.network.stages[name][-1]
             rectifier.register_forward_hook(lambda module, inputs, output, gate=gate: gate(output))
 
-    def bounds(self):
+    def bounds(self) -> dict[str, float]:
         """Learnt upper bound of each layer's activation; empty for an ordinary network."""
         return {name: gate.bound.item() for name, gate in self.gates.items()} if self.spiking else {}
 
-    def state(self):
+    def state(self) -> dict[str, Any]:
         """Plain state, for :meth:`restore`."""
         return {
             "recipe": asdict(self.recipe),
@@ -190,7 +202,7 @@ class TrainingRun:
             "optimizer": self._optimizer.state_dict(),
         }
 
-    def restore(self, state):
+    def restore(self, state: dict[str, Any]) -> None:
         """Take up what :meth:`state` gave."""
         self.step, self.seconds, self.history = state["step"], state["seconds"], state["history"]
         self.network.load_state_dict(state["network"])
@@ -201,7 +213,7 @@ class TrainingRun:
             self._attach_gates()
 
 
-def outgoing_synapses(layers):
+def outgoing_synapses(layers: tuple[Layer, ...]) -> dict[str, int]:
     """Synapses from each layer of a search branch to the next, by layer name."""
     shapes = SpikingModel(layers, {}).shapes(SEARCH_SIZE)
     pairs = zip(layers, layers[1:], strict=False)

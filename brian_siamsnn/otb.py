@@ -6,6 +6,13 @@ targets of the benchmark's first edition ("Online Object Tracking: A Benchmark",
 CVPR 2013).
 """
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import numpy as np
+
 __all__ = ["ATTRIBUTES", "ATTRIBUTE_NAMES", "FRAME_WINDOWS", "OTB2013", "canonical", "window_rows"]
 
 # First and last file number, where the benchmark evaluates fewer frames than the folder holds.
@@ -152,7 +159,7 @@ OTB2013 = tuple(
 _BY_KEY = {name.lower(): name for name in ATTRIBUTES} | {"human4": "Human4-2"}
 
 
-def canonical(name):
+def canonical(name: str) -> str:
     """The benchmark's spelling of a sequence: ``jogging_1`` and ``Jogging.1`` are ``Jogging-1``.
 
     Parameters
@@ -167,7 +174,7 @@ def canonical(name):
     return _BY_KEY.get(name.lower().replace("_", "-").replace(".", "-"), name)
 
 
-def window_rows(name, rows):
+def window_rows(name: str, rows: np.ndarray) -> np.ndarray:
     """The rows that the benchmark evaluates, of a list with one row a frame.
 
     Lists come with a row for each file of the folder from the first on, or for

@@ -5,12 +5,20 @@ The two colours, orange and sky blue, are from the palette of Okabe and Ito
 well.  Both lie on a dark edge, so that they show on bright and dark frames.
 """
 
+from __future__ import annotations
+
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
 
 from .errors import InputError
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
+    from .aliases import FilePath
 
 __all__ = ["TRACKED_COLOUR", "TRUTH_COLOUR", "VideoWriter", "draw_overlay", "draw_text", "scaled_overlay"]
 
@@ -23,7 +31,13 @@ _MARGIN = 6
 _COMMON_FPS = 25.0
 
 
-def draw_overlay(frame, box=None, truth=None, text="", response=None):
+def draw_overlay(
+    frame: np.ndarray,
+    box: npt.ArrayLike | None = None,
+    truth: npt.ArrayLike | None = None,
+    text: str = "",
+    response: npt.ArrayLike | None = None,
+) -> np.ndarray:
     """Draw onto a copy of a frame.
 
     Parameters
@@ -57,7 +71,14 @@ def draw_overlay(frame, box=None, truth=None, text="", response=None):
     return canvas
 
 
-def scaled_overlay(frame, factor, box=None, truth=None, text="", response=None):
+def scaled_overlay(
+    frame: np.ndarray,
+    factor: float,
+    box: npt.ArrayLike | None = None,
+    truth: npt.ArrayLike | None = None,
+    text: str = "",
+    response: np.ndarray | None = None,
+) -> np.ndarray:
     """:func:`draw_overlay` on a frame that is made larger or smaller first, so that lines and letters keep their size.
 
     Parameters
@@ -91,7 +112,7 @@ class VideoWriter:
         Frames a second.
     """
 
-    def __init__(self, path, fps=25.0):
+    def __init__(self, path: FilePath, fps: float = 25.0) -> None:
         if not 0 < fps < float("inf"):
             raise InputError(f"fps: expected a positive number, got {fps}")
         self.path = Path(path)
@@ -100,13 +121,13 @@ class VideoWriter:
         self._shape = None
         self._count = 0
 
-    def __enter__(self):
+    def __enter__(self) -> VideoWriter:
         return self
 
-    def __exit__(self, *exception):
+    def __exit__(self, *exception) -> None:
         self.close()
 
-    def write(self, frame):
+    def write(self, frame: np.ndarray) -> None:
         """Add a frame.
 
         Parameters
@@ -128,7 +149,7 @@ class VideoWriter:
         self._writer.write(cv2.cvtColor(frame, cv2.COLOR_RGB2BGR))
         self._count += 1
 
-    def close(self):
+    def close(self) -> None:
         """Finish the file.
 
         Raises
@@ -187,7 +208,7 @@ def _dashes(start, end):
     return list(zip(points[:-1:2], points[1::2], strict=True))
 
 
-def draw_text(canvas, text, left, bottom, colour):
+def draw_text(canvas: np.ndarray, text: str, left: int, bottom: int, colour: tuple[int, int, int]) -> None:
     """Write onto a dark plate, into the canvas itself; ``left`` and ``bottom`` are of the plate."""
     font, size = cv2.FONT_HERSHEY_SIMPLEX, 0.45
     (width, height), below = cv2.getTextSize(text, font, size, 1)

@@ -4,9 +4,11 @@ Images are RGB, uint8, (H, W, 3); positions (x, y) and boxes (x, y, width,
 height) are zero-based pixels.
 """
 
+from __future__ import annotations
+
 from functools import lru_cache
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import cv2
 import numpy as np
@@ -14,6 +16,11 @@ import numpy as np
 from .annotations import read_boxes
 from .errors import InputError
 from .geometry import EXEMPLAR_SIZE, SEARCH_SIZE, box_centre, exemplar_side
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
+    from .aliases import FilePath
 
 __all__ = [
     "Pair",
@@ -49,7 +56,7 @@ class Pair(NamedTuple):
     displacement: np.ndarray
 
 
-def read_videos(folder):
+def read_videos(folder: FilePath) -> list[Video]:
     """Videos ``folder/NAME/img/*.jpg`` with ``groundtruth_rect.txt``, sorted by name.
 
     Raises
@@ -70,7 +77,7 @@ def read_videos(folder):
     return videos
 
 
-def read_photos(folder):
+def read_photos(folder: FilePath) -> list[str]:
     """Paths of ``folder/*.jpg``, sorted; raises :class:`InputError` when there is none."""
     files = sorted(str(file) for file in Path(folder).glob("*.jpg"))
     if not files:
@@ -87,7 +94,13 @@ def _read_image(file):
     return cv2.cvtColor(image, cv2.COLOR_BGR2RGB)
 
 
-def crop(image, centre, transform, size, displacement=(0.0, 0.0)):
+def crop(
+    image: np.ndarray,
+    centre: npt.ArrayLike,
+    transform: npt.ArrayLike,
+    size: int,
+    displacement: npt.ArrayLike = (0.0, 0.0),
+) -> np.ndarray:
     """Square crop with ``centre`` of the image at ``displacement`` from the crop's centre.
 
     Crop pixel u shows image position centre + transform (u - (size - 1)/2 -
@@ -135,7 +148,7 @@ def _frame_pair(video, rng):
     return first, rng.choice(usable[np.abs(usable - first) <= MAX_GAP])
 
 
-def held_out_pairs(videos, per_video, seed=0):
+def held_out_pairs(videos: list[Video], per_video: int, seed: int = 0) -> list[Pair]:
     """Pairs without augmentation, ``per_video`` of each video, the target displaced by up to MAX_SHIFT.
 
     Returns
@@ -177,7 +190,7 @@ class PairSampler:
         When there is no video, or one never shows its target.
     """
 
-    def __init__(self, videos, photos, seed):
+    def __init__(self, videos: list[Video], photos: list[str], seed: int) -> None:
         if not videos:
             raise InputError("videos: expected at least one to train on, got none; hold fewer out")
         for video in videos:
@@ -185,7 +198,7 @@ class PairSampler:
                 raise InputError(f"video {video.name}: no box has sides of at least {MIN_SIDE} pixels")
         self.videos, self.photos, self.seed = videos, photos, seed
 
-    def __call__(self, index):
+    def __call__(self, index: int) -> Pair:
         """Pair number ``index``."""
         rng = np.random.default_rng((self.seed, index))
         shift = rng.uniform(-MAX_SHIFT, MAX_SHIFT, 2)

@@ -6,6 +6,10 @@ colour vision: lines take :data:`~brian_siamsnn.palette.PALETTE`, images viridis
 whose lightness rises evenly.
 """
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 import numpy as np
 from matplotlib.colors import PowerNorm
 from matplotlib.figure import Figure
@@ -15,6 +19,11 @@ from .errors import InputError
 from .geometry import STRIDE
 from .palette import BLUE, PALETTE, VERMILION
 
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from .spikes import SpikeTrains
+
 __all__ = ["feature_maps", "membrane_traces", "raster", "rate_histograms", "response_over_image"]
 
 #: A layer of more neurons than this is drawn as a density: a row of dots needs about a pixel.
@@ -23,7 +32,7 @@ DOTS = 150
 ROWS, COLUMNS = 96, 500
 
 
-def raster(populations, dots=DOTS):
+def raster(populations: dict[str, SpikeTrains], dots: int = DOTS) -> Figure:
     """Spikes over time, one panel a population, neurons sorted by channel.
 
     The row of a neuron is (c H + y) W + x: a channel's places lie together. Up to
@@ -99,7 +108,9 @@ def _members(number, groups):
     return np.bincount(np.arange(number) * groups // number)
 
 
-def membrane_traces(v, v_th, trains, labels=None):
+def membrane_traces(
+    v: np.ndarray, v_th: np.ndarray, trains: SpikeTrains, labels: Iterable[str] | None = None
+) -> Figure:
     """Membrane potential and threshold of some neurons, one panel each, with their spikes.
 
     Parameters
@@ -143,7 +154,7 @@ def membrane_traces(v, v_th, trains, labels=None):
     return figure
 
 
-def rate_histograms(populations):
+def rate_histograms(populations: dict[str, SpikeTrains]) -> Figure:
     """How many neurons of each population fire at which rate, N / T (Eq. 5).
 
     Parameters
@@ -175,7 +186,7 @@ def rate_histograms(populations):
     return figure
 
 
-def feature_maps(trains, title=""):
+def feature_maps(trains: SpikeTrains, title: str = "") -> Figure:
     """Spike counts of every channel over its places, as a grid of small images on one scale.
 
     Parameters
@@ -206,7 +217,7 @@ def feature_maps(trains, title=""):
     return figure
 
 
-def response_over_image(image, response, title=""):
+def response_over_image(image: np.ndarray, response: np.ndarray, title: str = "") -> Figure:
     """A search crop, and beside it the same under its response map.
 
     Parameters

@@ -6,10 +6,13 @@ their main directions are kept: responses are inner products of features, and
 the leading eigenvectors of the features' second moment keep those best.
 """
 
+from __future__ import annotations
+
 import json
 import shutil
 from io import BytesIO
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from tqdm import tqdm
@@ -19,6 +22,15 @@ from .geometry import EXEMPLAR_SIZE, SEARCH_SIZE, STRIDE
 from .resources import write_whole
 from .siamfc import torch
 
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    import numpy.typing as npt
+
+    from .aliases import FilePath
+    from .pairs import PairSampler
+    from .siamfc import SiamFC
+
 __all__ = ["DIRECTIONS", "PairPool", "cut_windows", "images_to_tensor"]
 
 #: Directions of the teacher's features that are kept.
@@ -27,7 +39,7 @@ DIRECTIONS = 64
 _FIRST, _CHUNK = 128, 8
 
 
-def images_to_tensor(images, device="cpu"):
+def images_to_tensor(images: np.ndarray, device: str = "cpu") -> torch.Tensor:
     """Images (B, H, W, 3), uint8, as a float tensor (B, 3, H, W).
 
     A view with channels first of memory with channels last, which is the
@@ -67,7 +79,15 @@ class PairPool:
         If the folder holds another pool, or cannot be written.
     """
 
-    def __init__(self, folder, sampler, teacher, identity, size, device="cpu"):
+    def __init__(
+        self,
+        folder: FilePath,
+        sampler: PairSampler,
+        teacher: SiamFC,
+        identity: dict[str, Any],
+        size: int,
+        device: str = "cpu",
+    ) -> None:
         self.folder, self.size = Path(folder), size
         self._sampler, self._teacher, self._device = sampler, teacher.to(device), device
         self.scale, self.bias = teacher.adjust.scale.item(), teacher.adjust.bias.item()
@@ -127,7 +147,7 @@ class PairPool:
         except (OSError, ValueError) as error:
             raise InputError(f"{file}: not a pool's array, or not to be written ({error}); delete the folder") from None
 
-    def fill(self):
+    def fill(self) -> None:
         """Cut the pairs that are not there yet and show them to the teacher; a bar shows how far it is."""
         counter = self.folder / "filled.json"
         filled = json.loads(counter.read_text(encoding="utf-8")) if counter.exists() else 0
@@ -172,11 +192,13 @@ class PairPool:
         z, x = ((self._embed(images) @ directions).cpu().numpy() for images in (exemplars, searches))
         return {"exemplars": exemplars, "searches": searches, "displacements": displacements, "z": z, "x": x}
 
-    def displacements(self, indices):
+    def displacements(self, indices: npt.ArrayLike) -> np.ndarray:
         """Displacements (B, 2) of the targets from the centres of the search crops, in pixels."""
         return self._arrays["displacements"][indices]
 
-    def batch(self, indices, starts, window):
+    def batch(
+        self, indices: npt.ArrayLike, starts: np.ndarray, window: int
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
         """Some pairs, each search crop cut to a window of itself.
 
         The teacher's features of the window are those of the crop, cut: neither
@@ -207,7 +229,9 @@ class PairPool:
         return np.stack(rows["exemplars"]), searches, displacements, z, np.stack(x).astype(np.float32)
 
 
-def cut_windows(searches, displacements, starts, window):
+def cut_windows(
+    searches: Iterable[np.ndarray], displacements: np.ndarray, starts: np.ndarray, window: int
+) -> tuple[np.ndarray, np.ndarray]:
     """Windows of search crops, and where their targets are.
 
     Parameters

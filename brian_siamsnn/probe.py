@@ -3,14 +3,22 @@
 For looking at a neuron model, and for testing one (:mod:`brian_siamsnn.pytest_plugin`).
 """
 
+from __future__ import annotations
+
 import re
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 from brian2 import Clock, Network, SpikeMonitor, StateMonitor, Synapses, get_device, ms, network_operation, prefs
 
 from .errors import InputError
 from .neurons import NeuronEquations, load_equations
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
+    from .aliases import Coding
 
 __all__ = ["NeuronRun", "probe"]
 
@@ -38,12 +46,12 @@ class NeuronRun:
     at_end: dict
 
     @property
-    def v(self):
+    def v(self) -> np.ndarray:
         """Membrane potential at the end of each step, V_mem(t) of Eq. 2; shape (T,)."""
         return self._of(self.at_end, "v")
 
     @property
-    def threshold(self):
+    def threshold(self) -> np.ndarray:
         """Threshold that the potential was compared with in each step, V_th(t) of Eq. 4; shape (T,)."""
         return self._of(self.at_threshold, "v_th")
 
@@ -53,7 +61,14 @@ class NeuronRun:
         return states[name]
 
 
-def probe(equations, input=None, *, arriving=None, weights=None, **values):
+def probe(
+    equations: Coding,
+    input: npt.ArrayLike | None = None,
+    *,
+    arriving: npt.ArrayLike | None = None,
+    weights: npt.ArrayLike | None = None,
+    **values,
+) -> NeuronRun:
     """Simulate one neuron.
 
     Parameters

@@ -1,11 +1,17 @@
 """Where the time of an embedding goes: by layer and by phase of the time step."""
 
+from __future__ import annotations
+
 import time
 from collections import defaultdict
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from .errors import InputError
+
+if TYPE_CHECKING:
+    from .network import SpikingBranch
 
 __all__ = ["PHASES", "profile_branch"]
 
@@ -26,7 +32,7 @@ _SUFFIXES = {
 }
 
 
-def profile_branch(branch, images, repeats=5):
+def profile_branch(branch: SpikingBranch, images: np.ndarray, repeats: int = 5) -> dict[tuple[str, str], float]:
     """Time every object of a branch, step by step.
 
     Parameters

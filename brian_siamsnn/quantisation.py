@@ -4,6 +4,8 @@ Each is put behind a rectifier and learns the bound lambda of its layer, which
 then is the activation of one spike a step (:mod:`brian_siamsnn.conversion`).
 """
 
+from __future__ import annotations
+
 import numpy as np
 
 from .siamfc import nn, torch
@@ -37,12 +39,12 @@ class ClipFloorShift(nn.Module):
     #: Where the membrane potential starts, in thresholds.
     initial_potential = 0.5
 
-    def __init__(self, bound, levels):
+    def __init__(self, bound: float, levels: int) -> None:
         super().__init__()
         self.bound = nn.Parameter(torch.tensor(float(bound)))
         self.levels, self.rate = levels, None
 
-    def forward(self, x):
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
         """h(x), of the shape of ``x``."""
         counts = x * (self.levels / self.bound) + 0.5
         counts = counts + (counts.floor() - counts).detach()
@@ -63,7 +65,7 @@ class ClipNoise(ClipFloorShift):
     has the spread of the rounding error, without its steps.
     """
 
-    def forward(self, x):
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
         """h(x), of the shape of ``x``."""
         counts = x * (self.levels / self.bound)
         return self._clipped(counts + (torch.rand_like(counts) - 0.5) * (x > 0))
@@ -73,7 +75,7 @@ class ClipNoise(ClipFloorShift):
 ACTIVATIONS = {"clip_floor_shift": ClipFloorShift, "clip_noise": ClipNoise}
 
 
-def percentile_bound(values, percentile=99.9):
+def percentile_bound(values: torch.Tensor, percentile: float = 99.9) -> float:
     """Bound that clips one positive activation in a thousand; 1 where nothing is active."""
     positive = values[values > 0]
     return float(np.percentile(positive, percentile)) if positive.size else 1.0

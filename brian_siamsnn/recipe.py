@@ -1,5 +1,7 @@
 """How a network is trained: every setting that its weights depend on."""
 
+from __future__ import annotations
+
 from dataclasses import dataclass
 
 from .architecture import architecture
@@ -69,7 +71,7 @@ class Recipe:
     held_out: tuple = HELD_OUT
     report_every: int = 500
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         architecture(self.architecture)
         if self.activation not in _ACTIVATIONS:
             raise InputError(f"activation: expected one of {', '.join(_ACTIVATIONS)}, got {self.activation!r}")
@@ -87,6 +89,6 @@ class Recipe:
             raise InputError("held_out: expected names of videos, got none")
 
     @property
-    def spiking_from(self):
+    def spiking_from(self) -> int:
         """The step from which on activations are those that spikes can express."""
         return self.steps if self.activation == "relu" else round(self.steps * (1 - self.spiking_share))

@@ -6,6 +6,10 @@ as many are kept. So neither memory nor the report grows without end, however lo
 the run is, and what is left is spread evenly over it.
 """
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 import cv2
 import numpy as np
 
@@ -16,6 +20,12 @@ from .energy_report import HOST
 from .evaluation import overlap
 from .geometry import SEARCH_SIZE
 from .overlay import scaled_overlay
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
+    from .metering import Meter
+    from .tracker import SiameseTracker
 
 __all__ = ["Recorder"]
 
@@ -54,7 +64,7 @@ class Recorder:
         ``title`` and ``status`` of that which ``energy`` is for.
     """
 
-    def __init__(self, meter=None, picture_bytes=PICTURE_BYTES):
+    def __init__(self, meter: Meter | None = None, picture_bytes: int = PICTURE_BYTES) -> None:
         self._meter, self._budget, self._size = meter, picture_bytes, 0
         self.boxes, self.truth, self.overlap, self.score = [], [], [], []
         self.rates, self.operations, self.energy = {}, {}, {}
@@ -77,7 +87,9 @@ class Recorder:
         self.operations = {name: [] for name in (*names[1:], "matching")}
         self.energy = {cost.title: [] for cost, _ in self._costs}
 
-    def __call__(self, k, frame, box, tracker, truth):
+    def __call__(
+        self, k: int, frame: np.ndarray, box: npt.ArrayLike, tracker: SiameseTracker, truth: npt.ArrayLike | None
+    ) -> None:
         """Take a frame; never ends the run."""
         known = truth is not None and np.isfinite(truth).all()
         self.boxes.append(_rounded(box))

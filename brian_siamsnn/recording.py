@@ -1,5 +1,9 @@
 """Spike trains of any layer, for the crops that a tracker would see around a target."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from .conversion import SpikingModel
@@ -9,12 +13,23 @@ from .network import SpikingBranch
 from .tracker import crop, rgb_image
 from .weights import load
 
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    import numpy.typing as npt
+
+    from .aliases import Coding, FilePath
+    from .spikes import SpikeTrains
+    from .weights import SiameseModel
+
 __all__ = ["record_spikes", "target_crop"]
 
 _SIZES = {"exemplar": EXEMPLAR_SIZE, "search": SEARCH_SIZE}
 
 
-def target_crop(image, box, branch="search", fill=None):
+def target_crop(
+    image: np.ndarray, box: npt.ArrayLike, branch: str = "search", fill: npt.ArrayLike | None = None
+) -> np.ndarray:
     """The square around a target that one of the branches sees.
 
     Parameters
@@ -48,7 +63,13 @@ def target_crop(image, box, branch="search", fill=None):
     return crop(image, tuple(box_centre(box)[::-1]), side, _SIZES[branch], fill)
 
 
-def record_spikes(model, image, layers=None, steps=20, coding="rate"):
+def record_spikes(
+    model: FilePath | SiameseModel,
+    image: np.ndarray,
+    layers: Iterable[str] | str | None = None,
+    steps: int = 20,
+    coding: Coding = "rate",
+) -> dict[str, SpikeTrains]:
     """Show an image to the network and keep the spikes of its layers.
 
     Parameters

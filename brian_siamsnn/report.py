@@ -4,13 +4,20 @@ The page is ``report.html``, which holds its own style and script; this module
 puts the data into it.
 """
 
+from __future__ import annotations
+
 import base64
 import html
 import json
 from importlib.resources import files
+from typing import TYPE_CHECKING, Any
 
 from .palette import PALETTE
 from .resources import write_whole
+
+if TYPE_CHECKING:
+    from .aliases import FilePath
+    from .recorder import Recorder
 
 __all__ = ["report_page", "write_report"]
 
@@ -18,7 +25,7 @@ __all__ = ["report_page", "write_report"]
 _TITLE, _DATA = "<!--title-->", "<!--data-->"
 
 
-def report_page(name, recorder, summary, fps=None):
+def report_page(name: str, recorder: Recorder, summary: dict[str, Any], fps: float | None = None) -> str:
     """The page of a run.
 
     Parameters
@@ -51,7 +58,7 @@ def report_page(name, recorder, summary, fps=None):
     return head + html.escape(name) + middle + encoded + tail
 
 
-def write_report(path, *arguments, **options):
+def write_report(path: FilePath, *arguments, **options) -> None:
     """Write a page of :func:`report_page`, whole or not at all.
 
     Raises

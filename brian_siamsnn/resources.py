@@ -1,12 +1,18 @@
 """Files: where those that ship are, and how results are written; and the memory that is left."""
 
+from __future__ import annotations
+
 import os
 import re
 import secrets
 from contextlib import suppress
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from .errors import InputError
+
+if TYPE_CHECKING:
+    from .aliases import FilePath
 
 __all__ = ["PACKAGE", "available_memory", "find", "names", "write_whole"]
 
@@ -14,7 +20,7 @@ __all__ = ["PACKAGE", "available_memory", "find", "names", "write_whole"]
 PACKAGE = Path(__file__).resolve().parent
 
 
-def find(folder, name, suffix):
+def find(folder: str, name: FilePath, suffix: str) -> Path:
     """Path of a file that ships with the package, or of the user's own.
 
     Parameters
@@ -42,7 +48,7 @@ def find(folder, name, suffix):
     raise InputError(f"{name or repr(name)}: {what}, and not one of the {folder} that ship ({shipped})")
 
 
-def names(folder, suffix):
+def names(folder: str, suffix: str) -> list[str]:
     """Names of what ships in a folder, sorted: those that :func:`find` takes."""
     return sorted(path.stem for path in _shipped(folder).glob(f"*{suffix}"))
 
@@ -52,7 +58,7 @@ def _shipped(folder):
     return next(path for path in (PACKAGE / "data" / folder, PACKAGE.parent / folder) if path.is_dir())
 
 
-def write_whole(path, content):
+def write_whole(path: FilePath, content: bytes) -> None:
     """Write a file so that it is always a whole one: the new one, or what was there before.
 
     A process that is killed meanwhile leaves a hidden file beside it at most.
@@ -87,7 +93,7 @@ def write_whole(path, content):
             unfinished.unlink()
 
 
-def available_memory():
+def available_memory() -> float:
     """Bytes that can be used without swapping; unbounded where the system does not tell."""
     try:
         text = Path("/proc/meminfo").read_text(encoding="ascii")

@@ -12,8 +12,11 @@ Names may be spelt in any of OTB's ways. Boxes count as the data set's own
 annotations do. NaN, null and boxes without area are losses.
 """
 
+from __future__ import annotations
+
 import json
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -21,12 +24,15 @@ from .annotations import polygon_to_box, read_boxes
 from .errors import InputError
 from .otb import ATTRIBUTE_NAMES, ATTRIBUTES, canonical, window_rows
 
+if TYPE_CHECKING:
+    from .aliases import FilePath
+
 __all__ = ["read_annotations", "read_results"]
 
 _CODES = {name: code for code, name in ATTRIBUTE_NAMES.items()}
 
 
-def read_results(path):
+def read_results(path: FilePath) -> dict[str, np.ndarray]:
     """Read the boxes of a tracker.
 
     Parameters
@@ -57,7 +63,7 @@ def read_results(path):
     return {name: window_rows(name, boxes) for name, boxes in results.items()}
 
 
-def read_annotations(path):
+def read_annotations(path: FilePath) -> dict[str, tuple[np.ndarray, tuple[str, ...]]]:
     """Read true boxes and attributes of a whole data set.
 
     Parameters

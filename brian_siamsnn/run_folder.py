@@ -6,14 +6,24 @@ run is over, and ``summary.json`` is written last. So a run that is killed leave
 the files of an earlier one as they were, and its own boxes beside them.
 """
 
+from __future__ import annotations
+
 import os
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from filelock import FileLock, Timeout
 
 from .errors import InputError
 from .overlay import VideoWriter, draw_overlay
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
+    from .aliases import FilePath
+    from .tracker import SiameseTracker
 
 __all__ = ["OutputError", "RunFolder"]
 
@@ -40,16 +50,16 @@ class RunFolder:
         Whether there is one.
     """
 
-    def __init__(self, folder, fps, video):
+    def __init__(self, folder: FilePath | None, fps: float, video: bool) -> None:
         self._folder = None if folder is None else Path(folder)
         self._fps, self._wanted = fps, video
         self._lock = self._boxes = self._video = None
         self._rows = 0
 
-    def __enter__(self):
+    def __enter__(self) -> RunFolder:
         return self
 
-    def __exit__(self, *exception):
+    def __exit__(self, *exception) -> None:
         for file in filter(None, (self._boxes, self._video)):
             with suppress(OSError, InputError):
                 file.close()
@@ -60,7 +70,9 @@ class RunFolder:
         if self._lock is not None:
             self._lock.release()
 
-    def add(self, k, frame, box, tracker, truth):
+    def add(
+        self, k: int, frame: np.ndarray, box: npt.ArrayLike, tracker: SiameseTracker, truth: npt.ArrayLike | None
+    ) -> None:
         """Write what became of frame ``k``.
 
         Raises
@@ -79,7 +91,7 @@ class RunFolder:
             self._video.write(draw_overlay(frame, box, truth, f"frame {k}", tracker.response))
         self._rows += 1
 
-    def finish(self):
+    def finish(self) -> None:
         """Give the files their names; what an earlier run left under these is replaced.
 
         Raises

@@ -19,9 +19,12 @@ folder ``Jogging``.  Frame windows are those of :mod:`brian_siamsnn.otb`.
 An annotation file of a single line gives the first box only.
 """
 
+from __future__ import annotations
+
 import os
 import re
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -31,6 +34,9 @@ from .frames import Sequence, camera_sequence, image_sequence, video_sequence
 from .otb import ATTRIBUTES, FRAME_WINDOWS
 from .synthetic import SyntheticSequence
 
+if TYPE_CHECKING:
+    from .aliases import FilePath
+
 __all__ = ["Sequence", "open_source"]
 
 _IMAGE_SUFFIXES = {".jpg", ".jpeg", ".png", ".bmp"}
@@ -38,7 +44,7 @@ _IMAGE_FOLDERS = ("img", "color", "imgs")
 _OTB_BOXES = "groundtruth_rect.txt"
 
 
-def open_source(source):
+def open_source(source: FilePath | int) -> Sequence:
     """Open a source of frames.
 
     Parameters

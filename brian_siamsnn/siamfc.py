@@ -4,10 +4,18 @@ Modules are named as in siamfc-pytorch, so a checkpoint of that project loads
 with :meth:`torch.nn.Module.load_state_dict`.
 """
 
+from __future__ import annotations
+
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from .architecture import Convolution, MaxPool, convolutions
 from .errors import InputError
+
+if TYPE_CHECKING:
+    import torch
+
+    from .aliases import Layer, Weights
 
 try:
     import torch
@@ -52,7 +60,7 @@ class SiamFC(nn.Module):
     that it is loaded into.
     """
 
-    def __init__(self, layers, scale=0.001, bias=0.0):
+    def __init__(self, layers: tuple[Layer, ...], scale: float = 0.001, bias: float = 0.0) -> None:
         super().__init__()
         self.layers = tuple(layers)
         self.backbone = nn.Module()
@@ -73,7 +81,9 @@ class SiamFC(nn.Module):
             self.stages[layer.name] = stage
 
     @classmethod
-    def from_folded(cls, layers, weights, scale=0.001, bias=0.0):
+    def from_folded(
+        cls, layers: tuple[Layer, ...], weights: Weights, scale: float = 0.001, bias: float = 0.0
+    ) -> SiamFC:
         """Network whose batch norms have been folded into its convolutions.
 
         Parameters
@@ -110,14 +120,14 @@ class SiamFC(nn.Module):
         network.load_state_dict(state)
         return network.eval()
 
-    def embed(self, images):
+    def embed(self, images: torch.Tensor) -> torch.Tensor:
         """Features of images: (B, 3, H, W) -> (B, C, H', W')."""
         for stage in self.stages.values():
             for module in stage:
                 images = module(images)
         return images
 
-    def activations(self, images):
+    def activations(self, images: torch.Tensor) -> dict[str, torch.Tensor]:
         """Output of every layer, by layer name, after its rectifier where it has one.
 
         Parameters
@@ -138,7 +148,7 @@ class SiamFC(nn.Module):
             result[name] = images
         return result
 
-    def response(self, z, x):
+    def response(self, z: torch.Tensor, x: torch.Tensor) -> torch.Tensor:
         """Response map of each search crop: scale * (z * x) + bias.
 
         Parameters
@@ -172,7 +182,7 @@ class SiamFC(nn.Module):
             maps = functional.conv2d(x.reshape(1, -1, *x.shape[2:]), z, groups=len(x)).transpose(0, 1)
         return self.adjust.scale * maps[:, 0] + self.adjust.bias
 
-    def forward(self, exemplars, searches):
+    def forward(self, exemplars: torch.Tensor, searches: torch.Tensor) -> torch.Tensor:
         """Response maps of exemplar crops (B, 3, 127, 127) and search crops (B, 3, 255, 255)."""
         return self.response(self.embed(exemplars), self.embed(searches))
 
@@ -182,7 +192,7 @@ class SiamFC(nn.Module):
         super()._load_from_state_dict(state_dict, prefix, *arguments)
 
 
-def labels(displacements, size):
+def labels(displacements: torch.Tensor, size: int) -> torch.Tensor:
     """Where a response map should be high: 1 within ``RADIUS`` of the target, else 0.
 
     Cell (row, column) is positive where |column - c - dx| + |row - c - dy| <= 2,
@@ -205,7 +215,7 @@ def labels(displacements, size):
     return (dx.abs()[:, None, :] + dy.abs()[:, :, None] <= RADIUS).float()
 
 
-def balanced_loss(responses, targets):
+def balanced_loss(responses: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
     """Logistic loss in which positive and negative cells of a batch weigh one half each.
 
     Parameters

@@ -19,10 +19,13 @@ NWB
     See :mod:`brian_siamsnn.spike_nwb`; needs ``pip install 'brian_siamsnn[spikes]'``.
 """
 
+from __future__ import annotations
+
 import io
 import re
 import zipfile
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from tqdm import tqdm
@@ -30,6 +33,9 @@ from tqdm import tqdm
 from .errors import InputError
 from .resources import write_whole
 from .spikes import SpikeTrains
+
+if TYPE_CHECKING:
+    from .aliases import FilePath
 
 __all__ = ["FORMATS", "format_of", "read_spikes", "write_spikes"]
 
@@ -41,7 +47,7 @@ _NAME = re.compile(r"[\w.+-]+(/[\w.+-]+)*")
 _CHUNK = 100_000
 
 
-def write_spikes(path, populations, format=None):
+def write_spikes(path: FilePath, populations: dict[str, SpikeTrains], format: str | None = None) -> None:
     """Write spike trains to a file.
 
     Parameters
@@ -65,7 +71,7 @@ def write_spikes(path, populations, format=None):
     write_whole(path, writer(populations))
 
 
-def read_spikes(path, format=None):
+def read_spikes(path: FilePath, format: str | None = None) -> dict[str, SpikeTrains]:
     """Read what :func:`write_spikes` wrote.
 
     Parameters
@@ -99,7 +105,7 @@ def read_spikes(path, format=None):
     return populations
 
 
-def format_of(path, format=None):
+def format_of(path: FilePath, format: str | None = None) -> str:
     """The format of a file.
 
     Parameters

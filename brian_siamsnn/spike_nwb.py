@@ -7,6 +7,8 @@ table ``populations`` under ``analysis`` has H, W, C and T of each population,
 and with them the neurons that were silent.
 """
 
+from __future__ import annotations
+
 import io
 import uuid
 from datetime import UTC, datetime
@@ -23,7 +25,7 @@ _PER_SECOND = 1000
 _SIZES = ("height", "width", "channels", "steps")
 
 
-def nwb_bytes(populations):
+def nwb_bytes(populations: dict[str, SpikeTrains]) -> bytes:
     """An NWB file.
 
     Parameters
@@ -107,7 +109,7 @@ def _ragged(name, description, data, ends):
     return data, VectorIndex(name=f"{name}_index", data=ends, target=data)
 
 
-def read_nwb(content):
+def read_nwb(content: bytes) -> dict[str, SpikeTrains]:
     """What :func:`nwb_bytes` made.
 
     Parameters

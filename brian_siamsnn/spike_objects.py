@@ -6,16 +6,27 @@ matter rather than take a whole layer of a hundred thousand. Trains cover 0 to T
 step k is at k ms. Both need ``pip install 'brian_siamsnn[spikes]'``.
 """
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 import numpy as np
 from tqdm import tqdm
 
 from .errors import InputError
 from .spikes import SpikeTrains
 
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    import neo
+    import numpy.typing as npt
+    import pyspike
+
 __all__ = ["from_neo", "to_neo", "to_pyspike"]
 
 
-def to_neo(trains, neurons=None, name=""):
+def to_neo(trains: SpikeTrains, neurons: npt.ArrayLike | None = None, name: str = "") -> list[neo.SpikeTrain]:
     """One :class:`neo.SpikeTrain` for each neuron.
 
     Parameters
@@ -53,7 +64,7 @@ def to_neo(trains, neurons=None, name=""):
     return result
 
 
-def from_neo(objects, shape, steps):
+def from_neo(objects: Iterable[neo.SpikeTrain], shape: tuple, steps: int) -> SpikeTrains:
     """Spike trains of Neo objects, as :func:`to_neo` makes them.
 
     Parameters
@@ -87,7 +98,7 @@ def from_neo(objects, shape, steps):
     return SpikeTrains(*map(np.concatenate, (neuron, step, amplitude)), tuple(shape), steps)
 
 
-def to_pyspike(trains, neurons=None):
+def to_pyspike(trains: SpikeTrains, neurons: npt.ArrayLike | None = None) -> list[pyspike.SpikeTrain]:
     """One :class:`pyspike.SpikeTrain` for each neuron, with edges 0 and T, in ms.
 
     PySpike keeps times alone: neither neuron nor amplitude, so there is no way back.

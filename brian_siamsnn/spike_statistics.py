@@ -9,6 +9,8 @@ Neuron i fires in the steps t_1 < t_2 < ... < t_n of T; see
 :mod:`brian_siamsnn.spikes` for the time of a step.
 """
 
+from __future__ import annotations
+
 import numpy as np
 
 from .errors import InputError
@@ -24,7 +26,7 @@ __all__ = [
 ]
 
 
-def inter_spike_intervals(trains):
+def inter_spike_intervals(trains: SpikeTrains) -> np.ndarray:
     """Time from each spike of a neuron to its next one, in steps.
 
     t_(k+1) - t_k for k = 1 .. n-1 of every neuron; a neuron with fewer than two
@@ -45,7 +47,7 @@ def inter_spike_intervals(trains):
     return np.delete(intervals, bounds[1:-1] - 1)
 
 
-def burst_lengths(trains):
+def burst_lengths(trains: SpikeTrains) -> np.ndarray:
     """Spikes in each burst: a neuron firing in step after step, twice or more.
 
     Parameters
@@ -65,7 +67,7 @@ def burst_lengths(trains):
     return lengths[lengths > 1]
 
 
-def burst_share(trains):
+def burst_share(trains: SpikeTrains) -> float:
     """Share of the spikes that follow another of their neuron by one step.
 
     |{(i, k): t_k - t_(k-1) = 1}| / number of spikes, from 0 (no neuron fires
@@ -84,7 +86,7 @@ def burst_share(trains):
     return float((inter_spike_intervals(trains) == 1).sum() / len(trains)) if len(trains) else float("nan")
 
 
-def binned_counts(trains, width=1):
+def binned_counts(trains: SpikeTrains, width: int = 1) -> np.ndarray:
     """Spikes of each neuron in successive bins of time.
 
     n_i(b) = |{k: b width <= t_k < (b+1) width}|.
@@ -109,7 +111,7 @@ def binned_counts(trains, width=1):
     return np.bincount(index, minlength=trains.size * bins).reshape(trains.size, bins)
 
 
-def population_correlation(a, b, width=1):
+def population_correlation(a: SpikeTrains, b: SpikeTrains, width: int = 1) -> float:
     """Pearson correlation of how much two populations fire over time.
 
     With N_a(b) the spikes of all neurons of ``a`` in bin b,
@@ -139,7 +141,7 @@ def population_correlation(a, b, width=1):
     return float(_pearson(*(np.asarray(count, float)[None] for count in counts))[0])
 
 
-def pairwise_correlation(a, b, width=1):
+def pairwise_correlation(a: SpikeTrains, b: SpikeTrains, width: int = 1) -> np.ndarray:
     """Pearson correlation of each neuron of one layer with the neuron of the same index in another.
 
     The formula is that of :func:`population_correlation`, with the counts

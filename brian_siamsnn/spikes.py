@@ -4,11 +4,17 @@ One step is 1 ms. Steps count from 0, and step k is at time k ms, wherever spike
 trains leave this program; T steps last from 0 to T ms.
 """
 
+from __future__ import annotations
+
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from .errors import InputError
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
 
 __all__ = ["SpikeTrains"]
 
@@ -47,7 +53,7 @@ class SpikeTrains:
     shape: tuple
     steps: int
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         lengths = {len(self.neuron), len(self.step), len(self.amplitude)}
         if len(lengths) > 1:
             raise InputError(f"spike trains: neuron, step and amplitude differ in length: {sorted(lengths)}")
@@ -58,10 +64,10 @@ class SpikeTrains:
             raise InputError(f"spike trains: steps must be 0 to {self.steps - 1}, "
                              f"got {self.step.min()} to {self.step.max()}")  # fmt: skip
 
-    def __len__(self):
+    def __len__(self) -> int:
         return len(self.neuron)
 
-    def __eq__(self, other):
+    def __eq__(self, other: Any) -> bool:
         if not isinstance(other, SpikeTrains):
             return NotImplemented
         if (tuple(self.shape), self.steps, len(self)) != (tuple(other.shape), other.steps, len(other)):
@@ -74,39 +80,39 @@ class SpikeTrains:
         order = np.lexsort((self.step, self.neuron))
         return self.neuron[order], self.step[order], self.amplitude[order]
 
-    def dense(self):
+    def dense(self) -> np.ndarray:
         """Amplitudes as an array (T, H, W, C), zero where nothing was fired; single precision."""
         result = np.zeros((self.steps, self.size), np.float32)
         result[self.step, self.neuron] = self.amplitude
         return result.reshape(self.steps, *self.shape)
 
     @property
-    def size(self):
+    def size(self) -> int:
         """Number of neurons, H W C, silent ones among them."""
         return int(np.prod(self.shape))
 
-    def counts(self):
+    def counts(self) -> np.ndarray:
         """Number of spikes of each neuron, shape (H, W, C)."""
         return np.bincount(self.neuron, minlength=self.size).reshape(self.shape)
 
-    def firing_rates(self):
+    def firing_rates(self) -> np.ndarray:
         """Spikes a step of each neuron, N / T (Eq. 5), shape (H, W, C)."""
         return self.counts() / self.steps
 
-    def channel_rates(self):
+    def channel_rates(self) -> np.ndarray:
         """Spikes a step of each channel's average neuron, shape (C,): the mean of Eq. 5 over all places."""
         channels = self.shape[2]
         return np.bincount(self.neuron % channels, minlength=channels) / (self.steps * self.size / channels)
 
-    def mean_rate(self):
+    def mean_rate(self) -> float:
         """Spikes a step of the layer's average neuron, number of spikes / (T H W C)."""
         return len(self) / (self.steps * self.size)
 
-    def coordinates(self):
+    def coordinates(self) -> tuple[np.ndarray, ...]:
         """Row y, column x and channel c of each spike's neuron: three arrays as long as the spikes are many."""
         return np.unravel_index(self.neuron, self.shape)
 
-    def times_of(self, neuron):
+    def times_of(self, neuron: int | tuple[int, int]) -> np.ndarray:
         """Steps in which one neuron fired, in order.
 
         Parameters
@@ -128,7 +134,7 @@ class SpikeTrains:
                              f"got {neuron!r}") from None  # fmt: skip
         return np.sort(self.step[self.neuron == index])
 
-    def by_neuron(self):
+    def by_neuron(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """The trains one by one, in compressed rows: as a sparse matrix (neuron, time) is kept.
 
         Returns
@@ -143,7 +149,13 @@ class SpikeTrains:
         neurons, first = np.unique(neuron, return_index=True)
         return neurons, np.append(first, len(step)), step
 
-    def select(self, rows=slice(None), columns=slice(None), channels=slice(None), steps=slice(None)):
+    def select(
+        self,
+        rows: slice | npt.ArrayLike = slice(None),
+        columns: slice | npt.ArrayLike = slice(None),
+        channels: slice | npt.ArrayLike = slice(None),
+        steps: slice | npt.ArrayLike = slice(None),
+    ) -> SpikeTrains:
         """Spikes of a part of the layer or of the time, as a smaller layer of its own.
 
         ``trains.select(rows, columns, channels, steps).dense()`` is

@@ -5,6 +5,10 @@ step, between the thresholds of the two layers; it hands the arrays of the
 program to the same ``event_kernel.h`` that the runtime uses.
 """
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 import numpy as np
 from brian2 import Function, NeuronGroup, defaultclock, get_device, prefs
 
@@ -14,6 +18,10 @@ from .convolution import STRIP, available_threads, blocked_kernel, check_kernel_
 from .errors import InputError
 from .network import TIME_STEP
 from .resources import PACKAGE
+
+if TYPE_CHECKING:
+    from .aliases import Coding
+    from .conversion import SpikingModel
 
 __all__ = ["StandaloneBranch"]
 
@@ -70,7 +78,16 @@ class StandaloneBranch(CompiledBranch):
 
     device = "cpp_standalone"
 
-    def __init__(self, model, image_size, steps=20, coding="rate", connectivity="kernel", threads=None, **options):
+    def __init__(
+        self,
+        model: SpikingModel,
+        image_size: int,
+        steps: int = 20,
+        coding: Coding = "rate",
+        connectivity: str = "kernel",
+        threads: int | None = None,
+        **options,
+    ) -> None:
         if connectivity not in ("kernel", "synapses"):
             raise InputError(f"connectivity: expected 'kernel' or 'synapses', got {connectivity!r}")
         self._connectivity, self._threads = connectivity, threads or available_threads()

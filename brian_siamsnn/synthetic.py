@@ -8,6 +8,8 @@ as fine and half as strong as the one before.  The view pans slowly, and other
 fish swim about.
 """
 
+from __future__ import annotations
+
 import cv2
 import numpy as np
 
@@ -52,7 +54,7 @@ class SyntheticSequence(Sequence):
         If a number is not a whole one or is too small.
     """
 
-    def __init__(self, frames=120, size=(360, 480), seed=0):
+    def __init__(self, frames: int = 120, size: tuple[int, ...] = (360, 480), seed: int = 0) -> None:
         height, width = _whole("size", size[0], 64), _whole("size", size[1], 64)
         count = _whole("frames", frames, 1)
         rng = np.random.default_rng(_whole("seed", seed, 0))
@@ -84,7 +86,7 @@ class SyntheticSequence(Sequence):
 
         super().__init__("synthetic", self._frames, count, 30.0, np.array([_box(outline, m) for m in self._placements]))
 
-    def render(self, index, target=True):
+    def render(self, index: int, target: bool = True) -> np.ndarray:
         """Render one frame.
 
         Parameters

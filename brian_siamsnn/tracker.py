@@ -6,13 +6,19 @@ matcher that turns an exemplar crop and search crops into response maps
 tracker (Bertinetto 2016; MATLAB ``tracker.m``, siamfc-pytorch).
 """
 
+from __future__ import annotations
+
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 import cv2
 import numpy as np
 
 from .errors import InputError
 from .geometry import EXEMPLAR_SIZE, SEARCH_SIZE, STRIDE, box_centre, checked_box, exemplar_side
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
 
 __all__ = ["SCALES", "ScaleSearch", "SiameseTracker", "crop", "rgb_image"]
 
@@ -39,7 +45,7 @@ SCALES = {
 }
 
 
-def rgb_image(image):
+def rgb_image(image: np.ndarray) -> np.ndarray:
     """Check an image; gray ones get three equal channels.
 
     Parameters
@@ -64,7 +70,9 @@ def rgb_image(image):
     return np.repeat(image, 3, axis=2) if image.shape[2] == 1 else image
 
 
-def crop(image, centre, size, output_size, fill):
+def crop(
+    image: np.ndarray, centre: tuple[float, ...], size: float, output_size: int, fill: npt.ArrayLike
+) -> np.ndarray:
     """Cut out a square and resize it.
 
     Parameters
@@ -124,7 +132,7 @@ class SiameseTracker:
     >>> boxes = [tracker.update(frame) for frame in frames[1:]]  # doctest: +SKIP
     """
 
-    def __init__(self, matcher, scales=3):
+    def __init__(self, matcher: Any, scales: int = 3) -> None:
         if scales not in SCALES:
             raise InputError(f"scales: expected one of {list(SCALES)}, got {scales}")
         self.matcher, self._search = matcher, SCALES[scales]
@@ -135,7 +143,7 @@ class SiameseTracker:
         self._centre = None
         self.score, self.response = float("nan"), None
 
-    def init(self, image, box):
+    def init(self, image: np.ndarray, box: npt.ArrayLike) -> None:
         """Take the object from a first frame.
 
         Parameters
@@ -170,11 +178,11 @@ class SiameseTracker:
         self.score, self.response = float("nan"), None
 
     @property
-    def box(self):
+    def box(self) -> np.ndarray:
         """The object's box: x, y, w, h."""
         return np.concatenate([(self._centre - (self._size - 1) / 2)[::-1], self._size[::-1]])
 
-    def update(self, image):
+    def update(self, image: np.ndarray) -> np.ndarray:
         """Find the object in the next frame.
 
         Where the response is not finite, or the same everywhere, the box stays.

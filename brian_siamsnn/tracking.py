@@ -5,9 +5,12 @@ cannot be read the video and the summary of what came before it are completed
 (see :mod:`brian_siamsnn.run_folder`).
 """
 
+from __future__ import annotations
+
 import json
 import time
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -16,6 +19,15 @@ from .evaluation import score
 from .geometry import checked_box
 from .resources import write_whole
 from .run_folder import OutputError, RunFolder
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    import numpy.typing as npt
+
+    from .aliases import FilePath
+    from .frames import Sequence
+    from .tracker import SiameseTracker
 
 __all__ = ["TrackingResult", "known_box", "track", "write_json"]
 
@@ -48,12 +60,21 @@ class TrackingResult:
     stopped: str | None = None
 
     @property
-    def fps(self):
+    def fps(self) -> float | None:
         """Frames a second in the tracker; the first frame has no search and does not count."""
         return (len(self.boxes) - 1) / self.seconds if self.seconds > 0 and len(self.boxes) > 1 else None
 
 
-def track(sequence, tracker, first_box=None, frames=None, output=None, progress=None, video=True, watchers=()):
+def track(
+    sequence: Sequence,
+    tracker: SiameseTracker,
+    first_box: npt.ArrayLike | None = None,
+    frames: int | None = None,
+    output: FilePath | None = None,
+    progress: Callable[..., Any] | None = None,
+    video: bool = True,
+    watchers: Iterable[Callable[..., None]] = (),
+) -> TrackingResult:
     """Track one object.
 
     Parameters
@@ -130,7 +151,7 @@ def track(sequence, tracker, first_box=None, frames=None, output=None, progress=
     return TrackingResult(boxes, np.array(scores), seconds, metrics, stopped)
 
 
-def known_box(sequence, first_box=None):
+def known_box(sequence: Sequence, first_box: npt.ArrayLike | None = None):
     """The box that was given, or the sequence's own of its first frame.
 
     Raises
@@ -145,7 +166,7 @@ def known_box(sequence, first_box=None):
     return checked_box(first_box)
 
 
-def write_json(path, content):
+def write_json(path: FilePath, content: Any) -> None:
     """Write a JSON file, whole or not at all; numbers that are not finite become null."""
 
     def plain(value):

@@ -1,11 +1,14 @@
 """Train SiamFC so that its activations can be spike counts, and write a model that is ready to spike."""
 
+from __future__ import annotations
+
 import hashlib
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
 from io import BytesIO
 from pathlib import Path
 from time import perf_counter
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from matplotlib.figure import Figure
@@ -27,6 +30,13 @@ from .sequences import image_sequence
 from .siamfc import SiamFC, balanced_loss, labels, torch
 from .weights import write
 
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from .aliases import FilePath
+    from .pairs import Pair
+    from .weights import SiameseModel
+
 __all__ = ["held_out_score", "train"]
 
 #: Held-out pairs per video.
@@ -37,7 +47,9 @@ WINDOW = 207
 _ROOM = (SEARCH_SIZE - WINDOW) // STRIDE
 
 
-def held_out_score(network, pairs, device="cpu", operations=None):
+def held_out_score(
+    network: SiamFC, pairs: list[Pair], device: str = "cpu", operations: Callable[..., Any] | None = None
+) -> dict[str, Any]:
     """How well the response maps of a network find the targets of pairs.
 
     Parameters
@@ -82,7 +94,16 @@ def held_out_score(network, pairs, device="cpu", operations=None):
     }
 
 
-def train(data, output, recipe=None, *, teacher=None, initial=None, pool=None, device="cpu"):
+def train(
+    data: FilePath,
+    output: FilePath,
+    recipe: Recipe | None = None,
+    *,
+    teacher: SiameseModel | None = None,
+    initial: FilePath | None = None,
+    pool: FilePath | None = None,
+    device: str = "cpu",
+) -> SiameseModel:
     """Train a network and write it to ``output``; a killed run goes on where it last reported.
 
     Beside ``output`` are written, at every report, the checkpoint

@@ -6,8 +6,11 @@ average overlap) are then taken on this tracker as on any other. TraX
 standard input and output; the toolkit starts the process and stops it.
 """
 
+from __future__ import annotations
+
 import shlex
 import sys
+from typing import TYPE_CHECKING, Any
 
 import cv2
 import numpy as np
@@ -17,13 +20,16 @@ from .errors import InputError
 from .frames import read_image
 from .tracker import SiameseTracker, rgb_image
 
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
 __all__ = ["box_of_region", "registry_entry", "serve"]
 
 #: Seconds that the toolkit waits for an answer; the first may have to compile the equations.
 TIMEOUT = 600
 
 
-def registry_entry(identifier, label, arguments):
+def registry_entry(identifier: str, label: str, arguments: Iterable[str]) -> str:
     """Entry of the toolkit's ``trackers.ini``.
 
     Parameters
@@ -44,7 +50,7 @@ def registry_entry(identifier, label, arguments):
     return f"[{identifier}]\nlabel = {label}\nprotocol = trax\ncommand = {command}\ntimeout = {TIMEOUT}\n"
 
 
-def box_of_region(region):
+def box_of_region(region: Any) -> np.ndarray:
     """Upright box of a TraX region, see :func:`brian_siamsnn.annotations.polygon_to_box`.
 
     Parameters
@@ -69,7 +75,7 @@ def box_of_region(region):
     return polygon_to_box(np.ravel(corners))
 
 
-def serve(matcher, scales=3):
+def serve(matcher: Any, scales: int = 3) -> None:
     """Answer the toolkit until it says that it is done.
 
     Parameters

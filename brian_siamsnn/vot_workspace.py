@@ -8,13 +8,19 @@
 Frames of sequences on disk are linked to, others are written as PNG.
 """
 
+from __future__ import annotations
+
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
 
 from .errors import InputError
 from .resources import write_whole
+
+if TYPE_CHECKING:
+    from .datasets import Dataset
 
 __all__ = ["make_workspace"]
 
@@ -37,7 +43,7 @@ experiments:
 """
 
 
-def make_workspace(dataset, folder, trackers, repetitions=1):
+def make_workspace(dataset: Dataset, folder: Path, trackers: dict[str, str], repetitions: int = 1) -> tuple[int, ...]:
     """Make a workspace, or leave one that is there with its results, and register trackers.
 
     Parameters

@@ -9,11 +9,14 @@ the input convention, where the weights come from, and a SHA-256 over all of it.
 One file thus serves the CNN and the spiking network alike.
 """
 
+from __future__ import annotations
+
 import hashlib
 import json
 import os
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from safetensors import SafetensorError, safe_open
@@ -22,6 +25,11 @@ from safetensors.numpy import save
 from .architecture import check_layers, convolutions, layers_from_json, layers_to_json
 from .errors import InputError
 from .resources import find, write_whole
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
+    from .aliases import FilePath
 
 __all__ = ["INPUT_CONVENTION", "SiameseModel", "check_tensor", "load", "read", "write"]
 
@@ -67,7 +75,7 @@ class SiameseModel:
     initial_potential: float = 0.0
     provenance: dict = field(default_factory=dict)
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         checked = {}
         check_layers(self.layers)
         if not np.isfinite([self.response_scale, self.response_bias]).all():
@@ -92,7 +100,7 @@ class SiameseModel:
         object.__setattr__(self, "weights", checked)
 
 
-def check_tensor(name, array, shape):
+def check_tensor(name: str, array: np.ndarray, shape: tuple[int, ...]) -> None:
     """Raise :class:`InputError` with the tensor's name if it has another shape, or numbers that are not finite."""
     if array.shape != shape:
         raise InputError(f"{name}: expected shape {shape}, got {array.shape}; is this another architecture?")
@@ -110,7 +118,7 @@ def _digest(tensors, description):
     return digest.hexdigest()
 
 
-def write(model, path, dtype=np.float32):
+def write(model: SiameseModel, path: FilePath, dtype: npt.DTypeLike = np.float32) -> None:
     """Write a model file, whole or not at all.
 
     Parameters
@@ -140,7 +148,7 @@ def write(model, path, dtype=np.float32):
     write_whole(path, save(tensors, {"brian_siamsnn": json.dumps(description)}))
 
 
-def read(path):
+def read(path: FilePath) -> SiameseModel:
     """Read and verify a model file.
 
     Raises
@@ -213,6 +221,6 @@ def _model(description, tensors):
     )
 
 
-def load(name):
+def load(name: str) -> SiameseModel:
     """Read a model by the name of a shipped one, such as ``"compact"``, or by its path."""
     return read(find("weights", name, ".safetensors"))
