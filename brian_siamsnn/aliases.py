@@ -6,18 +6,13 @@ from typing import TYPE_CHECKING, TypeAlias, Union
 
 import numpy as np
 
-from .architecture import Convolution, MaxPool
-
 if TYPE_CHECKING:
     from .neurons import NeuronEquations
 
-__all__ = ["Coding", "Codings", "FilePath", "Layer", "Weights"]
+__all__ = ["Coding", "Codings", "FilePath", "Weights"]
 
 #: A place of a file.
 FilePath: TypeAlias = str | os.PathLike[str]
-
-#: What a branch is made of.
-Layer: TypeAlias = Convolution | MaxPool
 
 #: Weights (out, in/groups, kernel, kernel) and bias (out,) of each convolution.
 Weights: TypeAlias = dict[str, tuple[np.ndarray, np.ndarray]]

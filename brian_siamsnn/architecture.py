@@ -4,22 +4,18 @@ A branch is a tuple of :class:`Convolution` and :class:`MaxPool`; nothing here
 knows PyTorch or Brian2, so a model file describes itself with these.
 """
 
-from __future__ import annotations
-
 import re
 from dataclasses import asdict, dataclass, fields
-from typing import TYPE_CHECKING, Any
+from typing import Any, TypeAlias
 
 from .errors import InputError
-
-if TYPE_CHECKING:
-    from .aliases import Layer
 
 __all__ = [
     "ALEXNET",
     "COMPACT",
     "ARCHITECTURES",
     "Convolution",
+    "Layer",
     "MaxPool",
     "architecture",
     "check_layers",
@@ -87,6 +83,9 @@ class MaxPool:
     def __post_init__(self) -> None:
         _check_fields(self)
 
+
+#: What a branch is made of.
+Layer: TypeAlias = Convolution | MaxPool
 
 #: SiamFC's AlexNet (Bertinetto 2016): exemplar 127 -> 6x6x256, search 255 -> 22x22x256.
 ALEXNET = (

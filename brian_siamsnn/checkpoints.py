@@ -14,7 +14,8 @@ from .errors import InputError
 from .weights import SiameseModel, check_tensor
 
 if TYPE_CHECKING:
-    from .aliases import FilePath, Layer
+    from .aliases import FilePath
+    from .architecture import Layer
     from .siamfc import SiamFC
 
 __all__ = ["export", "fold_batch_norm", "import_checkpoint"]

@@ -12,7 +12,7 @@ import numpy as np
 from .architecture import Convolution
 
 if TYPE_CHECKING:
-    from .aliases import Layer
+    from .architecture import Layer
 
 __all__ = ["convolution_synapses", "fan_out", "pooling_synapses", "synapse_count"]
 

@@ -25,7 +25,7 @@ from .neurons import load_equations
 if TYPE_CHECKING:
     from brian2 import NeuronGroup
 
-    from .aliases import Layer
+    from .architecture import Layer
     from .neurons import NeuronEquations
 
 __all__ = [

@@ -17,7 +17,8 @@ from .connectivity import synapse_count
 from .errors import InputError
 
 if TYPE_CHECKING:
-    from .aliases import FilePath, Layer
+    from .aliases import FilePath
+    from .architecture import Layer
 
 __all__ = ["Constant", "CostModel", "Fit", "load_cost_models"]
 

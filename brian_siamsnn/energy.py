@@ -29,7 +29,7 @@ from .architecture import Convolution, convolutions, sizes
 from .connectivity import fan_out, synapse_count
 
 if TYPE_CHECKING:
-    from .aliases import Layer
+    from .architecture import Layer
     from .cost_models import CostModel
     from .network import SpikingBranch
     from .spikes import SpikeTrains

@@ -22,7 +22,7 @@ from brian2.equations.equations import SUBEXPRESSION
 from brian2.utils.stringtools import word_substitute
 
 if TYPE_CHECKING:
-    from .aliases import Layer
+    from .architecture import Layer
     from .neurons import NeuronEquations
 
 __all__ = ["Frame", "frame_start", "image_current"]

@@ -37,7 +37,8 @@ from .network import TIME_STEP
 from .neurons import load_equations
 
 if TYPE_CHECKING:
-    from .aliases import Coding, Layer
+    from .aliases import Coding
+    from .architecture import Layer
     from .conversion import SpikingModel
     from .framing import Frame
     from .neurons import NeuronEquations

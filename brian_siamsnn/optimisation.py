@@ -24,7 +24,7 @@ from .quantisation import ACTIVATIONS, percentile_bound
 from .siamfc import SiamFC, balanced_loss, labels, nn, torch
 
 if TYPE_CHECKING:
-    from .aliases import Layer
+    from .architecture import Layer
     from .recipe import Recipe
 
 __all__ = ["Batch", "TrainingRun", "outgoing_synapses"]

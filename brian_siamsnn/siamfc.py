@@ -15,7 +15,8 @@ from .errors import InputError
 if TYPE_CHECKING:
     import torch
 
-    from .aliases import Layer, Weights
+    from .aliases import Weights
+    from .architecture import Layer
 
 try:
     import torch
