@@ -28,14 +28,18 @@ def activations(model: SiameseModel, image: np.ndarray) -> dict[str, np.ndarray]
     dict of str to ndarray, shape (H', W', C), single precision
         By layer name, after the rectifier where the layer has one.
     """
-    x, result = np.asarray(image, np.float32), {}
+    x: np.ndarray = np.asarray(image, np.float32)
+    result = {}
     for layer in model.layers:
-        windows = np.lib.stride_tricks.sliding_window_view(x, (layer.kernel, layer.kernel), axis=(0, 1))
+        kernel = (layer.kernel, layer.kernel)
+        # NumPy's stubs know one axis only
+        windows = np.lib.stride_tricks.sliding_window_view(x, kernel, (0, 1))  # type: ignore[call-overload]
         windows = windows[:: layer.stride, :: layer.stride]
         if isinstance(layer, MaxPool):
             x = windows.max((3, 4))
         else:
-            x = _convolution(windows, *model.weights[layer.name], layer)
+            w, b = model.weights[layer.name]
+            x = _convolution(windows, w, b, layer)
         result[layer.name] = x
     return result
 

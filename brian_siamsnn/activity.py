@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 if TYPE_CHECKING:
+    from typing import Any
+
     from .network import SpikingBranch
 
 __all__ = ["Activity", "last_activity"]
@@ -49,7 +51,7 @@ def last_activity(branch: SpikingBranch, count: int = 256) -> Activity:
     Activity
     """
     layer = branch.model.layers[-1].name
-    trains = branch.trains(layer)
+    trains: Any = branch.trains(layer)
     if branch.images > 1:
         trains = trains[branch.images // 2]
     size = int(np.prod(trains.shape))

@@ -1,9 +1,12 @@
 """The command line: ``brian-siamsnn``."""
 
+from __future__ import annotations
+
 import os
 import sys
 from contextlib import ExitStack
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 import cv2
@@ -22,6 +25,9 @@ from .cli_options import Box, prepare, quiet, tracking_options, versions, view_o
 from .cli_spikes import spikes_command
 from .cli_vot import vot_command
 from .errors import InputError
+
+if TYPE_CHECKING:
+    from typing import Any
 
 __all__ = ["main"]
 
@@ -83,7 +89,7 @@ def _track(source, box, model, kind, steps, matching, coding, hidden_coding, poo
     quiet()
     if kind == "snn":
         network = scale_thresholds(network, threshold_scale)
-        matcher = SpikingMatcher(network, steps, matching, coding, crops=int(scales), early_stop=early_stop,
+        matcher: Any = SpikingMatcher(network, steps, matching, coding, crops=int(scales), early_stop=early_stop,
                                  hidden_coding=hidden_coding, pooling=pooling, v_init=v_init, **constants)  # fmt: skip
     else:
         matcher = ConvolutionalMatcher(network)
@@ -96,7 +102,7 @@ def _track(source, box, model, kind, steps, matching, coding, hidden_coding, poo
     folder = output or Path("brian-siamsnn-output") / sequence.name
     total = min(filter(None, (sequence.frame_count, frames)), default=None)
     with ExitStack() as stack:
-        watchers = [recorder] if report else []
+        watchers: list[Any] = [recorder] if report else []
         if show:
             watchers.append(stack.enter_context(LiveView(sequence.name)))
         bar = stack.enter_context(tqdm(total=total, desc=sequence.name, unit=" frames", disable=None))
@@ -172,7 +178,8 @@ def main(arguments=None):
     try:
         code = cli.main(args=arguments, prog_name="brian-siamsnn", standalone_mode=False)
     except click.ClickException as error:
-        hint = f" (see '{error.ctx.command_path} --help')" if getattr(error, "ctx", None) else ""
+        context = getattr(error, "ctx", None)
+        hint = f" (see '{context.command_path} --help')" if context else ""
         click.echo(f"error: {error.format_message()}{hint}", err=True)
         sys.exit(2)
     except InputError as error:

@@ -37,7 +37,7 @@ def bench_command(model, steps, scales, frames, threads, profile, json_file):
     from .profiling import PHASES, profile_branch
     from .synthetic import SyntheticSequence
     from .tracker import SiameseTracker, crop
-    from .tracking import write_json
+    from .tracking import known_box, write_json
     from .weights import load
 
     quiet()
@@ -49,7 +49,7 @@ def bench_command(model, steps, scales, frames, threads, profile, json_file):
     seconds, operations = [], []
     for k, frame in enumerate(tqdm(sequence, desc="bench", unit=" frames", disable=None)):
         if k == 0:
-            tracker.init(frame, sequence.first_box)
+            tracker.init(frame, known_box(sequence, None))
             continue
         before, began = matcher.operations, time.perf_counter()
         tracker.update(frame)

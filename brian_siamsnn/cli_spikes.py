@@ -1,12 +1,18 @@
 """Command that writes spike trains to a file: ``brian-siamsnn spikes``."""
 
+from __future__ import annotations
+
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 import numpy as np
 
 from .cli_options import Box, quiet
 from .errors import InputError
+
+if TYPE_CHECKING:
+    from .spikes import SpikeTrains
 
 __all__ = ["spikes_command"]
 
@@ -60,7 +66,7 @@ def spikes_command(source, layers, format, output, frame, box, init, model, step
     quiet()
     fill = first.mean((0, 1)).tolist()
     crops = {"exemplar": target_crop(first, init, "exemplar", fill), "search": target_crop(image, box, "search", fill)}
-    populations = {}
+    populations: dict[str, SpikeTrains] = {}
     for branch, crop in crops.items():
         click.echo(f"{branch}: simulating {steps} steps ...", err=True)
         trains = record_spikes(network, crop, layers, steps, coding)

@@ -22,6 +22,7 @@ __all__ = ["is_whole", "remove_broken"]
 
 def is_whole(path: FilePath) -> bool:
     """Whether a shared library of Linux (ELF, 64 bits) reaches to its end: its section headers, which come last."""
+    path = Path(path)
     with open(path, "rb") as file:
         header = file.read(64)
     if header[:4] != b"\x7fELF":

@@ -28,6 +28,8 @@ from .neurons import branch_equations
 from .spikes import SpikeTrains
 
 if TYPE_CHECKING:
+    from typing import Any
+
     import numpy.typing as npt
 
     from .aliases import Coding, FilePath
@@ -71,7 +73,8 @@ class CompiledBranch:
     """
 
     #: Brian2's name of the device, and the steps that a spike takes from layer to layer there.
-    device, lag = None, 0
+    device: str = ""
+    lag = 0
 
     def __init__(
         self,
@@ -110,6 +113,14 @@ class CompiledBranch:
             self.directory = Path(directory).resolve()
         with self._on_device():
             self._build()
+
+    def _compile(self, device):
+        """Compile the project that Brian2 has written."""
+        raise NotImplementedError
+
+    def _options(self) -> dict[str, Any]:
+        """What Brian2's device is activated with."""
+        raise NotImplementedError
 
     def _translated(self, k, equations):
         """Equations of layer number k as this device takes them."""
@@ -213,7 +224,7 @@ class CompiledBranch:
             defaultclock.dt = dt
             prefs.update(before)
 
-    def run(self, image: np.ndarray) -> SpikeTrains | list[SpikeTrains]:
+    def run(self, image: np.ndarray) -> SpikeTrains | Any:
         """Show an image for T steps, or several in turn.
 
         Parameters
@@ -282,7 +293,7 @@ class CompiledBranch:
     def _amplitudes(self, name, values, step):
         return values[self.equations[name].amplitude].astype(np.float32)
 
-    def trains(self, layer: str) -> SpikeTrains | list[SpikeTrains]:
+    def trains(self, layer: str) -> SpikeTrains | Any:
         """Spikes of a recorded layer for the last image, or a list of them for several.
 
         Parameters

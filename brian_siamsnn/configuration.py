@@ -112,7 +112,7 @@ class Configuration:
         settings["model"] = Path(self.model).stem
         if self.tracker == "snn":
             files = self._equations()
-            settings |= {name: Path(settings[name]).name for name in files if Path(settings[name]).is_file()}
+            settings |= {name: Path(str(settings[name])).name for name in files if Path(str(settings[name])).is_file()}
             settings["equations_sha256"] = {name: _sha256(path) for name, path in files.items()}
         settings["brian_siamsnn"] = __version__
         return settings

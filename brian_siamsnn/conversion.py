@@ -51,7 +51,7 @@ class ActivationScales:
         if normalisation not in ("layer", "channel"):
             raise InputError(f"normalisation: expected 'layer' or 'channel', got {normalisation!r}")
         self.normalisation, self.percentile = normalisation, percentile
-        self._histograms = {}
+        self._histograms: dict[str, np.ndarray] = {}
 
     def add(self, activations: dict[str, np.ndarray]) -> None:
         """Count activations: a dict of layer name to an array (..., channels, height, width)."""

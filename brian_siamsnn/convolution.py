@@ -23,6 +23,8 @@ from .errors import InputError
 from .neurons import load_equations
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from brian2 import NeuronGroup
 
     from .architecture import Layer
@@ -131,7 +133,7 @@ class SharedKernelConvolution(SharedKernel):
         source: NeuronGroup,
         target: NeuronGroup,
         amplitude: str,
-        layer: Layer,
+        layer: Convolution,
         shape_in: tuple[int, int, int],
         shape_out: tuple[int, int, int],
         steps: int,
@@ -142,6 +144,7 @@ class SharedKernelConvolution(SharedKernel):
         super().__init__(source, target, amplitude, layer, shape_in, shape_out, steps, order)
         self.block = kernel_block(layer)
         self.threads = threads
+        self.groups = layer.groups
         self.kernel = blocked_kernel(weights, layer.groups, self.block).astype(self.dtype)
 
     def run(self) -> None:
@@ -150,7 +153,7 @@ class SharedKernelConvolution(SharedKernel):
         layer = self.layer
         self.count(_events.convolve(
             fired, amplitude, self.kernel, self.values("v"), self.images, self.shape_in, self.shape_out,
-            layer.kernel, layer.stride, layer.groups, self.block, STRIP, self.threads,
+            layer.kernel, layer.stride, self.groups, self.block, STRIP, self.threads,
         ))  # fmt: skip
 
 
@@ -173,6 +176,7 @@ class SharedKernelPooling(SharedKernel):
     ) -> None:
         super().__init__(source, target, amplitude, layer, shape_in, shape_out, steps, order)
         self.sums = np.zeros(source.N, self.dtype)
+        self.arrive: Callable[..., int]
         if "rise" in target.variables:
             self.arrive, state = _events.pool, (self.values("emitted"), self.values("rise"))
         else:
@@ -228,7 +232,7 @@ def _plain(text):
     return "".join(text.split())
 
 
-def kernel_block(layer: Layer) -> int:
+def kernel_block(layer: Convolution) -> int:
     """Output channels of a convolution that are added together.
 
     All of a group's, or parts without a rest where they are too many: a last part that is narrower than the

@@ -57,7 +57,7 @@ class Distillation(nn.Module):
         self,
         student: tuple[torch.Tensor, torch.Tensor],
         teacher: tuple[torch.Tensor, torch.Tensor],
-        scales: tuple[float, float],
+        scales: tuple[tuple[float, float], tuple[float, float]],
     ) -> tuple[torch.Tensor, torch.Tensor]:
         """Unexplained share of responses and of features.
 
@@ -75,10 +75,8 @@ class Distillation(nn.Module):
         """
         maps = [scale * cross_responses(*features) + bias
                 for features, (scale, bias) in zip((student, teacher), scales, strict=True)]  # fmt: skip
-        features = [
-            unexplained(*_align(self.adapter(ours), theirs)) for ours, theirs in zip(student, teacher, strict=True)
-        ]
-        return unexplained(*maps), sum(features) / 2
+        lost = [unexplained(*_align(self.adapter(ours), theirs)) for ours, theirs in zip(student, teacher, strict=True)]
+        return unexplained(*maps), torch.stack(lost).mean()
 
 
 def _align(student, teacher):

@@ -86,9 +86,9 @@ class Work:
         Multiply-accumulates of the tracker around the network.
     """
 
-    layers: tuple
+    layers: tuple[LayerWork, ...]
     matching: np.ndarray
-    host: int = 0
+    host: float = 0
 
     def __add__(self, other: Any) -> Work:
         layers = tuple(a + b for a, b in zip(self.layers, other.layers, strict=True))
@@ -195,7 +195,7 @@ def matching_operations(trains: SpikeTrains, exemplar_side: int) -> np.ndarray:
     return np.bincount(trains.step, reached, trains.steps).astype(np.int64)
 
 
-def branch_work(branch: SpikingBranch, matching: np.ndarray = 0, host: int = 0) -> Work:
+def branch_work(branch: SpikingBranch, matching: np.ndarray | int = 0, host: float = 0) -> Work:
     """What the last run of a branch took.
 
     Parameters

@@ -11,6 +11,8 @@ from matplotlib.ticker import MaxNLocator
 from .palette import BLACK, BLUE, GREEN, ORANGE, PALETTE, PINK, SKY, VERMILION
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from .energy import Bill, Work
 
 __all__ = ["plot_energy_against_steps", "plot_energy_by_hardware", "plot_frontier", "plot_layers", "plot_steps"]
@@ -155,7 +157,7 @@ def plot_energy_by_hardware(bills: dict[str, Bill], title: str = "") -> Figure:
 
 def plot_frontier(
     rows: list[dict[str, Any]],
-    best: list[int] = (),
+    best: Collection[int] = (),
     title: str = "",
     energy: str = "energy_mj",
     xlabel: str = "energy of a frame (mJ)",

@@ -10,6 +10,8 @@ from .energy_table import as_printed, cnn_row, corrected
 from .geometry import EXEMPLAR_SIZE, SEARCH_SIZE
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
     from .conversion import SpikingModel
     from .cost_models import CostModel
     from .energy import Bill, Work
@@ -44,7 +46,7 @@ def energy_report(frame: Work, model: SpikingModel, costs: dict[str, CostModel],
            "exemplar_macs": sum(convolution_macs(layers, EXEMPLAR_SIZE).values())}  # fmt: skip
     hardware = {}
     for name, cost in costs.items():
-        entry = {"title": cost.title, "status": cost.status, "note": cost.note,
+        entry: dict[str, Any] = {"title": cost.title, "status": cost.status, "note": cost.note,
                  "constants": {key: asdict(constant) for key, constant in cost.constants.items()}}  # fmt: skip
         if "mac" in cost.constants:
             entry["cnn_energy"] = scales * once * cost.value("mac")
@@ -113,7 +115,7 @@ def _table3(frame, cnn, costs, scales):
     yield corrected(f"SNN, {host.title}", scales, frame.operations, price(frame, host, host).total, None)
 
 
-def format_table(head: list[str], rows: list[list[str]]) -> list[str]:
+def format_table(head: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
     """Text in columns; the first is left-aligned, the others right-aligned."""
     cells = [[str(cell) for cell in row] for row in (head, *rows)]
     widths = [max(len(row[k]) for row in cells) for k in range(len(head))]
@@ -147,7 +149,7 @@ def format_report(report: dict[str, Any]) -> str:
           f"{row['energy']:.3g}", f"{row['gpu_over_this']:,.3g}") for row in report["table3"]],
     )  # fmt: skip
     # the same chip under several assumptions lacks the same room
-    lacking = {}
+    lacking: dict[str, list[str]] = {}
     for one in spiking:
         if reasons := one.get("chips_at_least", {}).get("reasons"):
             lacking.setdefault("; ".join(reasons), []).append(one["title"])

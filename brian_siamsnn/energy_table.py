@@ -21,7 +21,6 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from .cost_models import CostModel
-    from .frames import Sequence
 
 __all__ = ["Row", "as_printed", "cnn_row", "corrected", "frontier"]
 
@@ -116,7 +115,7 @@ def cnn_row(method: str, crops: int, macs: float, cost: CostModel) -> Row:
     return corrected(method, crops, 2 * macs, macs * cost.value("mac"), seconds)
 
 
-def frontier(points: Sequence[tuple[float, float]]) -> list[int]:
+def frontier(points: list[tuple[float, float]]) -> list[int]:
     """Which points no other one beats: none takes less energy without being less accurate.
 
     Parameters

@@ -156,7 +156,9 @@ def _language(path, key, tree):
                              f"known are {sorted(DEFAULT_FUNCTIONS)}")  # fmt: skip
         if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Pow) and not _names(node):
             for part in (node.left, node.right):
-                if not isinstance(part, ast.Constant) or abs(part.value) > _LARGEST_POWER:
+                if not (isinstance(part, ast.Constant) and isinstance(part.value, int | float | complex)) or (
+                    abs(part.value) > _LARGEST_POWER
+                ):
                     raise InputError(f"{path}: {key!r}: expected a power of smaller constants, "
                                      f"got {ast.unparse(node)!r}")  # fmt: skip
 
@@ -194,7 +196,7 @@ def _statements(path, key, text, variables, model):
         targets = node.targets if isinstance(node, ast.Assign) else [getattr(node, "target", None)]
         if not isinstance(node, ast.Assign | ast.AugAssign) or [type(target) for target in targets] != [ast.Name]:
             raise InputError(f"{path}: {key!r}: expected statements such as v += I, got {ast.unparse(node)!r}")
-        name = targets[0].id
+        name = targets[0].id  # type: ignore[union-attr]  # its type was looked at just now
         own = name.removesuffix("_post") if key == "on_pre" else name
         if own in model.names and own not in _changing(model) or name in {*_brian2_names(), "t", "dt", "i", "j", "N"}:
             raise InputError(f"{path}: {key!r}: {name} cannot be set; what changes is {_changing(model)}")

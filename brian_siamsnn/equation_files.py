@@ -18,6 +18,8 @@ from .errors import InputError
 from .resources import find, names
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from .aliases import FilePath
 
 __all__ = ["Choice", "EquationFile", "Parameter", "shipped_models"]
@@ -108,11 +110,11 @@ class EquationFile:
         State before the first step: a number, or the parameter that holds it.
     """
 
-    path: object
-    texts: dict
-    parameters: dict
-    choices: dict
-    initial: dict
+    path: Path
+    texts: dict[str, str]
+    parameters: dict[str, Parameter]
+    choices: dict[str, Choice]
+    initial: dict[str, Any]
 
     @classmethod
     def read(cls, name: FilePath) -> EquationFile:

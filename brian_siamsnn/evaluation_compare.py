@@ -59,7 +59,7 @@ def _label(path):
         return path.stem if path.is_file() else path.absolute().name
 
 
-def dataset_truth(dataset: Dataset):
+def dataset_truth(dataset: Dataset) -> dict[str, tuple[np.ndarray, tuple[str, ...]]]:
     """True boxes, as the data set counts, and attributes of each sequence of a :class:`~.datasets.Dataset`."""
     truth = {}
     for item in dataset.items:
@@ -70,7 +70,9 @@ def dataset_truth(dataset: Dataset):
     return truth
 
 
-def annotated_truth(path: FilePath, names: Iterable[str] = (), subset: str | None = ()):
+def annotated_truth(
+    path: FilePath, names: Iterable[str] = (), subset: Iterable[str] = ()
+) -> dict[str, tuple[np.ndarray, tuple[str, ...]]]:
     """The same from an annotation file, for these names, or those of a subset that are in it.
 
     Raises
@@ -116,7 +118,8 @@ def compare(
     InputError
         If no sequence is left.
     """
-    rows, failed = {label: {} for label in trackers}, {}
+    rows: dict[str, dict[str, Any]] = {label: {} for label in trackers}
+    failed: dict[str, Any] = {}
     for name, (true_boxes, attributes) in truth.items():
         true_boxes, scores = true_boxes[:frames], {}
         for label, results in trackers.items():

@@ -65,7 +65,7 @@ def draw_curves(axes: Axes, reports: list[dict[str, Any]], kind: str) -> None:
     success = kind == "success"
     value = "auc" if success else "precision20"
     # a tracker keeps its colour in both plots, however they are sorted
-    looks = {
+    looks: dict[int, dict[str, Any]] = {
         id(report): {"color": PALETTE[k % len(PALETTE)], "linestyle": _STYLES[k // len(PALETTE) % len(_STYLES)]}
         for k, report in enumerate(reports)
     }

@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from .errors import InputError
 from .evaluation import (
     PRECISION_THRESHOLDS,
     SUCCESS_THRESHOLDS,
@@ -110,6 +111,8 @@ def score_sequence(result: dict[str, Any], sequence: Sequence) -> dict[str, Any]
         Of `score_boxes`, with seconds, frames a second, spikes and operations.
     """
     boxes = result["boxes"]
+    if sequence.boxes is None:
+        raise InputError(f"{sequence.name}: has no true boxes to score against")
     row = score_boxes(boxes, sequence.boxes[: len(boxes)], sequence.attributes)
     row |= {key: result.get(key) for key in (*_COUNTS, "firing_rates")}
     # the first frame has no search

@@ -98,7 +98,10 @@ def evaluate(
                 item = waiting[name]
                 store.save(item, result)
                 sequence = item.open()
-                rows[name] = score_sequence(store.load(item, sequence, configuration.frames), sequence)
+                kept = store.load(item, sequence, configuration.frames)
+                if kept is None:
+                    raise InputError(f"{name}: its boxes were changed by another program just after they were written")
+                rows[name] = score_sequence(kept, sequence)
                 tell(name, rows[name]["frames"])
     if not rows:
         name, reason = next(iter(failed.items()))

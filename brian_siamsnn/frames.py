@@ -19,6 +19,8 @@ import numpy as np
 from .errors import InputError
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from .aliases import FilePath
 
 #: More than any machine has.
@@ -124,7 +126,7 @@ def _breaks_off(jpeg):
     return b"\xff\xd9" not in jpeg[place:]
 
 
-def image_sequence(name: str, paths: Sequence[FilePath], **known) -> Sequence:
+def image_sequence(name: str, paths: Collection[FilePath], **known) -> Sequence:
     """Sequence of image files.
 
     Parameters

@@ -22,7 +22,6 @@ from brian2.equations.equations import SUBEXPRESSION
 from brian2.utils.stringtools import word_substitute
 
 if TYPE_CHECKING:
-    from .architecture import Layer
     from .neurons import NeuronEquations
 
 __all__ = ["Frame", "frame_start", "image_current"]
@@ -54,11 +53,11 @@ class Frame:
         """F = T + (L-1)*lag."""
         return self.steps + (self.layers - 1) * self.lag
 
-    def onset(self, layer: Layer) -> int:
+    def onset(self, layer: int) -> int:
         """First step of layer number ``layer``, counted from 0, within the frame."""
         return layer * self.lag
 
-    def step(self, layer: Layer):
+    def step(self, layer: int) -> str:
         """Expression for the step since the onset of a layer."""
         step = f"(timestep(t, dt) % {self.length})"
         return f"({step} - {self.onset(layer)})" if self.lag else step

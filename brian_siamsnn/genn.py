@@ -37,6 +37,8 @@ from .network import TIME_STEP
 from .neurons import load_equations
 
 if TYPE_CHECKING:
+    from typing import Any
+
     from .aliases import Coding
     from .architecture import Layer
     from .conversion import SpikingModel
@@ -80,12 +82,11 @@ def check_genn(equations: NeuronEquations, layer: Layer, hidden: bool, steps: in
     steps : int
         T.
     """
-    convolution = isinstance(layer, Convolution)
-    expected = load_equations("rate" if convolution else "max_pool").on_pre.strip()
+    expected = load_equations("rate" if isinstance(layer, Convolution) else "max_pool").on_pre.strip()
     if equations.on_pre.strip() != expected:
         raise InputError(f"{equations.name}: GeNN takes {expected!r} on a spike, not {equations.on_pre.strip()!r}; "
                          "take another device")  # fmt: skip
-    if not convolution:
+    if not isinstance(layer, Convolution):
         additive_pool(layer, 1.0)
         return
     by_step = shared_amplitude(equations, steps)
@@ -180,7 +181,8 @@ class GennBranch(CompiledBranch):
         If GeNN is absent, cannot do what the model or its equations need, or does not compile.
     """
 
-    device, lag = "genn", 1
+    device = "genn"
+    lag = 1
 
     def __init__(
         self,
@@ -195,7 +197,8 @@ class GennBranch(CompiledBranch):
             raise InputError(f"backend: expected 'cpu' or 'cuda', got {backend!r}")
         if problem := genn_problem(backend):
             raise InputError(problem)
-        self._backend, self._amplitude_by_step = backend, {}
+        self._backend = backend
+        self._amplitude_by_step: dict[str, Any] = {}
         super().__init__(model, image_size, steps, coding, **options)
 
     def _translated(self, k, equations):
@@ -212,8 +215,8 @@ class GennBranch(CompiledBranch):
         return {"build_on_run": True, "directory": str(self.directory), "use_GPU": self._backend == "cuda",
                 "run": False, "with_output": False}  # fmt: skip
 
-    def _group(self, k, equations):
-        return super()._group(k, equations, method=_DISCRETE)
+    def _group(self, k, equations, **options):
+        return super()._group(k, equations, method=_DISCRETE, **options)
 
     def _join(self, k, layer, source, target):
         synapses = super()._join(k, layer, source, target)

@@ -94,7 +94,7 @@ def inspection_crops(sequence: Sequence, count: int = 4) -> Iterator[np.ndarray]
     for k, frame in enumerate(islice(sequence, 0, step * count, step)):
         image = rgb_image(frame)
         height, width = image.shape[:2]
-        centre, side = ((height - 1) / 2, (width - 1) / 2), min(height, width)
+        centre, side = np.array([height - 1, width - 1]) / 2, float(min(height, width))
         if (
             sequence.boxes is not None
             and k * step < len(sequence.boxes)

@@ -13,6 +13,8 @@ from .inspection import DENSITY_RANGE
 from .palette import BLACK, PALETTE
 
 if TYPE_CHECKING:
+    from typing import Any
+
     from .inspection import LayerInspection
 
 __all__ = ["inspection_figure"]
@@ -37,7 +39,8 @@ def inspection_figure(layers: list[LayerInspection], title: str = "") -> Figure:
     columns = -(-len(layers) // rows)
     figure = Figure(figsize=(2.9 * columns + 0.8, 2.8 * rows + 3.2), layout="constrained")
     figure.suptitle(title, fontsize=11)
-    above, below = figure.subfigures(2, 1, height_ratios=[2.8 * rows, 2.8])
+    parts: Any = figure.subfigures(2, 1, height_ratios=[2.8 * rows, 2.8])
+    above, below = parts
     panels = above.subplots(rows, columns, squeeze=False, sharex=True, sharey=True).ravel()
     highest = max(layer.density.max() for layer in layers)
     for panel, layer in zip(panels, layers, strict=False):

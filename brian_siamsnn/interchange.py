@@ -205,7 +205,7 @@ def _nir():
 
 def _chain(graph):
     """Name and node of all but input and output, from one to the other."""
-    following = {}
+    following: dict[str, str] = {}
     for before, after in graph.edges:
         if before in following or after in following.values():
             raise InputError(f"NIR graph: expected a chain of nodes, and it branches at {before} -> {after}")

@@ -21,6 +21,8 @@ from .matching import Template, matching_kernel
 from .network import SpikingBranch
 
 if TYPE_CHECKING:
+    import torch
+
     from .aliases import Codings
     from .weights import SiameseModel
 
@@ -95,13 +97,15 @@ class SpikingMatcher:
             for size, images in ((EXEMPLAR_SIZE, 1), (SEARCH_SIZE, crops))
         )
         self._convolutions = {layer.name for layer in convolutions(model.layers)}
-        self._template, self._patience = None, early_stop
+        self._template: Template | None = None
+        self._patience = early_stop
         self.reset_counts()
 
     def reset_counts(self) -> None:
         """Count spikes and operations from zero again."""
         self.spikes = self.operations = self.pooling_events = 0
-        self._spikes, self._neuron_steps = Counter(), Counter()
+        self._spikes: Counter[str] = Counter()
+        self._neuron_steps: Counter[str] = Counter()
 
     @property
     def firing_rates(self) -> dict[str, float]:
@@ -145,16 +149,18 @@ class SpikingMatcher:
         if len(crops) != self.search_branch.images:
             raise InputError(f"match: this matcher was made for {self.search_branch.images} crops at a time, "
                              f"got {len(crops)}; give SpikingMatcher crops={len(crops)}")  # fmt: skip
+        if self._template is None:
+            raise InputError("match: no exemplar yet; call set_exemplar(crop) before")
         if self._patience is not None:
-            return self._match_until_decided(np.asarray(crops))
+            return self._match_until_decided(np.asarray(crops), self._template)
         return np.stack([self._template.match(trains) for trains in self._embed(self.search_branch, crops)])
 
-    def _match_until_decided(self, crops):
+    def _match_until_decided(self, crops, templates):
         branch = self.search_branch
         responses, place, since = 0, None, 0
         with closing(branch.stepwise(crops if branch.images > 1 else crops[0])) as steps:
             for step, fired in enumerate(steps):
-                template = self._template.at(step)
+                template = templates.at(step)
                 responses = responses + np.stack([template.match(one[None]) for one in fired])
                 highest = int(responses.max(0).argmax())
                 # a map without any spike has no peak
@@ -185,7 +191,7 @@ class ConvolutionalMatcher:
 
         _check_stride(model.layers)
         self._network = SiamFC.from_folded(model.layers, model.weights, model.response_scale, model.response_bias)
-        self._exemplar = None
+        self._exemplar: torch.Tensor | None = None
 
     def _embed(self, crops):
         import torch
@@ -205,6 +211,8 @@ class ConvolutionalMatcher:
         """Response maps of search crops, shape (crops, 17, 17)."""
         import torch
 
+        if self._exemplar is None:
+            raise InputError("match: no exemplar yet; call set_exemplar(crop) before")
         with torch.inference_mode():
             return self._network.response(self._exemplar, self._embed(crops)).numpy()
 

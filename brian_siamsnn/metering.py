@@ -15,6 +15,8 @@ from .geometry import EXEMPLAR_SIZE, SEARCH_SIZE
 from .tracker import UPSAMPLING
 
 if TYPE_CHECKING:
+    from typing import Any
+
     from .energy import Work
     from .matchers import SpikingMatcher
     from .network import SpikingBranch
@@ -65,7 +67,9 @@ class Meter:
 
     def __init__(self, matcher: SpikingMatcher) -> None:
         self.matcher = matcher
-        self.exemplar, self.frames, self.localisation = None, [], 0
+        self.exemplar: Work | Any = None
+        self.frames: list[list[Work]] = []
+        self.localisation = 0
 
     @property
     def search_branch(self) -> SpikingBranch:

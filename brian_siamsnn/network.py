@@ -41,12 +41,13 @@ from .resources import available_memory
 from .spikes import SpikeTrains
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Generator, Iterable
 
     import numpy.typing as npt
 
-    from .aliases import Coding, Codings
+    from .aliases import Codings
     from .conversion import SpikingModel
+    from .neurons import NeuronEquations
 
 __all__ = ["SpikingBranch"]
 
@@ -139,12 +140,12 @@ class SpikingBranch:
         model: SpikingModel,
         image_size: int,
         steps: int = 20,
-        coding: Coding = "rate",
+        coding: Codings = "rate",
         hidden_coding: Codings = "rate",
-        pooling: Coding = "max_pool",
+        pooling: Codings = "max_pool",
         connectivity: str = "kernel",
         dtype: npt.DTypeLike = np.float32,
-        record: tuple[str, ...] = (),
+        record: Iterable[str] = (),
         threads: int | None = None,
         images: int = 1,
     ) -> None:
@@ -168,7 +169,10 @@ class SpikingBranch:
         self._check_memory()
         remove_broken()
         self.clock = Clock(dt=TIME_STEP, name="image_clock")
-        self.groups, self.equations, self._inputs, self._tallies = {}, {}, {}, {}
+        self.groups: dict[str, Any] = {}
+        self.equations: dict[str, NeuronEquations] = {}
+        self._inputs: dict[str, Any] = {}
+        self._tallies: dict[str, _Tally] = {}
         codings = branch_equations(model, coding, hidden_coding, pooling)
         for k, layer in enumerate(model.layers):
             self._add_layer(k, layer, codings[layer.name])
@@ -177,7 +181,7 @@ class SpikingBranch:
         }
         self.network = Network(*self.groups.values(), *self._inputs.values(), *self._tallies.values(),
                                *self._monitors.values())  # fmt: skip
-        self._ready = None
+        self._ready: list[Any] | None = None
 
     def _check_memory(self):
         neurons = self.images * sum(height * width * channels for height, width, channels in self.shapes.values())
@@ -269,6 +273,10 @@ class SpikingBranch:
 
     def prepare(self) -> None:
         """Let Brian2 make the code of all equations; the first run does so otherwise."""
+        self._prepared()
+
+    def _prepared(self):
+        """Brian2's objects in the order in which a step runs them."""
         if self._ready is None:
             try:
                 self.network.run(0 * ms, namespace={})
@@ -276,6 +284,7 @@ class SpikingBranch:
                 reason = str(error.__cause__ or error).splitlines()[0]
                 raise InputError(f"Brian2 cannot make code of these equations: {reason}") from error
             self._ready = [obj for obj in self.network.sorted_objects if obj.active]
+        return self._ready
 
     def reset(self) -> None:
         """Put every state variable back to its value before the first step."""
@@ -297,9 +306,7 @@ class SpikingBranch:
         self.clock.variables["timestep"].set_value(0)
         self.clock.variables["t"].set_value(0.0)
 
-    def run(
-        self, image: np.ndarray, execute: Callable[..., Any] = methodcaller("run")
-    ) -> SpikeTrains | list[SpikeTrains]:
+    def run(self, image: np.ndarray, execute: Callable[..., Any] = methodcaller("run")) -> SpikeTrains | Any:
         """Show an image, or several side by side, for T steps.
 
         Parameters
@@ -323,7 +330,7 @@ class SpikingBranch:
             pass
         return self.trains(self.model.layers[-1].name)
 
-    def stepwise(self, image: np.ndarray) -> Iterator[np.ndarray]:
+    def stepwise(self, image: np.ndarray) -> Generator[np.ndarray, None, None]:
         """Show an image step by step, for as long as is wanted.
 
         Parameters
@@ -362,7 +369,7 @@ class SpikingBranch:
             expected = (self.images, *expected)
         if image.shape != expected:
             raise InputError(f"image: expected shape {expected}, got {image.shape}")
-        self.prepare()
+        ready = self._prepared()
         self.reset()
         first = self.groups[self.model.layers[0].name].variables["I"].get_value().reshape(self.images, -1)
         for current, one in zip(first, image.reshape(-1, *expected[-3:]), strict=True):
@@ -370,7 +377,7 @@ class SpikingBranch:
         step, t = self.clock.variables["timestep"].get_value(), self.clock.variables["t"].get_value()
         try:
             for k in range(1, self.steps + 1):
-                for obj in self._ready:
+                for obj in ready:
                     execute(obj)
                 step[0], t[0] = k, k * self.clock.dt_
                 yield k
@@ -388,7 +395,7 @@ class SpikingBranch:
         layers = [layer.name for layer in self.model.layers]
         return self._tallies[layers[layers.index(name) - 1]].events
 
-    def trains(self, layer: str) -> SpikeTrains | list[SpikeTrains]:
+    def trains(self, layer: str) -> SpikeTrains | Any:
         """Spikes of a recorded layer in the last run.
 
         Parameters

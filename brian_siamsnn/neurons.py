@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     import numpy.typing as npt
     from brian2 import Clock, Synapses
 
-    from .aliases import Coding, Codings, FilePath
+    from .aliases import Codings, FilePath
     from .conversion import SpikingModel
 
 __all__ = ["NeuronEquations", "branch_equations", "load_equations", "reset_state", "split_values"]
@@ -178,7 +178,7 @@ def load_equations(name: FilePath, *, defaults: dict[str, float] | None = None, 
         Brian2 would not understand (:mod:`brian_siamsnn.equation_checks`), or a
         value names no parameter of it.
     """
-    name, given = split_values(name)
+    name, given = split_values(os.fspath(name))
     file = EquationFile.read(name)
     parameters, readings = file.values(defaults or {}, {**given, **values})
     texts = file.fill(readings)
@@ -188,7 +188,7 @@ def load_equations(name: FilePath, *, defaults: dict[str, float] | None = None, 
 
 
 def branch_equations(
-    model: SpikingModel, coding: Coding, hidden_coding: Codings, pooling: Coding
+    model: SpikingModel, coding: Codings, hidden_coding: Codings, pooling: Codings
 ) -> dict[str, NeuronEquations]:
     """Neuron model of every layer.
 

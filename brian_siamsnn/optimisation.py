@@ -77,7 +77,8 @@ class TrainingRun:
         device: str = "cpu",
     ) -> None:
         self.recipe, self.device = recipe, device
-        self.step, self.seconds, self.history = 0, 0.0, []
+        self.step, self.seconds = 0, 0.0
+        self.history: list[dict[str, Any]] = []
         self._teacher_response, self._given = teacher_response, initial is not None
         # spikes are never negative, so the last layer is trained rectified, whatever SiamFC's was
         layers = tuple(
@@ -91,7 +92,7 @@ class TrainingRun:
             self._distillation = Distillation(last.out_channels, DIRECTIONS) if teacher_response else nn.Module()
         if self._given:
             self._start_from(initial)
-        self.network.to(device, memory_format=torch.channels_last)
+        self.network.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]  # not in its stubs
         self._distillation.to(device)
         kind = ACTIVATIONS.get(recipe.activation)
         self.gates = nn.ModuleDict({layer.name: kind(1.0, recipe.levels) for layer in convolutions(layers) if kind}).to(
@@ -154,9 +155,13 @@ class TrainingRun:
             loss = loss + self.recipe.operations_weight * self._operations() / sum(self._synapses.values())
         return loss
 
-    def _operations(self):
+    def _gate(self, name) -> Any:
+        """One of the activations of :mod:`.quantisation`, which have a bound and a rate."""
+        return self.gates[name]
+
+    def _operations(self) -> Any:
         """Synapses that carry a spike in a step, of one search crop, by the rates of the last images shown."""
-        return sum(count * self.gates[name].rate for name, count in self._synapses.items() if name in self.gates)
+        return sum(count * self._gate(name).rate for name, count in self._synapses.items() if name in self.gates)
 
     def operations(self) -> float:
         """Synaptic operations for a search crop over T steps, once activations are quantised."""
@@ -174,8 +179,8 @@ class TrainingRun:
         self.network.eval()
         with torch.no_grad():
             activations = [self.network.activations(images) for images in (batch.exemplars, batch.searches)]
-            for name, gate in self.gates.items():
-                gate.bound.fill_(
+            for name in self.gates:
+                self._gate(name).bound.fill_(
                     percentile_bound(np.concatenate([part[name].cpu().numpy().ravel() for part in activations]))
                 )
 
@@ -187,7 +192,7 @@ class TrainingRun:
 
     def bounds(self) -> dict[str, float]:
         """Learnt upper bound of each layer's activation; empty for an ordinary network."""
-        return {name: gate.bound.item() for name, gate in self.gates.items()} if self.spiking else {}
+        return {name: self._gate(name).bound.item() for name in self.gates} if self.spiking else {}
 
     def state(self) -> dict[str, Any]:
         """Plain state, for :meth:`restore`."""

@@ -95,8 +95,8 @@ def scaled_overlay(
     if factor != 1:
         size = [max(1, round(factor * side)) for side in frame.shape[1::-1]]
         frame = cv2.resize(frame, size, interpolation=cv2.INTER_AREA if factor < 1 else cv2.INTER_LINEAR)
-    boxes = [None if one is None else factor * np.asarray(one, dtype=float) for one in (box, truth)]
-    return draw_overlay(frame, *boxes, text, response)
+    box, truth = (None if one is None else factor * np.asarray(one, dtype=float) for one in (box, truth))
+    return draw_overlay(frame, box, truth, text, response)
 
 
 class VideoWriter:
@@ -117,8 +117,8 @@ class VideoWriter:
             raise InputError(f"fps: expected a positive number, got {fps}")
         self.path = Path(path)
         self.fps = fps
-        self._writer = None
-        self._shape = None
+        self._writer: cv2.VideoWriter | None = None
+        self._shape: tuple[int, ...] | None = None
         self._count = 0
 
     def __enter__(self) -> VideoWriter:
@@ -141,12 +141,11 @@ class VideoWriter:
             If the file cannot be written, or the frame differs in size from
             the first one.
         """
-        if self._writer is None:
-            self._open(frame)
+        writer = self._writer or self._open(frame)
         if frame.shape != self._shape:
             # OpenCV would drop it without a word
             raise InputError(f"{self.path}: expected frames of the first one's shape {self._shape}, got {frame.shape}")
-        self._writer.write(cv2.cvtColor(frame, cv2.COLOR_RGB2BGR))
+        writer.write(cv2.cvtColor(frame, cv2.COLOR_RGB2BGR))
         self._count += 1
 
     def close(self) -> None:
@@ -173,7 +172,7 @@ class VideoWriter:
         height, width = frame.shape[:2]
         # MPEG-4 divides a second into 65535 parts at most: it knows no 240.1235 frames/s, and no 90000
         for fps in (self.fps, round(self.fps), _COMMON_FPS):
-            writer = cv2.VideoWriter(str(self.path), cv2.VideoWriter_fourcc(*"mp4v"), fps, (width, height))
+            writer = cv2.VideoWriter(str(self.path), cv2.VideoWriter.fourcc(*"mp4v"), fps, (width, height))
             if writer.isOpened():
                 break
         else:
@@ -183,6 +182,7 @@ class VideoWriter:
                 ".mp4, and that the frames have 2 to 8190 pixels a side"
             )
         self._writer, self._shape = writer, frame.shape
+        return writer
 
 
 def _draw_box(canvas, box, colour, dashed):
@@ -197,8 +197,8 @@ def _draw_box(canvas, box, colour, dashed):
     corners = [(left, top), (right, top), (right, bottom), (left, bottom)]
     cv2.rectangle(canvas, corners[0], corners[2], _EDGE, 2 if dashed else 4)
     for start, end in zip(corners, corners[1:] + corners[:1], strict=True):
-        for piece in _dashes(start, end) if dashed else [(start, end)]:
-            cv2.line(canvas, *piece, colour, 2)
+        for first, last in _dashes(start, end) if dashed else [(start, end)]:
+            cv2.line(canvas, first, last, colour, 2)
 
 
 def _dashes(start, end):

@@ -166,7 +166,8 @@ def held_out_pairs(videos: list[Video], per_video: int, seed: int = 0) -> list[P
                 box = video.boxes[frame]
                 transform = np.eye(2) * exemplar_side(*box[2:]) / EXEMPLAR_SIZE
                 crops.append(crop(_read_image(video.files[frame]), box_centre(box), transform, size, displacement))
-            pairs.append(Pair(*crops, shift))
+            exemplar, search = crops
+            pairs.append(Pair(exemplar, search, shift))
     return pairs
 
 

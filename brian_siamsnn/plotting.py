@@ -211,7 +211,7 @@ def feature_maps(trains: SpikeTrains, title: str = "") -> Figure:
         axes.set_title(str(c), fontsize=7, pad=1)
     figure.colorbar(image, ax=grid, label=f"spikes in {trains.steps} steps", shrink=0.8, pad=0.01,
                     ticks=MaxNLocator(integer=True))  # fmt: skip
-    figure.get_layout_engine().set(w_pad=0.01, h_pad=0.01, wspace=0, hspace=0)
+    figure.set_layout_engine("constrained", w_pad=0.01, h_pad=0.01, wspace=0, hspace=0)
     if title:
         figure.suptitle(title, fontsize="medium")
     return figure

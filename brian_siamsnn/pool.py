@@ -39,13 +39,13 @@ DIRECTIONS = 64
 _FIRST, _CHUNK = 128, 8
 
 
-def images_to_tensor(images: np.ndarray, device: str = "cpu") -> torch.Tensor:
+def images_to_tensor(images: np.ndarray | list[np.ndarray], device: str = "cpu") -> torch.Tensor:
     """Images (B, H, W, 3), uint8, as a float tensor (B, 3, H, W).
 
     A view with channels first of memory with channels last, which is the
     faster layout on a processor.
     """
-    return torch.from_numpy(np.stack(images)).to(device).permute(0, 3, 1, 2).float()
+    return torch.from_numpy(np.stack(list(images))).to(device).permute(0, 3, 1, 2).float()
 
 
 class PairPool:
@@ -222,7 +222,7 @@ class PairPool:
             The teacher's features of both, single precision.
         """
         cells = self._arrays["x"].shape[1] - (SEARCH_SIZE - window) // STRIDE
-        rows = {name: [array[index] for index in indices] for name, array in self._arrays.items()}
+        rows = {name: [array[index] for index in np.ravel(indices)] for name, array in self._arrays.items()}
         searches, displacements = cut_windows(rows["searches"], np.stack(rows["displacements"]), starts, window)
         x = [_cut(features, start, cells) for features, start in zip(rows["x"], starts, strict=True)]
         z = np.stack(rows["z"]).astype(np.float32)

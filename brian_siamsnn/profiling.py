@@ -59,7 +59,7 @@ def profile_branch(branch: SpikingBranch, images: np.ndarray, repeats: int = 5) 
     branch.run(images)
     owners = {f"{layer}{suffix}": (layer, phase) for layer in branch.groups for suffix, phase in _SUFFIXES.items()}
     first = branch.model.layers[0].name
-    spent = defaultdict(lambda: np.zeros(repeats))
+    spent: defaultdict[tuple[str, str], np.ndarray] = defaultdict(lambda: np.zeros(repeats))
     for repeat in range(repeats):
         began = time.perf_counter()
         for image in np.reshape(images, (-1, *np.shape(images)[-3:])):

@@ -75,7 +75,7 @@ class ClipNoise(ClipFloorShift):
 ACTIVATIONS = {"clip_floor_shift": ClipFloorShift, "clip_noise": ClipNoise}
 
 
-def percentile_bound(values: torch.Tensor, percentile: float = 99.9) -> float:
+def percentile_bound(values: np.ndarray, percentile: float = 99.9) -> float:
     """Bound that clips one positive activation in a thousand; 1 where nothing is active."""
     positive = values[values > 0]
-    return float(np.percentile(positive, percentile)) if positive.size else 1.0
+    return float(np.percentile(positive, percentile)) if len(positive) else 1.0

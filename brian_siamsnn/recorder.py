@@ -22,8 +22,11 @@ from .geometry import SEARCH_SIZE
 from .overlay import scaled_overlay
 
 if TYPE_CHECKING:
+    from typing import Any
+
     import numpy.typing as npt
 
+    from .cost_models import CostModel
     from .metering import Meter
     from .tracker import SiameseTracker
 
@@ -66,11 +69,20 @@ class Recorder:
 
     def __init__(self, meter: Meter | None = None, picture_bytes: int = PICTURE_BYTES) -> None:
         self._meter, self._budget, self._size = meter, picture_bytes, 0
-        self.boxes, self.truth, self.overlap, self.score = [], [], [], []
-        self.rates, self.operations, self.energy = {}, {}, {}
-        self.pictures, self.stride = [], 1
-        self.layer, self.neurons, self.steps = None, [], 0
-        self._costs, self.hardware = [], []
+        self.boxes: list[Any] = []
+        self.truth: list[Any] = []
+        self.overlap: list[float | None] = []
+        self.score: list[float | None] = []
+        self.rates: dict[str, list[float | None]] = {}
+        self.operations: dict[str, list[float | None]] = {}
+        self.energy: dict[str, list[float | None]] = {}
+        self.pictures: list[dict[str, Any]] = []
+        self.stride = 1
+        self.layer: str | None = None
+        self.neurons: list[int] = []
+        self.steps = 0
+        self._costs: list[tuple[CostModel, int]] = []
+        self.hardware: list[dict[str, str]] = []
         if meter is not None:
             self._prepare(meter.search_branch)
 
@@ -96,18 +108,18 @@ class Recorder:
         self.truth.append(_rounded(truth) if known else None)
         self.overlap.append(round(float(overlap(np.array([box]), np.array([truth]))[0]), 4) if known else None)
         self.score.append(_short(tracker.score) if np.isfinite(tracker.score) else None)
-        activity = self._count(k) if self._meter is not None else None
+        activity = None if self._meter is None else self._count(k, self._meter)
         if k % self.stride == 0:
             self._keep(k, frame, box, tracker.response, truth if known else None, activity)
 
-    def _count(self, k):
+    def _count(self, k, meter):
         """Numbers of the spiking network, and its activity where the frame was searched."""
         if k == 0:
             for numbers in (*self.rates.values(), *self.operations.values(), *self.energy.values()):
                 numbers.append(None)
             return None
-        work, activity = self._meter.mean_frame(), last_activity(self._meter.search_branch)
-        self._meter.frames.clear()
+        work, activity = meter.mean_frame(), last_activity(meter.search_branch)
+        meter.frames.clear()
         for name, rate in activity.rates.items():
             self.rates[name].append(_short(rate))
         for layer in work.layers[1:]:

@@ -59,7 +59,7 @@ def target_crop(
         raise InputError(f"box: expected x, y, width, height with a positive size, got {box.tolist()}")
     image = rgb_image(image)
     side = exemplar_side(*box[2:]) * _SIZES[branch] / EXEMPLAR_SIZE
-    fill = image.mean((0, 1)).tolist() if fill is None else fill
+    fill = image.mean((0, 1)) if fill is None else np.ravel(fill)
     return crop(image, tuple(box_centre(box)[::-1]), side, _SIZES[branch], fill)
 
 
@@ -98,7 +98,7 @@ def record_spikes(
     image = np.asarray(image)
     if image.ndim != 3 or image.shape[0] != image.shape[1]:
         raise InputError(f"image: expected a square (S, S, 3), got {image.shape}; see target_crop")
-    spiking = SpikingModel.from_model(model if hasattr(model, "layers") else load(model))
+    spiking = SpikingModel.from_model(model if isinstance(model, SiameseModel) else load(model))
     names = [layer.name for layer in spiking.layers]
     wanted = names if layers == "all" else names[-1:] if layers is None else list(layers)
     if unknown := [name for name in wanted if name not in names]:

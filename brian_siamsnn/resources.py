@@ -99,4 +99,5 @@ def available_memory() -> float:
         text = Path("/proc/meminfo").read_text(encoding="ascii")
     except OSError:
         return float("inf")
-    return 1024 * int(re.search(r"MemAvailable:\s+(\d+)", text)[1])
+    found = re.search(r"MemAvailable:\s+(\d+)", text)
+    return 1024 * int(found[1]) if found else float("inf")

@@ -19,8 +19,11 @@ from .errors import InputError
 from .overlay import VideoWriter, draw_overlay
 
 if TYPE_CHECKING:
+    from typing import TextIO
+
     import numpy as np
     import numpy.typing as npt
+    from filelock import BaseFileLock
 
     from .aliases import FilePath
     from .tracker import SiameseTracker
@@ -51,18 +54,21 @@ class RunFolder:
     """
 
     def __init__(self, folder: FilePath | None, fps: float, video: bool) -> None:
-        self._folder = None if folder is None else Path(folder)
-        self._fps, self._wanted = fps, video
-        self._lock = self._boxes = self._video = None
+        self._wanted, self._folder = folder is not None, Path(folder or ".")
+        self._fps, self._filming = fps, video
+        self._lock: BaseFileLock | None = None
+        self._boxes: TextIO | None = None
+        self._video: VideoWriter | None = None
         self._rows = 0
 
     def __enter__(self) -> RunFolder:
         return self
 
     def __exit__(self, *exception) -> None:
-        for file in filter(None, (self._boxes, self._video)):
+        for file in (self._boxes, self._video):
             with suppress(OSError, InputError):
-                file.close()
+                if file is not None:
+                    file.close()
         if self._boxes is not None and self._rows < 2:
             for unfinished, _ in (_BOXES, _VIDEO):  # nothing but the box that was given
                 with suppress(OSError):
@@ -80,13 +86,12 @@ class RunFolder:
         OutputError
             If it cannot be written.
         """
-        if self._folder is None:
+        if not self._wanted:
             return
         with self._named():
-            if self._boxes is None:
-                self._open()
-            self._boxes.write(f"{k},{','.join(f'{value:.4f}' for value in box)},{tracker.score:.6g}\n")
-            self._boxes.flush()
+            boxes = self._boxes or self._open()
+            boxes.write(f"{k},{','.join(f'{value:.4f}' for value in np.ravel(box))},{tracker.score:.6g}\n")
+            boxes.flush()
         if self._video is not None:
             self._video.write(draw_overlay(frame, box, truth, f"frame {k}", tracker.response))
         self._rows += 1
@@ -124,10 +129,11 @@ class RunFolder:
             raise InputError(f"{self._folder}: another run is writing there; wait for it, or give --output another "
                              "folder") from None  # fmt: skip
         self._lock = lock
-        self._boxes = open(self._folder / _BOXES[0], "w", encoding="utf-8", newline="")
-        self._boxes.write("frame,x,y,w,h,score\n")
-        if self._wanted:
+        boxes = self._boxes = open(self._folder / _BOXES[0], "w", encoding="utf-8", newline="")
+        boxes.write("frame,x,y,w,h,score\n")
+        if self._filming:
             self._video = VideoWriter(self._folder / _VIDEO[0], self._fps)
+        return boxes
 
     @contextmanager
     def _named(self):

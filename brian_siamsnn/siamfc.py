@@ -31,6 +31,17 @@ __all__ = ["SiamFC", "balanced_loss", "labels"]
 RADIUS = 2
 
 
+class _Adjust(nn.Module):
+    """Scale and bias of the response; only the bias is learnt."""
+
+    scale: torch.Tensor
+
+    def __init__(self, scale: float, bias: float) -> None:
+        super().__init__()
+        self.register_buffer("scale", torch.tensor(float(scale)))
+        self.bias = nn.Parameter(torch.tensor(float(bias)))
+
+
 class SiamFC(nn.Module):
     r"""Two branches with the same weights, compared by cross-correlation (Bertinetto 2016).
 
@@ -65,9 +76,7 @@ class SiamFC(nn.Module):
         super().__init__()
         self.layers = tuple(layers)
         self.backbone = nn.Module()
-        self.adjust = nn.Module()
-        self.adjust.register_buffer("scale", torch.tensor(float(scale)))
-        self.adjust.bias = nn.Parameter(torch.tensor(float(bias)))
+        self.adjust = _Adjust(scale, bias)
         # layer name -> its modules, for taking values between the modules of one Sequential
         self.stages = {}
         sequence = None
@@ -239,7 +248,9 @@ def _modules(layer):
     """The PyTorch modules of one layer, in the order that they are applied in."""
     if isinstance(layer, MaxPool):
         return [nn.MaxPool2d(layer.kernel, layer.stride)]
-    modules = [nn.Conv2d(layer.in_channels, layer.out_channels, layer.kernel, layer.stride, groups=layer.groups)]
+    modules: list[nn.Module] = [
+        nn.Conv2d(layer.in_channels, layer.out_channels, layer.kernel, layer.stride, groups=layer.groups)
+    ]
     if layer.batch_norm:
         modules.append(nn.BatchNorm2d(layer.out_channels, eps=1e-6, momentum=0.05))
     if layer.rectify:

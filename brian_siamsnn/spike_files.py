@@ -24,6 +24,7 @@ from __future__ import annotations
 import io
 import re
 import zipfile
+import zlib
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -35,6 +36,8 @@ from .resources import write_whole
 from .spikes import SpikeTrains
 
 if TYPE_CHECKING:
+    from typing import Any
+
     from .aliases import FilePath
 
 __all__ = ["FORMATS", "format_of", "read_spikes", "write_spikes"]
@@ -157,7 +160,8 @@ def _read_csv(content):
         lines = io.StringIO(content.decode())
     except UnicodeDecodeError as error:
         raise InputError(f"not a text file ({error})") from None
-    shapes, rows = {}, {}
+    shapes: dict[str, Any] = {}
+    rows: dict[str, Any] = {}
     for line in lines:
         if not line.startswith("#"):
             break
@@ -195,7 +199,7 @@ def _read_csv(content):
 
 
 def _npz_bytes(populations):
-    arrays = {}
+    arrays: dict[str, Any] = {}
     for name, trains in populations.items():
         arrays |= {f"{name}/neuron": trains.neuron, f"{name}/step": trains.step, f"{name}/amplitude": trains.amplitude,
                    f"{name}/layer": np.array([*trains.shape, trains.steps])}  # fmt: skip
@@ -208,11 +212,11 @@ def _read_npz(content):
     try:
         with np.load(io.BytesIO(content), allow_pickle=False) as file:
             arrays = {key: file[key] for key in file.files}
-    except (zipfile.BadZipFile, ValueError, EOFError, OSError, AttributeError, KeyError, zipfile.zlib.error) as error:
+    except (zipfile.BadZipFile, ValueError, EOFError, OSError, AttributeError, KeyError, zlib.error) as error:
         raise InputError(f"not a whole .npz file ({error})") from None
     result = {}
     for name in (key.removesuffix("/layer") for key in arrays if key.endswith("/layer")):
-        parts = [arrays.get(f"{name}/{part}") for part in ("neuron", "step", "amplitude", "layer")]
+        parts: list[Any] = [arrays.get(f"{name}/{part}") for part in ("neuron", "step", "amplitude", "layer")]
         if any(part is None or part.ndim != 1 for part in parts) or len(parts[3]) != 4:
             raise InputError(f"{name}: expected lists neuron, step, amplitude and layer (H, W, C, T)")
         if not all(np.issubdtype(part.dtype, np.integer) for part in (*parts[:2], parts[3])):

@@ -95,7 +95,7 @@ def from_neo(objects: Iterable[neo.SpikeTrain], shape: tuple, steps: int) -> Spi
         step.append(np.rint(times).astype(int))
         neuron.append(np.full(len(times), int(train.annotations["neuron"])))
         amplitude.append(np.asarray(train.array_annotations.get("amplitude", np.ones(len(times))), np.float32))
-    return SpikeTrains(*map(np.concatenate, (neuron, step, amplitude)), tuple(shape), steps)
+    return SpikeTrains(np.concatenate(neuron), np.concatenate(step), np.concatenate(amplitude), tuple(shape), steps)
 
 
 def to_pyspike(trains: SpikeTrains, neurons: npt.ArrayLike | None = None) -> list[pyspike.SpikeTrain]:

@@ -112,7 +112,7 @@ class SpikeTrains:
         """Row y, column x and channel c of each spike's neuron: three arrays as long as the spikes are many."""
         return np.unravel_index(self.neuron, self.shape)
 
-    def times_of(self, neuron: int | tuple[int, int]) -> np.ndarray:
+    def times_of(self, neuron: int | tuple[int, ...]) -> np.ndarray:
         """Steps in which one neuron fired, in order.
 
         Parameters
@@ -126,9 +126,8 @@ class SpikeTrains:
             If there is no such neuron.
         """
         try:
-            index = np.ravel_multi_index(
-                neuron if np.ndim(neuron) else np.unravel_index(neuron, self.shape), self.shape
-            )
+            place = neuron if isinstance(neuron, tuple) else np.unravel_index(neuron, self.shape)
+            index = np.ravel_multi_index(place, self.shape)
         except (ValueError, TypeError):
             raise InputError(f"spike trains: expected a neuron 0 to {self.size - 1} or (y, x, c) within {self.shape}, "
                              f"got {neuron!r}") from None  # fmt: skip

@@ -96,8 +96,8 @@ class StandaloneBranch(CompiledBranch):
     def _options(self):
         return {"build_on_run": False, "directory": str(self.directory)}
 
-    def _group(self, k, equations):
-        group = super()._group(k, equations)
+    def _group(self, k, equations, **options):
+        group = super()._group(k, equations, **options)
         group.thresholder["spike"].when, group.thresholder["spike"].order = "thresholds", 10 * k
         return group
 

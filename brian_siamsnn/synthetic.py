@@ -102,18 +102,18 @@ class SyntheticSequence(Sequence):
         """
         height, width = self._size
         shift = self._shift[index]
-        view = np.float32([[1, 0, -shift], [0, 1, 0]])
+        view = np.array([[1, 0, -shift], [0, 1, 0]], np.float32)
         frame = cv2.warpAffine(self._background, view, (width, height), borderMode=cv2.BORDER_REPLICATE)
         for swimmer in self._others:
-            _paste(frame, swimmer.sprite, swimmer.placement(index / self.frame_count))
+            _paste(frame, swimmer.sprite, swimmer.placement(index / len(self._placements)))
         if target:
             _paste(frame, self._sprite, self._placements[index])
-        _paste(frame, self._post, np.float32([[1, 0, self._post_x - shift], [0, 1, 0]]))
+        _paste(frame, self._post, np.array([[1, 0, self._post_x - shift], [0, 1, 0]], np.float32))
         noise = np.random.default_rng((self._seed, index)).normal(0, 2.5, frame.shape)
         return np.clip(np.rint(frame + noise), 0, 255).astype(np.uint8)
 
     def _frames(self):
-        return map(self.render, range(self.frame_count))
+        return map(self.render, range(len(self._placements)))
 
 
 class _Swimmer:
@@ -151,14 +151,14 @@ def _noise(rng, height, width, coarsest=4, octaves=6):
 def _reef(rng, height, width):
     """Background, shape (height, width, 3), float32: water that darkens downwards over stones and sand."""
     depth = np.linspace(0, 1, height, dtype=np.float32)[:, None, None]
-    image = (1 - depth) * np.float32([98, 178, 196]) + depth * np.float32([22, 74, 104])
-    image = image + 26 * _noise(rng, height, width)[..., None] * np.float32([0.8, 1, 0.9])
+    image = (1 - depth) * np.array([98, 178, 196], np.float32) + depth * np.array([22, 74, 104], np.float32)
+    image = image + 26 * _noise(rng, height, width)[..., None] * np.array([0.8, 1, 0.9], np.float32)
     image += 12 * _noise(rng, height, width, coarsest=16)[..., None]
     ground = height * 0.84 + 0.03 * height * _noise(rng, 2, width, octaves=3)[0]
     for _ in range(26):
         x, radius = rng.uniform(0, width), rng.uniform(0.03, 0.1) * height
         y = np.interp(x, np.arange(width), ground) + 0.2 * radius
-        colour = np.float32([(122, 112, 96), (86, 98, 92), (150, 92, 110), (104, 84, 128)][rng.integers(4)])
+        colour = np.array([(122, 112, 96), (86, 98, 92), (150, 92, 110), (104, 84, 128)][rng.integers(4)], np.float32)
         mask = np.zeros((height, width), np.float32)
         axes = (radius, radius * rng.uniform(0.6, 1.1))
         cv2.ellipse(mask, ((x, y), (2 * axes[0], 2 * axes[1]), 0), 1, -1, cv2.LINE_AA)
@@ -167,17 +167,19 @@ def _reef(rng, height, width):
         image += (stone - image) * mask[..., None]
     sand = np.arange(height)[:, None] > ground + 0.05 * height
     grain = (1 + 0.12 * _noise(rng, height, width, coarsest=32, octaves=4))[..., None]
-    return np.clip(np.where(sand[..., None], np.float32([176, 164, 128]) * grain, image), 0, 255).astype(np.float32)
+    return np.clip(np.where(sand[..., None], np.array([176, 164, 128], np.float32) * grain, image), 0, 255).astype(
+        np.float32
+    )
 
 
 def _post(rng, height, width):
     """Wooden post as high as the frame, RGBA, float32."""
     x = np.linspace(-1, 1, width, dtype=np.float32)
     grain = cv2.resize(_noise(rng, max(height // 12, 2), width), (width, height), interpolation=cv2.INTER_CUBIC)
-    wood = np.float32([112, 84, 58]) * ((1.25 - 0.55 * x**2) * (1 + 0.3 * grain))[..., None]
+    wood = np.array([112, 84, 58], np.float32) * ((1.25 - 0.55 * x**2) * (1 + 0.3 * grain))[..., None]
     for y in np.arange(0.2, 1, 0.3) * height:
         rows = slice(int(y), int(y + 0.03 * height) + 1)
-        wood[rows] = wood[rows] * 0.3 + np.float32([120, 132, 110]) * 0.6
+        wood[rows] = wood[rows] * 0.3 + np.array([120, 132, 110], np.float32) * 0.6
     return np.dstack([np.clip(wood, 0, 255), np.ones((height, width), np.float32)]).astype(np.float32)
 
 
@@ -196,7 +198,7 @@ def _fish(rng, colours):
         [(0.38, 0.32), (0.46, 0.06), (0.60, 0.14), (0.74, 0.34)],
         [(0.44, 0.68), (0.42, 0.94), (0.56, 0.86), (0.62, 0.70)],
     ):
-        cv2.fillPoly(fins, [np.int32(np.array(points) * (width, height))], 255)
+        cv2.fillPoly(fins, [(np.array(points) * (width, height)).astype(np.int32)], 255)
     fins = np.where(cv2.GaussianBlur(fins, (0, 0), 5) > 127, 255, 0).astype(np.uint8)
     cv2.ellipse(body, centre, axes, 0, 0, 360, 255, -1)
     y, x = np.mgrid[:height, :width].astype(np.float32)

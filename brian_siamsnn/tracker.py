@@ -18,6 +18,8 @@ from .errors import InputError
 from .geometry import EXEMPLAR_SIZE, SEARCH_SIZE, STRIDE, box_centre, checked_box, exemplar_side
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     import numpy.typing as npt
 
 __all__ = ["SCALES", "ScaleSearch", "SiameseTracker", "crop", "rgb_image"]
@@ -71,7 +73,7 @@ def rgb_image(image: np.ndarray) -> np.ndarray:
 
 
 def crop(
-    image: np.ndarray, centre: tuple[float, ...], size: float, output_size: int, fill: npt.ArrayLike
+    image: np.ndarray, centre: Iterable[float], size: float, output_size: int, fill: Iterable[float]
 ) -> np.ndarray:
     """Cut out a square and resize it.
 
@@ -97,9 +99,9 @@ def crop(
     inside = image[max(0, top) : max(0, top + side), max(0, left) : max(0, left + side)]
     if inside.size == 0:
         inside = np.empty((output_size, output_size, 3), np.uint8)
-        inside[:] = np.round(fill)
+        inside[:] = np.round(list(fill))
         return inside
-    border = [max(0, -top), max(0, top + side - height), max(0, -left), max(0, left + side - width)]
+    border = (max(0, -top), max(0, top + side - height), max(0, -left), max(0, left + side - width))
     if any(border):
         inside = cv2.copyMakeBorder(inside, *border, cv2.BORDER_CONSTANT, value=list(fill))
     return cv2.resize(inside, (output_size, output_size), interpolation=cv2.INTER_LINEAR)
@@ -140,8 +142,9 @@ class SiameseTracker:
         self._factors = self._search.step ** exponents.astype(float)
         self._penalties = np.where(exponents == 0, 1.0, self._search.penalty)
         self._middle = scales // 2
-        self._centre = None
-        self.score, self.response = float("nan"), None
+        self._centre: np.ndarray | None = None
+        self.score = float("nan")
+        self.response: np.ndarray | None = None
 
     def init(self, image: np.ndarray, box: npt.ArrayLike) -> None:
         """Take the object from a first frame.
@@ -169,17 +172,19 @@ class SiameseTracker:
             raise InputError(f"box: {box.tolist()} is more than {LARGEST} times as large as the image of {width} x "
                              f"{height} pixels; give the object's box x, y, width, height in pixels")  # fmt: skip
         self._growth = min(SIZE_LIMITS[1], room)
-        self._centre = box_centre(box)[::-1]  # y, x
+        centre = self._centre = box_centre(box)[::-1]  # y, x
         self._size = box[:1:-1].copy()  # h, w
         self._first_size = self._size.copy()
         self._fill = image.mean((0, 1)).tolist()
-        exemplar = crop(image, self._centre, exemplar_side(*self._size), EXEMPLAR_SIZE, self._fill)
+        exemplar = crop(image, centre, exemplar_side(*self._size), EXEMPLAR_SIZE, self._fill)
         self.matcher.set_exemplar(exemplar)
         self.score, self.response = float("nan"), None
 
     @property
     def box(self) -> np.ndarray:
         """The object's box: x, y, w, h."""
+        if self._centre is None:
+            raise InputError("tracker: no box before init; call init(image, box) with the first frame")
         return np.concatenate([(self._centre - (self._size - 1) / 2)[::-1], self._size[::-1]])
 
     def update(self, image: np.ndarray) -> np.ndarray:

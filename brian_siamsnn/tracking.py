@@ -109,7 +109,10 @@ def track(
         can be read, or the output cannot be written.
     """
     first_box = known_box(sequence, first_box)
-    boxes, scores, seconds, stopped, shape = [], [], 0.0, None, None
+    boxes: list[np.ndarray] = []
+    scores: list[float] = []
+    seconds, stopped = 0.0, None
+    shape: tuple[int, ...] = ()
     with RunFolder(output, sequence.fps or DEFAULT_FPS, video) as folder:
         try:
             for k, frame in enumerate(sequence):
@@ -144,11 +147,11 @@ def track(
                 raise
             stopped = "interrupted"
         folder.finish()
-    boxes = np.array(boxes)
-    metrics = {}
+    tracked, metrics = np.array(boxes), {}
     if sequence.boxes is not None and np.isfinite(sequence.boxes[: len(boxes)]).all(1).sum() > 1:
-        metrics = {key: value for key, value in score(boxes, sequence.boxes[: len(boxes)]).items() if key != "frames"}
-    return TrackingResult(boxes, np.array(scores), seconds, metrics, stopped)
+        scored = score(tracked, sequence.boxes[: len(boxes)])
+        metrics = {key: value for key, value in scored.items() if key != "frames"}
+    return TrackingResult(tracked, np.array(scores), seconds, metrics, stopped)
 
 
 def known_box(sequence: Sequence, first_box: npt.ArrayLike | None = None):

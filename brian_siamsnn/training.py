@@ -154,12 +154,13 @@ def train(
     settings = {**asdict(recipe), **sources, "held_out": list(recipe.held_out), "teacher": _digest(teacher),
                 "initial": initial and hashlib.sha256(_read(initial)).hexdigest()}  # fmt: skip
     response = None if teacher is None else (teacher.response_scale, teacher.response_bias)
-    run = TrainingRun(recipe, initial and _load_checkpoint(initial, device), response, device)
+    run = TrainingRun(recipe, _load_checkpoint(initial, device) if initial else None, response, device)
     checkpoint = output.with_suffix(".checkpoint.pt")
     if checkpoint.exists():
         _restore(run, checkpoint, settings)
     if teacher is not None:
-        network = SiamFC.from_folded(teacher.layers, teacher.weights, *response).to(memory_format=torch.channels_last)
+        network = SiamFC.from_folded(teacher.layers, teacher.weights, teacher.response_scale, teacher.response_bias)
+        network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # not in its stubs
         identity = {**sources, "teacher": settings["teacher"]}
         pool = PairPool(pool or output.with_suffix(".pool"), sampler, network, identity, recipe.pairs, device)
         pool.fill()
@@ -264,8 +265,10 @@ def _to_device(arrays, device):
 
 def _ahead(cut, start, stop):
     """Batches number ``start`` to ``stop``, each cut in a second thread while the one before is used."""
+    if start >= stop:
+        return
     with ThreadPoolExecutor(1) as thread:
-        upcoming = thread.submit(cut, start) if start < stop else None
+        upcoming = thread.submit(cut, start)
         for step in range(start, stop):
             current = upcoming.result()
             if step + 1 < stop:

@@ -221,6 +221,6 @@ def _model(description, tensors):
     )
 
 
-def load(name: str) -> SiameseModel:
+def load(name: FilePath) -> SiameseModel:
     """Read a model by the name of a shipped one, such as ``"compact"``, or by its path."""
     return read(find("weights", name, ".safetensors"))

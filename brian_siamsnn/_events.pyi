@@ -1,0 +1,45 @@
+import numpy as np
+
+Shape = tuple[int, int, int]
+
+def convolve(
+    spikes: np.ndarray,
+    amplitude: np.ndarray,
+    weights: np.ndarray,
+    v: np.ndarray,
+    images: int,
+    shape_in: Shape,
+    shape_out: Shape,
+    kernel: int,
+    stride: int,
+    groups: int,
+    block: int,
+    strip: int,
+    threads: int,
+) -> int: ...
+def pool(
+    spikes: np.ndarray,
+    amplitude: np.ndarray,
+    sums: np.ndarray,
+    maximum: np.ndarray,
+    emitted: np.ndarray,
+    rise: np.ndarray,
+    images: int,
+    shape_in: Shape,
+    shape_out: Shape,
+    kernel: int,
+    stride: int,
+) -> int: ...
+def gate(
+    spikes: np.ndarray,
+    amplitude: np.ndarray,
+    sums: np.ndarray,
+    maximum: np.ndarray,
+    leader: np.ndarray,
+    passed: np.ndarray,
+    images: int,
+    shape_in: Shape,
+    shape_out: Shape,
+    kernel: int,
+    stride: int,
+) -> int: ...
