@@ -2,14 +2,16 @@
 
     python analysis/neuron_dynamics.py [SOURCE] [--layer conv2] [--codings rate phase burst two_status] [--steps 20]
 
-The hidden layers take the coding in turn, and three neurons of one layer are watched at the moment when the
+All convolutions take the coding in turn, and three neurons of one layer are watched at the moment when the
 potential is compared with the threshold: those at the 60th, 85th and 97th percentile of the input that reaches
-them with rate coding. SOURCE is what ``brian-siamsnn track`` takes, with true boxes; the synthetic sequence by
-default. Writes ``CODING.png`` for each coding and ``dynamics.csv``.
+them with the first coding. With two-status coding the potential moves evenly while all layers are depressed: no
+spikes arrive, and what is left is the bias. SOURCE is what ``brian-siamsnn track`` takes, with true boxes; the
+synthetic sequence by default. Writes ``CODING.png`` for each coding and ``dynamics.csv``.
 """
 
 import argparse
 import csv
+import re
 from itertools import islice
 from pathlib import Path
 
@@ -41,8 +43,10 @@ arguments.output.mkdir(parents=True, exist_ok=True)
 
 neurons, rows = None, []
 for coding in arguments.codings:
-    branch = SpikingBranch(model, len(image), arguments.steps, hidden_coding=coding, record=(arguments.layer,))
+    branch = SpikingBranch(model, len(image), arguments.steps, coding, coding, record=(arguments.layer,))
     variables = branch.groups[arguments.layer].variables
+    if not {"v", "v_th"} <= variables.keys():
+        parser.error(f"{arguments.layer} with {coding} has no potential v and threshold v_th to draw")
     potentials, thresholds = [], []
 
     def watch(obj, variables=variables, potentials=potentials, thresholds=thresholds):
@@ -55,15 +59,15 @@ for coding in arguments.codings:
     branch.run(image, execute=watch)
     v, v_th, trains = np.array(potentials).T, np.array(thresholds).T, branch.trains(arguments.layer)
     if neurons is None:
-        # what a neuron got: what it sent and what it kept
-        received = trains.dense().sum(0).ravel() + v[:, -1]
+        # what a neuron got: what it sent before the last step, and what it had then, not yet reset
+        received = trains.dense()[:-1].sum(0).ravel() + v[:, -1]
         neurons = np.argsort(received)[(np.array([0.6, 0.85, 0.97]) * len(received)).astype(int)]
     chosen = np.isin(trains.neuron, neurons)
     alone = SpikeTrains(np.argmax(trains.neuron[chosen][:, None] == neurons, axis=1), trains.step[chosen],
                         trains.amplitude[chosen], (1, 1, len(neurons)), arguments.steps)  # fmt: skip
     labels = [f"{arguments.layer}\nneuron {n}" for n in neurons]
     figure = membrane_traces(v[neurons], v_th[neurons], alone, labels)
-    figure.savefig(arguments.output / f"{Path(coding).stem.replace(':', '_')}.png", dpi=110)
+    figure.savefig(arguments.output / f"{re.sub(r'[^0-9A-Za-z_.=-]+', '_', coding)}.png", dpi=110)
     sent = alone.dense().reshape(arguments.steps, -1).T
     rows += [[coding, neuron, step + 1, v[neuron, step], v_th[neuron, step], sent[k, step]]
              for k, neuron in enumerate(neurons) for step in range(arguments.steps)]  # fmt: skip

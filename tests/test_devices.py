@@ -66,7 +66,8 @@ def needs(device):
 @pytest.mark.parametrize(
     ("device", "network", "coding", "options"),
     [
-        pytest.param("runtime", POOL, CEIL, {}, marks=pytest.mark.cython),
+        # the network of test_network.py, whose compiled code Brian2 then has already
+        pytest.param("runtime", NETWORKS["pools"], "rate", {}, marks=pytest.mark.cython),
         pytest.param("cpp_standalone", POOL, CEIL, {}, marks=[pytest.mark.standalone, pytest.mark.slow]),
         pytest.param("cpp_standalone", POOL, "burst", {"pooling": "max_pool_first"},
                      marks=[pytest.mark.standalone, pytest.mark.slow]),

@@ -296,11 +296,17 @@ def test_plots_and_raster_show_the_numbers(run, opened):
     assert f"x {recorder.boxes[3][0]:.1f} px" in legends["Position of the box"]
     assert f"conv2 {100 * recorder.rates['conv2'][3]:.1f} %" in legends["Firing rates"]
     assert f"conv3 {recorder.operations['conv3'][3] / 1e6:.3g} M" in legends["Synaptic operations a frame"]
-    fired = np.unpackbits(np.frombuffer(recorder.pictures[3]["raster"], np.uint8)).sum()
+    bits = np.unpackbits(np.frombuffer(recorder.pictures[3]["raster"], np.uint8), count=STEPS * 256)
+    steps, neurons = np.nonzero(bits.reshape(STEPS, 256))
     label = browser.find_element("id", "raster").get_attribute("aria-label")
-    assert label == f"{fired} spikes of 256 neurons in {STEPS} time steps"
+    assert label == f"{len(steps)} spikes of 256 neurons in {STEPS} time steps"
     path = browser.find_element("css selector", "#raster .spikes").get_attribute("d")
-    assert path.count("M") == fired
+    x, y = np.array([place.split() for place in re.findall(r"M([\d.]+ [\d.]+)", path)], float).T
+    # a straight line through the steps, and one through the neurons, to the digit that is written
+    for drawn, number in ((x, steps), (y, neurons)):
+        assert len(drawn) == len(number)
+        assert np.abs(np.polyval(np.polyfit(number, drawn, 1), number) - drawn).max() < 0.06
+    assert x.max() > x.min() and y.max() > y.min()
     choice = browser.find_element("id", "hardware")
     titles = [option.get_attribute("value") for option in choice.find_elements("tag name", "option")]
     assert titles == list(recorder.energy)
