@@ -54,17 +54,17 @@ panels = figure.subplot_mosaic(
 )
 above, scores, below = panels.values()
 for row, spikes in enumerate(shown.values()):
-    above.vlines(np.flatnonzero(spikes) + 1, -row - 0.35, -row + 0.35, color=PALETTE[row], lw=3)
+    above.vlines(np.flatnonzero(spikes), -row - 0.35, -row + 0.35, color=PALETTE[row], lw=3)
     for column, tau in enumerate(TAUS):
         scores.text(column, -row, f"{score(z, spikes, tau):.3f}", va="center", ha="center", fontsize=9)
-for step in np.flatnonzero(z) + 1:
+for step in np.flatnonzero(z):
     above.axvspan(step - 1.5, step + 1.5, color=PALETTE[0], alpha=0.12, lw=0)
 scores.set(xlim=(-0.6, len(TAUS) - 0.4), ylim=(-2.6, 0.6), yticks=[], xticks=range(len(TAUS)),
            xticklabels=[f"$\\tau$ = {tau}" for tau in TAUS], title="M(z, x), Eq. 8")  # fmt: skip
 scores.tick_params(length=0)
 scores.spines[:].set_visible(False)
-above.set(yticks=[0, -1, -2], yticklabels=list(shown), xlim=(0.4, T + 0.6), ylim=(-2.6, 0.6),
-          xticks=range(2, T + 1, 2), xlabel="time step (shaded: response period of z, $\\tau$ = 1)")  # fmt: skip
+above.set(yticks=[0, -1, -2], yticklabels=list(shown), xlim=(-0.6, T - 0.4), ylim=(-2.6, 0.6),
+          xticks=range(0, T, 2), xlabel="time step (shaded: response period of z, $\\tau$ = 1)")  # fmt: skip
 
 # Lower panel: jitter against score.
 rows = []
