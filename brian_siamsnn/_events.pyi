@@ -1,6 +1,6 @@
 import numpy as np
 
-Shape = tuple[int, int, int]
+Shape = tuple[int, ...]
 
 def convolve(
     spikes: np.ndarray,

@@ -31,7 +31,7 @@ class Activity:
         Which of them fired in which step, for the middle image: the middle scale of a tracker.
     """
 
-    rates: dict
+    rates: dict[str, float]
     layer: str
     neurons: np.ndarray
     raster: np.ndarray

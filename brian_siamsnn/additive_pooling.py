@@ -21,6 +21,7 @@ from .errors import InputError
 from .neurons import NeuronEquations
 
 if TYPE_CHECKING:
+    from .aliases import Shape
     from .architecture import MaxPool
 
 __all__ = ["LARGEST_WINDOW", "additive_pool", "place_weights"]
@@ -67,7 +68,7 @@ def additive_pool(layer: MaxPool, amplitude: float) -> NeuronEquations:
     )
 
 
-def place_weights(i: np.ndarray, j: np.ndarray, shape_in: tuple, shape_out: tuple, layer: MaxPool) -> np.ndarray:
+def place_weights(i: np.ndarray, j: np.ndarray, shape_in: Shape, shape_out: Shape, layer: MaxPool) -> np.ndarray:
     """Weight 2**k of each synapse of a pooling, k = ky*kernel + kx its place in the window.
 
     Parameters

@@ -9,10 +9,13 @@ import numpy as np
 if TYPE_CHECKING:
     from .neurons import NeuronEquations
 
-__all__ = ["Coding", "Codings", "FilePath", "Weights"]
+__all__ = ["Coding", "Codings", "FilePath", "Shape", "Weights"]
 
 #: A place of a file.
 FilePath: TypeAlias = str | os.PathLike[str]
+
+#: Height, width and channels of a layer.
+Shape: TypeAlias = tuple[int, ...]
 
 #: Weights (out, in/groups, kernel, kernel) and bias (out,) of each convolution.
 Weights: TypeAlias = dict[str, tuple[np.ndarray, np.ndarray]]

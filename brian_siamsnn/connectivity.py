@@ -12,6 +12,7 @@ import numpy as np
 from .architecture import Convolution
 
 if TYPE_CHECKING:
+    from .aliases import Shape
     from .architecture import Layer
 
 __all__ = ["convolution_synapses", "fan_out", "pooling_synapses", "synapse_count"]
@@ -32,7 +33,7 @@ def _pixel_pairs(shape_in, shape_out, layer):
 
 
 def convolution_synapses(
-    shape_in: tuple, shape_out: tuple, layer: Convolution, weights: np.ndarray
+    shape_in: Shape, shape_out: Shape, layer: Convolution, weights: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Flatten a convolution without padding.
 
@@ -69,9 +70,7 @@ def convolution_synapses(
     return np.repeat(row_i, out_group), j, w
 
 
-def pooling_synapses(
-    shape_in: tuple[int, int, int], shape_out: tuple[int, int, int], layer: Layer
-) -> tuple[np.ndarray, np.ndarray]:
+def pooling_synapses(shape_in: Shape, shape_out: Shape, layer: Layer) -> tuple[np.ndarray, np.ndarray]:
     """Flatten a pooling: i, j as :func:`convolution_synapses`, within each channel."""
     source, target, _ = _pixel_pairs(shape_in, shape_out, layer)
     channels = shape_in[2]
@@ -82,7 +81,7 @@ def pooling_synapses(
     return i[order], j[order]
 
 
-def fan_out(shape_in: tuple[int, int, int], shape_out: tuple[int, int, int], layer: Layer) -> np.ndarray:
+def fan_out(shape_in: Shape, shape_out: Shape, layer: Layer) -> np.ndarray:
     """Number of synapses that leave a neuron, exact at the borders.
 
     Along one axis the input x is under the outputs o with
@@ -103,6 +102,6 @@ def fan_out(shape_in: tuple[int, int, int], shape_out: tuple[int, int, int], lay
     return np.outer(along(shape_in[0], shape_out[0]), along(shape_in[1], shape_out[1])) * reached
 
 
-def synapse_count(shape_in: tuple[int, int, int], shape_out: tuple[int, int, int], layer: Layer) -> int:
+def synapse_count(shape_in: Shape, shape_out: Shape, layer: Layer) -> int:
     """Number of synapses that the layer has when it is flattened."""
     return int(fan_out(shape_in, shape_out, layer).sum()) * shape_in[2]

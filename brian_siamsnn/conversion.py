@@ -23,6 +23,9 @@ from .weights import SiameseModel
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from .aliases import Shape, Weights
+    from .architecture import Layer
+
 __all__ = ["PERCENTILE", "ActivationScales", "SpikingModel", "convert", "scale_thresholds"]
 
 #: Activations above this percentile saturate: a few outliers would otherwise cost everyone their firing rate.
@@ -170,8 +173,8 @@ class SpikingModel:
         parameter ``v_init`` starts there unless another value is asked for.
     """
 
-    layers: tuple
-    weights: dict
+    layers: tuple[Layer, ...]
+    weights: Weights
     initial_potential: float = 0.0
 
     @classmethod
@@ -214,9 +217,10 @@ class SpikingModel:
             before = after
         return cls(model.layers, weights, float(v_init))
 
-    def shapes(self, image_size: int) -> dict[str, tuple[int, int, int]]:
+    def shapes(self, image_size: int) -> dict[str, Shape]:
         """(height, width, channels) of every layer, by name, for a square image."""
-        result, channels, sides = {}, 3, sizes(self.layers, image_size)
+        result: dict[str, Shape] = {}
+        channels, sides = 3, sizes(self.layers, image_size)
         for layer in self.layers:
             side = sides[layer.name]
             channels = layer.out_channels if isinstance(layer, Convolution) else channels
@@ -240,7 +244,7 @@ class SpikingModel:
         """
         layer = self.layers[0]
         w, b = self.weights[layer.name]
-        image = np.ascontiguousarray(image, np.float32)
+        image, channels = np.ascontiguousarray(image, np.float32), len(b)
         height, width = ((side - layer.kernel) // layer.stride + 1 for side in image.shape[:2])
         # each line of a window is contiguous, pixel by pixel: (y, x, line, place and colour)
         line, pixel, value = image.strides
@@ -249,8 +253,8 @@ class SpikingModel:
             (height, width, layer.kernel, layer.kernel * image.shape[2]),
             (layer.stride * line, layer.stride * pixel, line, value),
         )
-        result = windows.reshape(height * width, -1) @ w.transpose(2, 3, 1, 0).reshape(-1, layer.out_channels)
-        return (result + b).reshape(height, width, layer.out_channels)
+        result = windows.reshape(height * width, -1) @ w.transpose(2, 3, 1, 0).reshape(-1, channels)
+        return (result + b).reshape(height, width, channels)
 
     def __post_init__(self) -> None:
         first = self.layers[0]

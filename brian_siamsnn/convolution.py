@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
     from brian2 import NeuronGroup
 
+    from .aliases import Shape
     from .architecture import Layer
     from .neurons import NeuronEquations
 
@@ -80,8 +81,8 @@ class SharedKernel(BrianObject):
         target: NeuronGroup,
         amplitude: str,
         layer: Layer,
-        shape_in: tuple,
-        shape_out: tuple,
+        shape_in: Shape,
+        shape_out: Shape,
         steps: int,
         order: int,
     ) -> None:
@@ -134,8 +135,8 @@ class SharedKernelConvolution(SharedKernel):
         target: NeuronGroup,
         amplitude: str,
         layer: Convolution,
-        shape_in: tuple[int, int, int],
-        shape_out: tuple[int, int, int],
+        shape_in: Shape,
+        shape_out: Shape,
         steps: int,
         order: int,
         weights: np.ndarray,
@@ -169,8 +170,8 @@ class SharedKernelPooling(SharedKernel):
         target: NeuronGroup,
         amplitude: str,
         layer: Layer,
-        shape_in: tuple[int, int, int],
-        shape_out: tuple[int, int, int],
+        shape_in: Shape,
+        shape_out: Shape,
         steps: int,
         order: int,
     ) -> None:

@@ -10,7 +10,7 @@ import math
 import tomllib
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from .architecture import Convolution
 from .connectivity import synapse_count
@@ -62,7 +62,7 @@ class Fit:
 
     cores: int
     chips: int
-    reasons: tuple
+    reasons: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -82,9 +82,9 @@ class CostModel:
     title: str
     runs: str
     note: str = ""
-    constants: dict = field(default_factory=dict)
+    constants: dict[str, Constant] = field(default_factory=dict)
 
-    def value(self, name: str, default: Any = 0.0) -> float:
+    def value(self, name: str, default: float = 0.0) -> float:
         """Value of a constant; ``default`` where the hardware has none."""
         return self.constants[name].value if name in self.constants else default
 

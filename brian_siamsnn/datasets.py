@@ -92,9 +92,9 @@ class Dataset:
     """
 
     name: str
-    items: tuple = ()
-    missing: tuple = field(default=())
-    ignored: tuple = field(default=())
+    items: tuple[Item, ...] = ()
+    missing: tuple[str, ...] = field(default=())
+    ignored: tuple[str, ...] = field(default=())
 
     def only(self, names: Iterable[str]) -> Dataset:
         """The sequences of these names, in any spelling; the others become missing."""

@@ -79,7 +79,7 @@ class DeviceReport:
     device: str
     connectivity: str
     absent: str
-    cannot: tuple
+    cannot: tuple[str, ...]
     memory: int
     disk: int
     compilation: str

@@ -11,12 +11,7 @@ they need no weights that depend on the teacher's units.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-from .siamfc import functional, nn
-
-if TYPE_CHECKING:
-    import torch
+from .siamfc import functional, nn, torch
 
 __all__ = ["Distillation", "cross_responses", "unexplained"]
 

@@ -56,7 +56,7 @@ class Parameter:
     source: str = ""
     description: str = ""
 
-    def read(self, value: Any, where: str):
+    def read(self, value: Any, where: str) -> float:
         """The value that was given, as a number of this parameter's type and range."""
         whole = isinstance(self.default, int)
         try:
@@ -89,7 +89,7 @@ class Choice:
 
     name: str
     default: str
-    options: dict
+    options: dict[str, str]
     source: str = ""
     description: str = ""
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from .errors import InputError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
 __all__ = ["distribute"]
 
@@ -34,7 +34,7 @@ def distribute(
     workers: int = 1,
     scheduler: str | None = None,
     tell: Callable[..., Any] | None = None,
-):
+) -> Iterator[tuple[str, Any]]:
     """Run jobs and yield what each gives, as it gets ready.
 
     Parameters

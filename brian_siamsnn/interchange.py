@@ -72,14 +72,15 @@ def to_nir(model: SpikingModel, image_size: int) -> nir.NIRGraph:
         raise InputError(f"{', '.join(pools)}: NIR has no node for max pooling of spikes; "
                          "export a network whose convolutions stride instead, such as compact")  # fmt: skip
     nodes, side = {"input": nir.Input({"input": np.array([3, image_size, image_size])})}, image_size
-    for layer in model.layers:
+    for layer in convolutions(model.layers):
         height, width, channels = model.shapes(image_size)[layer.name]
         w, b = model.weights[layer.name]
+        groups = layer.in_channels // w.shape[1]
         nodes[layer.name] = nir.Conv2d(
-            input_shape=(side, side), weight=_dense(w, layer.groups), stride=(layer.stride, layer.stride),
+            input_shape=(side, side), weight=_dense(w, groups), stride=(layer.stride, layer.stride),
             padding=(0, 0), dilation=(1, 1), groups=1, bias=b,
         )  # fmt: skip
-        nodes[layer.name].metadata = {"groups": layer.groups}
+        nodes[layer.name].metadata = {"groups": groups}
         neurons = nir.IF(r=np.ones((channels, height, width), np.float32),
                          v_threshold=np.ones((channels, height, width), np.float32))  # fmt: skip
         neurons.metadata = {"reset": _RESET, "v_init": float(model.initial_potential)}

@@ -17,6 +17,7 @@ from .tracker import UPSAMPLING
 if TYPE_CHECKING:
     from typing import Any
 
+    from .aliases import Shape
     from .energy import Work
     from .matchers import SpikingMatcher
     from .network import SpikingBranch
@@ -29,7 +30,7 @@ def crop_macs(size: int) -> int:
     return 4 * 3 * size**2
 
 
-def smoothing_macs(shape: tuple[int, int, int], steps: int) -> int:
+def smoothing_macs(shape: Shape, steps: int) -> int:
     """Multiply-accumulates of smoothing an exemplar in time: a T x T matrix for each of its neurons."""
     return steps**2 * int(np.prod(shape))
 

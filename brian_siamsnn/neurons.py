@@ -59,8 +59,8 @@ class NeuronEquations:
     reset: str = ""
     on_pre: str = ""
     synapse: str = ""
-    parameters: dict = field(default_factory=dict)
-    initial: dict = field(default_factory=dict)
+    parameters: dict[str, float] = field(default_factory=dict)
+    initial: dict[str, float] = field(default_factory=dict)
 
     def group(
         self, size: int, name: str, clock: Clock, dtype: npt.DTypeLike = np.float64, method: Any | None = None

@@ -73,7 +73,7 @@ class TrainingRun:
         self,
         recipe: Recipe,
         initial: dict[str, Any] | None = None,
-        teacher_response: tuple[float, ...] | None = None,
+        teacher_response: tuple[float, float] | None = None,
         device: str = "cpu",
     ) -> None:
         self.recipe, self.device = recipe, device
@@ -118,7 +118,7 @@ class TrainingRun:
         """Whether the activations are those that spikes can express."""
         return self.step > self.recipe.spiking_from
 
-    def advance(self, batch: int) -> float:
+    def advance(self, batch: Batch) -> float:
         """One step of the optimiser; returns the loss."""
         recipe = self.recipe
         # noise and its like depend on the step alone, so a run that goes on ends as one that was not stopped

@@ -44,7 +44,7 @@ class Video(NamedTuple):
     """Frames and boxes of one annotated video; boxes of shape (N, 4), NaN where the target is absent."""
 
     name: str
-    files: tuple
+    files: tuple[str, ...]
     boxes: np.ndarray
 
 

@@ -40,10 +40,10 @@ class NeuronRun:
         Every variable at the end of each step.
     """
 
-    spike_steps: list
-    amplitudes: list
-    at_threshold: dict
-    at_end: dict
+    spike_steps: list[int]
+    amplitudes: list[float]
+    at_threshold: dict[str, np.ndarray]
+    at_end: dict[str, np.ndarray]
 
     @property
     def v(self) -> np.ndarray:

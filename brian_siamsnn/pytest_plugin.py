@@ -3,13 +3,22 @@
 See docs/testing_neurons.md. Nothing is imported before a test asks for it.
 """
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from .probe import NeuronRun
 
 __all__ = ["neuron"]
 
 
 @pytest.fixture
-def neuron():
+def neuron() -> Callable[..., NeuronRun]:
     """A function that simulates one neuron: :func:`brian_siamsnn.probe.probe`.
 
     ``neuron("mine.toml", input=[0.4] * 10, v_th=1.0)`` gives what it did:

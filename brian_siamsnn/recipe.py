@@ -68,7 +68,7 @@ class Recipe:
     feature_weight: float = 1.0
     pairs: int = 6000
     seed: int = 0
-    held_out: tuple = HELD_OUT
+    held_out: tuple[str, ...] = HELD_OUT
     report_every: int = 500
 
     def __post_init__(self) -> None:

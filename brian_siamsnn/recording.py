@@ -11,7 +11,7 @@ from .errors import InputError
 from .geometry import EXEMPLAR_SIZE, SEARCH_SIZE, box_centre, exemplar_side
 from .network import SpikingBranch
 from .tracker import crop, rgb_image
-from .weights import load
+from .weights import SiameseModel, load
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 
     from .aliases import Coding, FilePath
     from .spikes import SpikeTrains
-    from .weights import SiameseModel
 
 __all__ = ["record_spikes", "target_crop"]
 

@@ -13,6 +13,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
 from filelock import FileLock, Timeout
 
 from .errors import InputError
@@ -21,7 +22,6 @@ from .overlay import VideoWriter, draw_overlay
 if TYPE_CHECKING:
     from typing import TextIO
 
-    import numpy as np
     import numpy.typing as npt
     from filelock import BaseFileLock
 

@@ -13,8 +13,6 @@ from .architecture import Convolution, MaxPool, convolutions
 from .errors import InputError
 
 if TYPE_CHECKING:
-    import torch
-
     from .aliases import Weights
     from .architecture import Layer
 

@@ -16,6 +16,8 @@ from .errors import InputError
 if TYPE_CHECKING:
     import numpy.typing as npt
 
+    from .aliases import Shape
+
 __all__ = ["SpikeTrains"]
 
 
@@ -50,7 +52,7 @@ class SpikeTrains:
     neuron: np.ndarray
     step: np.ndarray
     amplitude: np.ndarray
-    shape: tuple
+    shape: Shape
     steps: int
 
     def __post_init__(self) -> None:

@@ -56,7 +56,7 @@ class TrackingResult:
     boxes: np.ndarray
     scores: np.ndarray
     seconds: float
-    metrics: dict
+    metrics: dict[str, float]
     stopped: str | None = None
 
     @property
@@ -73,7 +73,7 @@ def track(
     output: FilePath | None = None,
     progress: Callable[..., Any] | None = None,
     video: bool = True,
-    watchers: Iterable[Callable[..., None]] = (),
+    watchers: Iterable[Callable[..., Any]] = (),
 ) -> TrackingResult:
     """Track one object.
 
@@ -154,7 +154,7 @@ def track(
     return TrackingResult(tracked, np.array(scores), seconds, metrics, stopped)
 
 
-def known_box(sequence: Sequence, first_box: npt.ArrayLike | None = None):
+def known_box(sequence: Sequence, first_box: npt.ArrayLike | None = None) -> np.ndarray:
     """The box that was given, or the sequence's own of its first frame.
 
     Raises

@@ -27,9 +27,12 @@ from .errors import InputError
 from .resources import find, write_whole
 
 if TYPE_CHECKING:
+    from typing import Any
+
     import numpy.typing as npt
 
-    from .aliases import FilePath
+    from .aliases import FilePath, Weights
+    from .architecture import Layer
 
 __all__ = ["INPUT_CONVENTION", "SiameseModel", "check_tensor", "load", "read", "write"]
 
@@ -66,14 +69,14 @@ class SiameseModel:
         Free text: source, licence, training data.
     """
 
-    layers: tuple
-    weights: dict
+    layers: tuple[Layer, ...]
+    weights: Weights
     response_scale: float = 1e-3
     response_bias: float = 0.0
-    scales: dict = field(default_factory=dict)
+    scales: dict[str, np.ndarray] = field(default_factory=dict)
     normalisation: str = ""
     initial_potential: float = 0.0
-    provenance: dict = field(default_factory=dict)
+    provenance: dict[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         checked = {}
