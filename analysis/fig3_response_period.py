@@ -2,10 +2,11 @@
 
     python analysis/fig3_response_period.py [--steps 20] [--trials 500] [--seed 0]
 
-Above, an exemplar's train z, a search region's train x that is the same one step late, and one with as many spikes
-elsewhere. Eq. 7 finds nothing in common between z and the late x; Eq. 8 with tau >= 1 does. Below, the score of a
-train whose spikes are each moved by up to so many steps, as a share of that of the train itself: the mean over
-random trains, for several tau, beside the score of unrelated trains, which is what a larger tau costs. Writes
+Above, an exemplar's train z, and the same train one and three steps late as a search region's x. Eq. 7 finds nothing
+in common between z and either; Eq. 8 sees the first with tau >= 1, the second with tau >= 3. Below, the score of a
+train whose spikes are each moved by up to so many steps (those that meet become one), as a share of that of the train
+itself: the mean over random trains with a spike in a quarter of the steps, for several tau, beside the score of
+unrelated trains of the same rate, which is what a larger tau costs. Writes
 ``fig3.png`` and ``fig3.csv``.
 """
 
@@ -25,6 +26,8 @@ parser.add_argument("--trials", type=int, default=500, help="random trains behin
 parser.add_argument("--seed", type=int, default=0)
 parser.add_argument("--output", type=Path, default=Path("brian-siamsnn-output/fig3"))
 arguments = parser.parse_args()
+if arguments.steps < 6:
+    parser.error(f"--steps: the trains of the picture need 6 or more, got {arguments.steps}")
 T, rng = arguments.steps, np.random.default_rng(arguments.seed)
 TAUS, JITTERS = (0, 1, 2, 3), range(5)
 
@@ -42,21 +45,26 @@ def train(steps):
 
 
 # Upper panel: three trains.
-z = train(np.arange(2, T - 1, 4))
-late = np.roll(z, 1)
-elsewhere = train(np.arange(4, T, 4)[: int(z.sum())])
+fires = np.arange(2, T - 3, 7)
+shown = {"z": train(fires), "x, 1 late": train(fires + 1), "x, 3 late": train(fires + 3)}
+z = shown["z"]
 figure = Figure(figsize=(9, 5.6), layout="constrained")
-above, below = figure.subplots(2, 1, height_ratios=[1, 2])
-shown = {"z": z, "x late": late, "x unrelated": elsewhere}
+panels = figure.subplot_mosaic(
+    [["trains", "scores"], ["jitter", "jitter"]], height_ratios=[1, 2], width_ratios=[2.4, 1]
+)
+above, scores, below = panels.values()
 for row, spikes in enumerate(shown.values()):
-    above.vlines(np.flatnonzero(spikes) + 1, -row - 0.35, -row + 0.35, color=PALETTE[row], lw=3)
-    values = ", ".join(f"{score(z, spikes, tau):.3f}" for tau in TAUS)
-    above.text(T + 1.2, -row, values, va="center", family="monospace", fontsize=9)
-for step in np.flatnonzero(z) + 1:
+    above.vlines(np.flatnonzero(spikes), -row - 0.35, -row + 0.35, color=PALETTE[row], lw=3)
+    for column, tau in enumerate(TAUS):
+        scores.text(column, -row, f"{score(z, spikes, tau):.3f}", va="center", ha="center", fontsize=9)
+for step in np.flatnonzero(z):
     above.axvspan(step - 1.5, step + 1.5, color=PALETTE[0], alpha=0.12, lw=0)
-above.text(T + 1.2, 0.75, "M(z, x), tau = 0, 1, 2, 3", fontsize=9)
-above.set(yticks=[0, -1, -2], yticklabels=list(shown), xlim=(0.4, T + 0.6), ylim=(-2.6, 0.6),
-          xticks=range(2, T + 1, 2), xlabel="time step (shaded: response period of z, tau = 1)")  # fmt: skip
+scores.set(xlim=(-0.6, len(TAUS) - 0.4), ylim=(-2.6, 0.6), yticks=[], xticks=range(len(TAUS)),
+           xticklabels=[f"$\\tau$ = {tau}" for tau in TAUS], title="M(z, x), Eq. 8")  # fmt: skip
+scores.tick_params(length=0)
+scores.spines[:].set_visible(False)
+above.set(yticks=[0, -1, -2], yticklabels=list(shown), xlim=(-0.6, T - 0.4), ylim=(-2.6, 0.6),
+          xticks=range(0, T, 2), xlabel="time step (shaded: response period of z, $\\tau$ = 1)")  # fmt: skip
 
 # Lower panel: jitter against score.
 rows = []
@@ -76,7 +84,7 @@ for tau in TAUS:
         if a.any():
             strangers.append(score(a, b, tau) / score(a, a, tau))
     colour = PALETTE[tau]
-    below.plot(JITTERS, means, "o-", color=colour, label=f"tau = {tau}")
+    below.plot(JITTERS, means, "o-", color=colour, label=f"$\\tau$ = {tau}")
     below.axhline(np.mean(strangers), color=colour, ls=":", lw=1.2)
     rows += [[tau, jitter, mean, np.mean(strangers)] for jitter, mean in zip(JITTERS, means, strict=True)]
 below.plot([], [], ":", color=BLACK, label="unrelated trains")

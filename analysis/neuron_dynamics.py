@@ -1,22 +1,28 @@
 """Membrane potential and threshold of a few neurons inside the network, for each coding scheme (Eq. 2-4, 10-12).
 
-    python analysis/neuron_dynamics.py [SOURCE] [--layer conv2] [--codings rate phase burst two_status] [--steps 20]
+    python analysis/neuron_dynamics.py [SOURCE] [--layer conv2] [--codings rate burst ...] [--steps 20]
 
-The hidden layers take the coding in turn, and three neurons of one layer are watched at the moment when the
+Codings are all models in ``equations/`` that have an input current and a threshold, rate coding first. All
+convolutions take each in turn, and three neurons of one layer are watched at the moment when the
 potential is compared with the threshold: those at the 60th, 85th and 97th percentile of the input that reaches
-them with rate coding. SOURCE is what ``brian-siamsnn track`` takes, with true boxes; the synthetic sequence by
-default. Writes ``CODING.png`` for each coding and ``dynamics.csv``.
+them with the first coding. With two-status coding the potential moves evenly while all layers are depressed: no
+spikes arrive, and what is left is the bias. SOURCE is what ``brian-siamsnn track`` takes, with true boxes; the
+synthetic sequence by default. Writes ``CODING.png`` for each coding and ``dynamics.csv``.
 """
 
 import argparse
 import csv
+import re
 from itertools import islice
 from pathlib import Path
 
 import numpy as np
+from brian2 import Equations
 
 from brian_siamsnn.conversion import SpikingModel
+from brian_siamsnn.equation_files import shipped_models
 from brian_siamsnn.network import SpikingBranch
+from brian_siamsnn.neurons import load_equations
 from brian_siamsnn.plotting import membrane_traces
 from brian_siamsnn.recording import target_crop
 from brian_siamsnn.sequences import open_source
@@ -27,7 +33,7 @@ parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.R
 parser.add_argument("source", nargs="?", default="synthetic", metavar="SOURCE")
 parser.add_argument("--frame", type=int, default=20)
 parser.add_argument("--layer", default="conv2")
-parser.add_argument("--codings", nargs="+", default=["rate", "phase", "burst", "two_status"], metavar="NAME|FILE")
+parser.add_argument("--codings", nargs="+", metavar="NAME|FILE", help="every one in equations/ by default")
 parser.add_argument("--model", default="compact")
 parser.add_argument("--steps", type=int, default=20)
 parser.add_argument("--output", type=Path, default=Path("brian-siamsnn-output/neuron_dynamics"))
@@ -39,10 +45,15 @@ image = target_crop(frame, sequence.boxes[arguments.frame], "exemplar")
 model = SpikingModel.from_model(load(arguments.model))
 arguments.output.mkdir(parents=True, exist_ok=True)
 
+variables_of = {name: Equations(load_equations(name).model).names for name in shipped_models()}
+codings = [name for name, variables in variables_of.items() if {"v", "I", "v_th"} <= variables]
+codings.sort(key=lambda name: name != "rate")
 neurons, rows = None, []
-for coding in arguments.codings:
-    branch = SpikingBranch(model, len(image), arguments.steps, hidden_coding=coding, record=(arguments.layer,))
+for coding in arguments.codings or codings:
+    branch = SpikingBranch(model, len(image), arguments.steps, coding, coding, record=(arguments.layer,))
     variables = branch.groups[arguments.layer].variables
+    if not {"v", "v_th"} <= variables.keys():
+        parser.error(f"{arguments.layer} with {coding} has no potential v and threshold v_th to draw")
     potentials, thresholds = [], []
 
     def watch(obj, variables=variables, potentials=potentials, thresholds=thresholds):
@@ -55,17 +66,17 @@ for coding in arguments.codings:
     branch.run(image, execute=watch)
     v, v_th, trains = np.array(potentials).T, np.array(thresholds).T, branch.trains(arguments.layer)
     if neurons is None:
-        # what a neuron got: what it sent and what it kept
-        received = trains.dense().sum(0).ravel() + v[:, -1]
+        # what a neuron got: what it sent before the last step, and what it had then, not yet reset
+        received = trains.dense()[:-1].sum(0).ravel() + v[:, -1]
         neurons = np.argsort(received)[(np.array([0.6, 0.85, 0.97]) * len(received)).astype(int)]
     chosen = np.isin(trains.neuron, neurons)
     alone = SpikeTrains(np.argmax(trains.neuron[chosen][:, None] == neurons, axis=1), trains.step[chosen],
                         trains.amplitude[chosen], (1, 1, len(neurons)), arguments.steps)  # fmt: skip
     labels = [f"{arguments.layer}\nneuron {n}" for n in neurons]
     figure = membrane_traces(v[neurons], v_th[neurons], alone, labels)
-    figure.savefig(arguments.output / f"{Path(coding).stem.replace(':', '_')}.png", dpi=110)
+    figure.savefig(arguments.output / f"{re.sub(r'[^0-9A-Za-z_.=-]+', '_', coding)}.png", dpi=110)
     sent = alone.dense().reshape(arguments.steps, -1).T
-    rows += [[coding, neuron, step + 1, v[neuron, step], v_th[neuron, step], sent[k, step]]
+    rows += [[coding, neuron, step, v[neuron, step], v_th[neuron, step], sent[k, step]]
              for k, neuron in enumerate(neurons) for step in range(arguments.steps)]  # fmt: skip
     print(f"{coding}: " + ", ".join(f"neuron {n} fired {(sent[k] > 0).sum()} times and sent {sent[k].sum():.2f}"
                                     for k, n in enumerate(neurons)))  # fmt: skip

@@ -4,8 +4,9 @@
 
 SOURCE is what ``brian-siamsnn track`` takes, with true boxes; the synthetic
 sequence by default. A raster shows Eq. 2-4 at work: the first layer's neurons get
-a constant current and fire regularly, and each layer starts when enough has come
-from the one before. Rates are Eq. 5. Writes ``raster.png``, ``rates.png``,
+a constant current and fire regularly; a channel of a later layer fires at once, in
+almost all places, if its bias and the initial potential reach the threshold without
+any spike from the layer before. Rates are Eq. 5. Writes ``raster.png``, ``rates.png``,
 ``feature_maps.png`` and ``rates.csv`` (one line a layer).
 """
 

@@ -26,3 +26,8 @@ def doctor_command(json_file):
     problems = sum(finding.state == "problem" for finding in findings)
     click.echo(f"\n{problems} problem(s): tracking does not work" if problems else "\ntracking works here")
     return int(problems > 0)
+
+
+if __name__ == "__main__":
+    # for installations where OpenCV does not import, which the other commands need to be listed
+    raise SystemExit(doctor_command(standalone_mode=False))

@@ -1,4 +1,4 @@
-"""Commands that make model files: ``weights import`` and ``train``."""
+"""Commands that make model files, ``weights import`` and ``train``, and exchange them."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -8,6 +8,7 @@ from tqdm import tqdm
 
 from .conversion import PERCENTILE
 from .errors import InputError
+from .geometry import EXEMPLAR_SIZE, SEARCH_SIZE
 from .recipe import Recipe
 
 __all__ = ["train_command", "weights"]
@@ -47,6 +48,39 @@ def import_command(checkpoint, output, architecture, normalisation, percentile, 
     write(replace(model, provenance=provenance), output)
     scales = ", ".join(f"{name} {scale.mean():.2f}" for name, scale in model.scales.items())
     click.echo(f"{output}: {architecture}, {model.normalisation}; activation of one spike a step: {scales}")
+
+
+@weights.command("export")
+@click.argument("model")
+@click.option("--output", required=True, type=click.Path(path_type=Path), help="File to write (.nir).")
+@click.option("--format", type=click.Choice(["nir"]), default="nir", show_default=True, expose_value=False,
+              help="Neuromorphic Intermediate Representation.")  # fmt: skip
+@click.option("--image-size", type=click.IntRange(1), default=SEARCH_SIZE, show_default=True,
+              help=f"Side of the images in pixels; the exemplar's is {EXEMPLAR_SIZE}.")  # fmt: skip
+def export_command(model, output, image_size):
+    """Write the spiking network of MODEL, a name or a file, for other simulators (see docs/interchange.md)."""
+    from .conversion import SpikingModel
+    from .interchange import write_nir
+    from .weights import load
+
+    spiking = SpikingModel.from_model(load(model))
+    write_nir(spiking, image_size, output)
+    shape = "x".join(str(side) for side in spiking.shapes(image_size)[spiking.layers[-1].name])
+    click.echo(f"{output}: {len(spiking.layers)} layers of Conv2d and IF, {image_size}x{image_size} -> {shape}; "
+               f"readers have to reset by subtraction, from a potential of {spiking.initial_potential:g}")  # fmt: skip
+
+
+@weights.command("import-nir")
+@click.argument("graph", type=click.Path(path_type=Path))
+@click.option("--output", required=True, type=click.Path(path_type=Path), help="Model file to write (.safetensors).")
+def import_nir_command(graph, output):
+    """Make a model file of a NIR GRAPH, a chain of Conv2d and IF made by any program."""
+    from .interchange import read_nir, unit_scales
+    from .weights import write
+
+    spiking = read_nir(graph)
+    write(unit_scales(spiking, {"source": graph.name}), output)
+    click.echo(f"{output}: {len(spiking.layers)} layers, weights in units of spikes")
 
 
 def _setting(name, help, **options):

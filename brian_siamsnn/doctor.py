@@ -11,6 +11,7 @@ import re
 import shutil
 import subprocess
 import sys
+import sysconfig
 import tempfile
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
@@ -19,6 +20,9 @@ from pathlib import Path
 from .resources import find, names
 
 __all__ = ["CHECKS", "Finding", "examine"]
+
+#: Where Linux states a container's share of the processors: microseconds a period, and the period.
+_CPU_LIMIT = Path("/sys/fs/cgroup/cpu.max")
 
 
 @dataclass(frozen=True)
@@ -48,15 +52,18 @@ _IMPORTED = {"numpy": "numpy", "brian2": "brian2", "opencv-python": "cv2",
 
 def python_packages():
     """Versions of what tracking imports, and whether it does import."""
-    found = [Finding("python", "ok", sys.version.split()[0])]
+    found = [Finding("python", "ok", sys.version.split()[0]),
+             Finding("brian_siamsnn", "ok", _version("brian_siamsnn"))]  # fmt: skip
     for package, module in _IMPORTED.items():
         try:
             importlib.import_module(module)
         except Exception as error:  # a broken installation raises whatever it does
-            # Brian2 2.9 and older call ndarray.ptp, which NumPy 2.4 has not
-            trap = package == "brian2" and "ptp" in str(error)
-            reason = "this Brian2 does not work with NumPy 2.4 and newer" if trap else f"does not import ({error})"
-            mend = "pip install 'numpy<2.4'" if trap else f"pip install --force-reinstall {package}"
+            reason, mend = f"does not import ({error})", f"pip install --force-reinstall {package}"
+            if package == "brian2" and "ptp" in str(error):
+                # Brian2 2.9 and older call ndarray.ptp, which NumPy 2.4 has not
+                reason, mend = "this Brian2 does not work with NumPy 2.4 and newer", "pip install 'numpy<2.4'"
+            elif package == "opencv-python" and "libG" in str(error):
+                mend = "apt install libgl1 libglib2.0-0"
             found.append(Finding(package, "problem", reason, mend))
         else:
             found.append(Finding(package, "ok", _version(package)))
@@ -69,13 +76,43 @@ def python_packages():
     return found
 
 
+_PROBE = "#include <Python.h>\n#include <vector>\nint probe() { return (int)std::vector<int>(3).size(); }\n"
+
+
 def compiler():
     """The C++ compiler that Brian2's Cython code needs; without one it falls back to NumPy without a word."""
     name = os.environ.get("CXX", "c++" if sys.platform == "darwin" else "g++").split()[0]
-    if path := shutil.which(name):
-        return [Finding("C++ compiler", "ok", path)]
-    return [Finding("C++ compiler", "note", f"no {name}: the neurons are simulated by NumPy, the same spikes several "
-                    "times slower", "apt install g++ (or your system's compiler package)")]  # fmt: skip
+    slower = "the neurons are simulated by NumPy, the same spikes several times slower"
+    install = "xcode-select --install" if sys.platform == "darwin" else "apt install g++ (or your system's package)"
+    path = shutil.which(name)
+    if not path:
+        return [Finding("C++ compiler", "note", f"no {name}: {slower}", install)]
+    with tempfile.TemporaryDirectory() as folder:
+        source = Path(folder) / "probe.cpp"
+        source.write_text(_PROBE, encoding="ascii")
+        include = sysconfig.get_paths()["include"]
+        done = subprocess.run([path, "-shared", "-fPIC", f"-I{include}", str(source), "-o", str(source) + ".so"],
+                              capture_output=True, text=True, check=False)  # fmt: skip
+    if done.returncode == 0:
+        return [Finding("C++ compiler", "ok", f"{path} compiles extensions of Python")]
+    if "Python.h" in done.stderr:
+        return [Finding("C++ compiler", "note", f"{path} finds no Python.h: {slower}",
+                        "apt install python3-dev (or the headers of this Python)")]  # fmt: skip
+    reason = (done.stderr.strip() or f"exit code {done.returncode}").splitlines()[-1]
+    return [Finding("C++ compiler", "note", f"{path} compiles nothing ({reason}): {slower}", install)]
+
+
+def code_generation():
+    """Preferences of Brian2 that make it slow."""
+    try:
+        from brian2 import prefs
+    except Exception:
+        return []  # Brian2 does not import: said already
+    if prefs.codegen.target != "numpy":
+        return []
+    return [Finding("code generation", "note", "a preference asks Brian2 for NumPy code (codegen.target = 'numpy'): "
+                    "the same spikes several times slower",
+                    "remove it from ~/.brian/user_preferences or ./brian_preferences")]  # fmt: skip
 
 
 def kernel():
@@ -96,8 +133,23 @@ def kernel():
     if events != 4 or v.tolist() != [2.0, 1.5, 1.0, 0.5]:
         return [Finding("event kernel", "problem", f"computes {v.tolist()} for [2.0, 1.5, 1.0, 0.5]",
                         "pip install --force-reinstall --no-deps --no-binary :all: brian_siamsnn")]  # fmt: skip
-    threads = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    return [Finding("event kernel", "ok", f"adds what it should; {threads} processor(s) for its threads")]
+    return [Finding("event kernel", "ok", "adds what it should")]
+
+
+def processors():
+    """Processors that the kernel's threads may use, and a container's limit on them."""
+    threads = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    try:
+        limit, period = _CPU_LIMIT.read_text(encoding="ascii").split()
+        allowed = int(limit) / int(period)
+    except (OSError, ValueError):  # no such file, or "max": no limit
+        allowed = threads
+    if allowed >= threads:
+        return [Finding("processors", "ok", str(threads))]
+    few = max(int(allowed), 1)
+    return [Finding("processors", "note", f"{threads} are visible, but this container may use {allowed:g} of them: as "
+                    "many threads as visible ones wait for each other", f"taskset -c 0-{few - 1} brian-siamsnn ..."
+                    if few > 1 else "taskset -c 0 brian-siamsnn ...")]  # fmt: skip
 
 
 def cython_cache():
@@ -125,7 +177,7 @@ def video():
         return []  # said already
     with tempfile.TemporaryDirectory() as folder:
         path = str(Path(folder) / "clip.mp4")
-        writer = cv2.VideoWriter(path, cv2.VideoWriter_fourcc(*"mp4v"), 25, (64, 48))
+        writer = cv2.VideoWriter(path, cv2.VideoWriter.fourcc(*"mp4v"), 25, (64, 48))
         for k in range(4):
             writer.write(np.full((48, 64, 3), 60 * k, np.uint8))
         writer.release()
@@ -185,15 +237,23 @@ def cuda():
 
 
 def folders():
-    """Where results go."""
-    if os.access(Path.cwd(), os.W_OK):
-        return []
-    return [Finding("output folder", "note", f"{Path.cwd()} cannot be written, and results go there by default",
-                    "give --output FOLDER")]  # fmt: skip
+    """Where results go, and a project of Brian2 that several simulations would share."""
+    found = []
+    if not os.access(Path.cwd(), os.W_OK):
+        found.append(Finding("output folder", "note", f"{Path.cwd()} cannot be written, and results go there by "
+                             "default", "give --output FOLDER"))  # fmt: skip
+    # what set_device('cpp_standalone') writes where it is given no directory
+    project = Path.cwd() / "output"
+    if (project / "objects.cpp").is_file():
+        found.append(Finding("standalone folder", "note", f"{project} is a project of Brian2's cpp_standalone: two "
+                             "simulations of yours that are started here overwrite each other's",
+                             "set_device('cpp_standalone', directory=None), a folder for each"))  # fmt: skip
+    return found
 
 
 #: What :func:`examine` looks at, in this order.
-CHECKS = (python_packages, compiler, kernel, cython_cache, video, models, genn, cuda, folders)
+CHECKS = (python_packages, compiler, code_generation, kernel, processors, cython_cache, video, models, genn, cuda,
+          folders)  # fmt: skip
 
 
 def examine():
@@ -203,7 +263,15 @@ def examine():
     -------
     list of Finding
     """
-    return [finding for check in CHECKS for finding in check()]
+    return [finding for check in CHECKS for finding in _looked(check)]
+
+
+def _looked(check):
+    """What a check finds; one that fails itself is a finding, and the others go on."""
+    try:
+        return check()
+    except Exception as error:  # whatever is broken here may break the look at it
+        return [Finding(check.__name__.replace("_", " "), "problem", f"could not be looked at ({error})")]
 
 
 def _version(package):

@@ -7,6 +7,7 @@ whose lightness rises evenly.
 """
 
 import numpy as np
+from matplotlib.colors import PowerNorm
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
@@ -17,18 +18,20 @@ from .palette import BLUE, PALETTE, VERMILION
 __all__ = ["feature_maps", "membrane_traces", "raster", "rate_histograms", "response_over_image"]
 
 #: A layer of more neurons than this is drawn as a density: a row of dots needs about a pixel.
-DOTS = 600
-#: Rows of a density image, at most.
-ROWS = 256
+DOTS = 150
+#: Rows and columns of a density image, at most: fewer than the panel has pixels, or the renderer would leave some out.
+ROWS, COLUMNS = 96, 500
 
 
 def raster(populations, dots=DOTS):
     """Spikes over time, one panel a population, neurons sorted by channel.
 
     The row of a neuron is (c H + y) W + x: a channel's places lie together. Up to
-    ``dots`` neurons, each spike is a dot. Above that, a row of pixels stands for a
-    group of neurons of one channel, and its colour for the share of them that fire
-    in a step; a million neurons then still show which channels fire when.
+    ``dots`` neurons, each spike is a dot. Above that, a row stands for a group of
+    neurons of one channel, or of neighbouring channels where there are more than
+    96, and its colour for the share of them that fire in a step, on a square-root
+    scale that all panels share: a million neurons then still show which channels
+    fire when. More than 500 steps are averaged in as many bins.
 
     Parameters
     ----------
@@ -46,38 +49,54 @@ def raster(populations, dots=DOTS):
     InputError
         If there is no population.
     """
-    figure, panels = _panels(populations, height=1.6)
+    figure, panels = _panels(populations, height=1.8)
+    densities = {name: _density(trains) for name, trains in populations.items() if trains.size > dots}
+    highest = max((density.max() for density in densities.values()), default=0)
+    # most neurons are silent in most steps: a linear scale would show the onset alone
+    norm, images = PowerNorm(0.5, 0, highest or 1), []
     for axes, (name, trains), colour in zip(panels, populations.items(), _colours(populations), strict=True):
         height, width, channels = trains.shape
-        if trains.size <= dots:
+        if name in densities:
+            images.append(axes.imshow(densities[name], aspect="auto", origin="lower", cmap="viridis", norm=norm,
+                                      interpolation="nearest",
+                                      extent=(-0.5, trains.steps - 0.5, -0.5, channels - 0.5)))  # fmt: skip
+            axes.set_ylabel(f"{name}\nchannel")
+        else:
             y, x, c = trains.coordinates()
-            row = (c * height + y) * width + x
-            axes.scatter(trains.step, row, s=max(1, min(20, 1500 / trains.size)), c=colour, linewidths=0)
+            # a row is about 100 / H W C points high
+            diameter = min(5, max(2.5, 100 / trains.size))
+            axes.scatter(trains.step, (c * height + y) * width + x, s=diameter**2, c=colour, linewidths=0)
             axes.set_ylim(-0.5, trains.size - 0.5)
             axes.set_ylabel(f"{name}\nneuron")
-        else:
-            image = axes.imshow(_density(trains), aspect="auto", origin="lower", cmap="viridis", vmin=0,
-                                interpolation="none", extent=(-0.5, trains.steps - 0.5, 0, channels))  # fmt: skip
-            figure.colorbar(image, ax=axes, label="share firing", pad=0.01)
-            axes.set_ylabel(f"{name}\nchannel")
-            axes.yaxis.set_major_locator(MaxNLocator(4, integer=True))
+        axes.yaxis.set_major_locator(MaxNLocator(4, integer=True))
         axes.set_xlim(-0.5, trains.steps - 0.5)
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         axes.set_title(f"{len(trains):,} spikes of {trains.size:,} neurons", fontsize="small", loc="right")
+    if images:
+        figure.colorbar(images[0], ax=[image.axes for image in images], label="share firing", pad=0.01,
+                        aspect=18 * len(images), ticks=MaxNLocator(6))  # fmt: skip
     panels[-1].set_xlabel("time step (ms)")
     return figure
 
 
 def _density(trains):
-    """Share of the neurons that fire in each step, in groups of the places of a channel: shape (rows, T)."""
+    """Mean share of the neurons that fire, in groups of neurons and bins of steps: shape (rows, columns)."""
     height, width, channels = trains.shape
     places = height * width
-    groups = min(max(1, ROWS // channels), places)
+    bands = min(channels, ROWS)
+    parts = min(ROWS // bands, places)
+    bins = min(trains.steps, COLUMNS)
     place, channel = np.divmod(trains.neuron.astype(np.int64), channels)
-    row = channel * groups + place * groups // places
-    counts = np.bincount(row * trains.steps + trains.step, minlength=channels * groups * trains.steps)
-    members = np.bincount(np.arange(places) * groups // places)
-    return counts.reshape(channels * groups, trains.steps) / np.tile(members, channels)[:, None]
+    row = channel * bands // channels * parts + place * parts // places
+    column = trains.step.astype(np.int64) * bins // trains.steps
+    counts = np.bincount(row * bins + column, minlength=bands * parts * bins).reshape(-1, bins)
+    rows = np.outer(_members(channels, bands), _members(places, parts)).ravel()
+    return counts / np.outer(rows, _members(trains.steps, bins))
+
+
+def _members(number, groups):
+    """How many of a number of things k are in each group, k groups // number."""
+    return np.bincount(np.arange(number) * groups // number)
 
 
 def membrane_traces(v, v_th, trains, labels=None):
@@ -112,9 +131,9 @@ def membrane_traces(v, v_th, trains, labels=None):
     figure, panels = _panels(names, height=1.1)
     for k, (axes, name) in enumerate(zip(panels, names, strict=True)):
         steps, fired = np.arange(trains.steps), trains.times_of(k)
-        axes.plot(steps, v[k], color=BLUE, lw=1.2, label="membrane potential $v$")
+        axes.plot(steps, v[k], ".-", color=BLUE, lw=1.2, ms=4, label="membrane potential $v$")
         axes.step(steps, v_th[k], where="mid", color=VERMILION, lw=1.2, ls="--", label="threshold $v_{th}$")
-        axes.plot(fired, v[k][fired], "o", color="black", ms=4, label="spike")
+        axes.plot(fired, v[k][fired], "o", color="black", ms=5, label="spike")
         reached = np.append(v[k], v_th[k][v_th[k] <= 4 * max(1.0, np.abs(v[k]).max())])
         axes.set_ylim(min(0.0, reached.min()) - 0.1, 1.15 * max(reached.max(), 1.0))
         axes.set_ylabel(name)
@@ -179,7 +198,8 @@ def feature_maps(trains, title=""):
     for c, axes in zip(range(channels), grid.flat, strict=False):
         image = axes.imshow(counts[:, :, c], cmap="viridis", vmin=0, vmax=max(counts.max(), 1), interpolation="none")
         axes.set_title(str(c), fontsize=7, pad=1)
-    figure.colorbar(image, ax=grid, label=f"spikes in {trains.steps} steps", shrink=0.8, pad=0.01)
+    figure.colorbar(image, ax=grid, label=f"spikes in {trains.steps} steps", shrink=0.8, pad=0.01,
+                    ticks=MaxNLocator(integer=True))  # fmt: skip
     figure.get_layout_engine().set(w_pad=0.01, h_pad=0.01, wspace=0, hspace=0)
     if title:
         figure.suptitle(title, fontsize="medium")

@@ -1,12 +1,4 @@
-"""Every coding and gate in one small Brian2 network, for any device; run as a script on cpp_standalone.
-
-As few objects as show them all: each is a file to compile there.
-
-python coding_network.py FOLDER compiles it there and prints its spikes as JSON.
-"""
-
-import json
-import sys
+"""Every coding and gate in one small Brian2 network: as few objects as show them all, since each is compiled."""
 
 import brian2
 import numpy as np
@@ -68,11 +60,3 @@ def simulate():
         steps = np.round(np.array(monitor.t / ms)).astype(int)
         result[name] = sorted(zip(np.array(monitor.i[:]).tolist(), steps.tolist(), amplitude.tolist(), strict=True))
     return result
-
-
-if __name__ == "__main__":
-    brian2.prefs.codegen.cpp.extra_compile_args = ["-w", "-O0"]  # it is compiled once, for twenty steps
-    brian2.prefs.devices.cpp_standalone.extra_make_args_unix = ["-j2"]
-    brian2.set_device("cpp_standalone", directory=sys.argv[1])
-    spikes = simulate()
-    print("\n" + json.dumps(spikes))

@@ -4,6 +4,7 @@ import json
 import os
 import shutil
 import subprocess
+import sys
 
 import pytest
 
@@ -90,3 +91,88 @@ def test_a_gpu_without_nvcc(monkeypatch):
 def test_a_folder_that_cannot_be_written(monkeypatch):
     monkeypatch.setattr(os, "access", lambda path, mode: False)
     assert doctor.folders()[0].mend == "give --output FOLDER"
+
+
+def test_a_compiler_without_headers_or_that_is_broken(monkeypatch, tmp_path):
+    """Compilers that fail as real ones do; doctor runs them."""
+    for message, mend in (("fatal error: Python.h: No such file or directory", "python3-dev"),
+                          ("cannot execute 'cc1plus'", "apt install g++")):  # fmt: skip
+        script = tmp_path / "cxx"
+        script.write_text(f'#!/bin/sh\necho "{message}" >&2\nexit 1\n')
+        script.chmod(0o755)
+        monkeypatch.setenv("CXX", str(script))
+        monkeypatch.setattr(doctor.sys, "platform", "linux")
+        (finding,) = doctor.compiler()
+        assert finding.state == "note" and "several times slower" in finding.text and mend in finding.mend
+
+
+def test_a_preference_for_numpy_is_named(monkeypatch):
+    import brian2
+
+    monkeypatch.setitem(brian2.prefs, "codegen.target", "auto")
+    assert doctor.code_generation() == []
+    monkeypatch.setitem(brian2.prefs, "codegen.target", "numpy")
+    (finding,) = doctor.code_generation()
+    assert finding.state == "note" and "user_preferences" in finding.mend
+
+
+def test_a_containers_limit_on_processors(monkeypatch, tmp_path):
+    monkeypatch.setattr(os, "sched_getaffinity", lambda process: set(range(8)), raising=False)
+    monkeypatch.setattr(doctor, "_CPU_LIMIT", tmp_path / "cpu.max")
+    assert doctor.processors()[0].state == "ok"
+    for text, state, mend in (("max 100000", "ok", ""), ("800000 100000", "ok", ""),
+                              ("250000 100000", "note", "taskset -c 0-1 brian-siamsnn ..."),
+                              ("50000 100000", "note", "taskset -c 0 brian-siamsnn ...")):  # fmt: skip
+        (tmp_path / "cpu.max").write_text(text)
+        (finding,) = doctor.processors()
+        assert (finding.state, finding.mend) == (state, mend)
+
+
+def test_a_shared_standalone_folder_is_named(monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    assert doctor.folders() == []
+    (tmp_path / "output").mkdir()
+    (tmp_path / "output" / "objects.cpp").touch()
+    (finding,) = doctor.folders()
+    assert finding.subject == "standalone folder" and "directory=None" in finding.mend
+
+
+def test_a_check_that_fails_itself_is_a_finding(monkeypatch):
+    def video():
+        raise OSError("no space left on device")
+
+    monkeypatch.setattr(doctor, "CHECKS", (video, doctor.processors))
+    first, second = doctor.examine()
+    assert (first.subject, first.state) == ("video", "problem") and "no space left" in first.text
+    assert second.subject == "processors"
+
+
+def test_video_that_cannot_be_written_is_a_note(monkeypatch):
+    import cv2
+
+    class Closed:
+        def __init__(self, *arguments):
+            pass
+
+        def write(self, frame):
+            pass
+
+        def release(self):
+            pass
+
+    monkeypatch.setattr(cv2, "VideoWriter", type("VideoWriter", (Closed,), {"fourcc": staticmethod(lambda *code: 0)}))
+    (finding,) = doctor.video()
+    assert finding.state == "note" and "of 4 frames written as MP4, 0 could be read" in finding.text
+
+
+def test_it_runs_where_neither_brian2_nor_opencv_imports(tmp_path):
+    """In a process of its own, with packages of these names that fail as real ones do."""
+    (tmp_path / "cv2.py").write_text("raise ImportError('libGL.so.1: cannot open shared object file')")
+    (tmp_path / "brian2.py").write_text("raise AttributeError('`ptp` was removed from the ndarray class')")
+    package = os.path.dirname(os.path.dirname(doctor.__file__))
+    path = os.pathsep.join([str(tmp_path), package])
+    done = subprocess.run([sys.executable, "-m", "brian_siamsnn.cli_doctor"], env={**os.environ, "PYTHONPATH": path},
+                          cwd=tmp_path, capture_output=True, text=True)  # fmt: skip
+    assert done.returncode == 1, done.stderr
+    assert "apt install libgl1" in done.stdout and "pip install 'numpy<2.4'" in done.stdout
+    assert "2 problem(s): tracking does not work" in done.stdout and not done.stderr

@@ -89,8 +89,9 @@ def test_every_image_starts_afresh():
         assert len(first) == branch.spikes["conv3"].sum()
 
 
-@pytest.mark.parametrize("connectivity", ["kernel", "synapses"])
-def test_images_side_by_side_do_not_touch_each_other(model, connectivity):
+@pytest.mark.parametrize(("network", "connectivity"), [*((name, "kernel") for name in NETWORKS), ("pools", "synapses")])
+def test_images_side_by_side_do_not_touch_each_other(network, connectivity):
+    model = small_model(NETWORKS[network])
     layers = tuple(layer.name for layer in model.layers)
     options = {"connectivity": connectivity, "dtype": np.float64, "record": layers}
     images = [image(SIZE, seed) for seed in (1, 2, 3)]

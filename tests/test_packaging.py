@@ -39,8 +39,8 @@ def test_the_wheel_tracks_from_elsewhere(tmp_path):
     code = (
         "import brian2, brian_siamsnn, sys; brian2.prefs.codegen.target = 'numpy'\n"
         f"assert brian_siamsnn.__file__.startswith({str(site)!r})\n"
-        "from brian_siamsnn.cli import main; main(['demo', '--frames', '3', '--scales', '1', '--report', "
-        "'--output', 'out'])"
+        "from brian_siamsnn.cli import main\n"
+        "main(['demo', '--frames', '3', '--scales', '1', '--report', '--output', 'out'])"
     )
     run(sys.executable, "-W", "ignore", "-c", code, PYTHONPATH=str(site))
     assert json.loads((tmp_path / "out" / "summary.json").read_text())["frames"] == 3

@@ -17,9 +17,9 @@ def trains(shape=(2, 3, 4), steps=6, rate=0.4, seed=0):
     return SpikeTrains(neuron, step, np.ones(len(step)), shape, steps)
 
 
-def pixels(figure):
+def pixels(figure, dpi=60):
     file = io.BytesIO()
-    figure.savefig(file, dpi=60)
+    figure.savefig(file, dpi=dpi)
     return imread(io.BytesIO(file.getvalue()))
 
 
@@ -30,21 +30,74 @@ def test_a_small_raster_is_dots_sorted_by_channel():
     np.testing.assert_array_equal(axes.collections[0].get_offsets(), [[0, 5], [3, 2]])
 
 
+def density(figure):
+    """Rows, from the lowest channel, by time."""
+    return np.asarray(figure.axes[0].images[0].get_array())
+
+
 def test_a_large_raster_is_the_share_that_fires():
     layer = trains((5, 7, 8), 6)
-    figure = raster({"layer": layer}, dots=10)
-    shown = np.asarray(figure.axes[0].images[0].get_array())
-    # 256 // 8 = 32 rows a channel of 35 places; weighed with their sizes they hold every spike
-    assert shown.shape == (8 * 32, 6)
-    members = np.bincount(np.arange(35) * 32 // 35)
-    np.testing.assert_allclose((shown * np.tile(members, 8)[:, None]).sum(0), layer.dense().sum((1, 2, 3)))
-    per_channel = (shown * np.tile(members, 8)[:, None]).reshape(8, 32, 6).sum(1)
+    shown = density(raster({"layer": layer}, dots=10))
+    # 96 // 8 = 12 rows a channel of 35 places; weighed with their sizes they hold every spike
+    assert shown.shape == (8 * 12, 6)
+    members = np.bincount(np.arange(35) * 12 // 35)
+    per_channel = (shown * np.tile(members, 8)[:, None]).reshape(8, 12, 6).sum(1)
     np.testing.assert_allclose(per_channel, layer.dense().sum((1, 2)).T)
 
 
+def test_channels_and_steps_beyond_the_pixels_are_averaged():
+    # 192 channels of 4 places in 96 rows, 1000 steps in 500 columns: a pixel is the mean of 2 x 4 x 2
+    layer = trains((2, 2, 192), 1000, rate=0.1)
+    shown = density(raster({"layer": layer}))
+    expected = layer.dense().reshape(500, 2, 4, 96, 2).mean((1, 2, 4)).T
+    np.testing.assert_allclose(shown, expected)
+
+
+@pytest.mark.parametrize("shape", [(4, 4, 16), (1, 1, 1000), (1000, 1, 1), (100, 100, 100)])
+def test_no_row_of_a_picture_is_lost(shape):
+    """Where all neurons of the first step, and every other row of the second, fire, the pixels say so."""
+    size = int(np.prod(shape))
+    rows = density(raster({"a": trains(shape, 2, rate=0)}))
+    assert len(rows) <= 96
+    place, channel = np.divmod(np.arange(size), shape[2])
+    parts = len(rows) // min(shape[2], 96)
+    row = channel * min(shape[2], 96) // shape[2] * parts + place * parts // (shape[0] * shape[1])
+    neuron = np.concatenate([np.arange(size), np.flatnonzero(row % 2)])
+    step = np.repeat([0, 1], [size, len(neuron) - size])
+    figure = raster({"a": SpikeTrains(neuron, step, np.ones(len(neuron)), shape, 2)})
+    figure.axes[0].spines[:].set_visible(False)
+    picture = pixels(figure, 100)
+    box = figure.axes[0].get_window_extent()
+    left, right = (picture[int(len(picture) - box.y1) + 1 : int(len(picture) - box.y0), int(x), :3].sum(1)
+                   for x in (box.x0 + box.width / 4, box.x0 + 3 * box.width / 4))  # fmt: skip
+    assert np.ptp(left[1:-1]) < 0.02
+    # light and dark in turn, as often as there are rows
+    light = right > (right.min() + right.max()) / 2
+    assert np.count_nonzero(np.diff(light)) == len(rows) - 1
+
+
+def test_more_firing_is_lighter_in_gray_and_alike_in_all_panels():
+    """Lightness alone tells the shares apart, whatever colours are seen; one scale for both panels."""
+    neuron = np.concatenate([np.arange(n) for n in (0, 50, 100, 200, 400)])
+    step = np.repeat(np.arange(5), (0, 50, 100, 200, 400))
+    layer = SpikeTrains(neuron, step, np.ones(len(step)), (400, 1, 1), 5)
+    scattered = SpikeTrains((neuron * 149) % 400, step, layer.amplitude, layer.shape, 5)
+    faint = scattered.select(steps=[0, 1, 2])
+    figure = raster({"a": scattered, "b": faint})
+    assert figure.axes[0].images[0].norm is figure.axes[1].images[0].norm
+    picture = pixels(figure, 100)[:, :, :3] @ [0.299, 0.587, 0.114]
+    means = []
+    for axes in figure.axes[:2]:
+        box = axes.get_window_extent()
+        rows = slice(int(len(picture) - box.y1) + 3, int(len(picture) - box.y0) - 2)
+        columns = np.array_split(np.arange(int(box.x0) + 3, int(box.x1) - 2), 5 if not means else 3)
+        means.append([picture[rows, column[5:-5]].mean() for column in columns])
+    assert (np.diff(means[0]) > 0.03).all()
+    np.testing.assert_allclose(means[1], means[0][:3], atol=0.02)
+
+
 def test_a_million_neurons_take_no_more_picture_than_ten():
-    many = raster({"layer": trains((100, 100, 100), 3, rate=0.02)})
-    assert np.asarray(many.axes[0].images[0].get_array()).shape == (200, 3)
+    assert density(raster({"layer": trains((100, 100, 100), 3, rate=0.02)})).shape == (96, 3)
 
 
 def test_the_order_of_spikes_does_not_change_a_picture():
@@ -53,10 +106,10 @@ def test_the_order_of_spikes_does_not_change_a_picture():
     mixed = SpikeTrains(layer.neuron[order], layer.step[order], layer.amplitude[order], layer.shape, layer.steps)
     for plot in (lambda t: raster({"a": t}), lambda t: raster({"a": t}, dots=1), lambda t: rate_histograms({"a": t}),
                  feature_maps):  # fmt: skip
-        picture = pixels(plot(layer))
-        np.testing.assert_array_equal(picture, pixels(plot(mixed)))
+        picture = pixels(plot(layer), 30)
+        np.testing.assert_array_equal(picture, pixels(plot(mixed), 30))
         # ... and another layer changes it
-        assert not np.array_equal(picture, pixels(plot(trains(seed=3))))
+        assert not np.array_equal(picture, pixels(plot(trains(seed=3)), 30))
 
 
 def test_membranes_show_potential_threshold_and_spikes():
