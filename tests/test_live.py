@@ -262,8 +262,8 @@ def test_mouse_and_keyboard_under_a_virtual_display(tmp_path):
     server = subprocess.Popen(["Xvfb", "-displayfd", str(write), "-screen", "0", "800x700x24"], pass_fds=[write],
                               stderr=subprocess.DEVNULL)  # fmt: skip
     os.close(write)  # so that reading ends where the server does
-    environment = {**os.environ, "DISPLAY": f":{os.read(read, 10).decode().strip()}"}
-    os.close(read)
+    with open(read) as number:  # the whole line: the server writes its end apart, and dies if nobody reads it
+        environment = {**os.environ, "DISPLAY": f":{number.readline().strip()}"}
 
     def control(*words):
         return subprocess.run(["xdotool", *map(str, words)], env=environment, capture_output=True, text=True).stdout
@@ -273,6 +273,7 @@ def test_mouse_and_keyboard_under_a_virtual_display(tmp_path):
             if found := control("search", "--name", name).split():
                 time.sleep(0.5)  # it takes clicks only once it is drawn
                 return found[0]
+            assert run.poll() is None, run.stderr.read()
             time.sleep(0.1)
         pytest.fail(f"no window {name}")
 
@@ -283,13 +284,20 @@ def test_mouse_and_keyboard_under_a_virtual_display(tmp_path):
         control("windowfocus", window("the object"))
         # without a window manager the window is in the corner of the screen, and the frame in its corner
         x, y, w, h = (round(v) for v in sequence.boxes[0])
-        control("mousemove", x, y, "mousedown", 1)
-        for part in (0.5, 1):
-            control("mousemove", x + round(part * w), y + round(part * h))
+        for _ in range(4):  # on a busy machine OpenCV does not listen yet to the first
+            control("mousemove", x, y, "mousedown", 1)
+            for part in (0.5, 1):
+                control("mousemove", x + round(part * w), y + round(part * h))
+                time.sleep(0.2)
+            control("mouseup", 1)
+            time.sleep(0.5)
+        control("key", "Return")
+        control("windowfocus", window("q ends"))
+        for _ in range(300):
+            if run.poll() is not None:
+                break
+            control("key", "q")
             time.sleep(0.2)
-        control("mouseup", 1, "key", "Return")
-        seen = window("q ends")
-        control("windowfocus", seen, "key", "q")
         output, error = run.communicate(timeout=120)
     finally:
         run.kill()
