@@ -120,6 +120,8 @@ def test_without_spikes_it_runs_to_the_end():
     black = [np.zeros((255, 255, 3), np.uint8)]
     model = scale_thresholds(load("compact"), 1e6)  # nothing reaches such a threshold
     matcher = SpikingMatcher(model, 6, crops=1, early_stop=2)
+    with pytest.raises(InputError, match="no exemplar yet"):
+        matcher.match(black)
     matcher.set_exemplar(np.zeros((127, 127, 3), np.uint8))
     assert not matcher.match(black).any()
     assert matcher.search_branch.steps_run == 6

@@ -151,6 +151,8 @@ def test_boxes_outside_the_image_are_refused(box):
         tracker(box)
     with pytest.raises(InputError, match="update before init"):
         SiameseTracker(Peak()).update(BLACK)
+    with pytest.raises(InputError, match="no box before init"):
+        print(SiameseTracker(Peak()).box)
 
 
 def test_a_tiny_and_a_huge_box_are_tracked():
