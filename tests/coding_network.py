@@ -16,7 +16,7 @@ GATES = ["max_pool", "max_pool_first", "max_pool_all"]
 STEPS = 20
 
 
-def simulate():
+def simulate(codings=CODINGS, gates=GATES):
     """Spikes of every population: name to [[neuron, step, amplitude], ...]."""
     clock = brian2.Clock(dt=1 * ms)
     network, monitors, n = brian2.Network(), {}, 6
@@ -40,7 +40,7 @@ def simulate():
         network.add(synapses)
 
     receiver, target = add("sink", "rate", n, 8)
-    for k, coding in enumerate(CODINGS):
+    for k, coding in enumerate(codings):
         sender, source = add(f"coding{k}", coding, n, 0)
         source.I = [0.125, 0.3125, 0.5, 0.6875, 0.875, 1.25]
         if coding.startswith("phase"):
@@ -50,7 +50,7 @@ def simulate():
         if coding == "burst":
             # windows 0-2, 2-4 and 3-5, into all three gates: amplitudes differ by neuron
             windows = np.array([0, 1, 2, 2, 3, 4, 3, 4, 5]), np.repeat([0, 1, 2], 3)
-            for g, gate in enumerate(GATES):
+            for g, gate in enumerate(gates):
                 equations, group = add(f"gate{g}", gate, 3, 2)
                 join(sender, source, equations, group, 1, *windows)
     network.run(STEPS * ms, namespace={})
