@@ -1,0 +1,86 @@
+"""What the documents quote is what the files say, and what they import is there."""
+
+import ast
+import importlib
+import re
+import textwrap
+import tomllib
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
+
+FENCED = re.compile(r"^```(\w+)[^\n]*\n(.*?)^```$", re.DOTALL | re.MULTILINE)
+QUOTED = re.compile(r"^<!-- from (\S+) -->\n```(\w+)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
+
+
+def blocks(pattern):
+    """The matches of every page, named for a test's id."""
+    return [
+        pytest.param(*match.groups(), id=f"{page.name}:{page.read_text()[: match.start()].count(chr(10)) + 1}")
+        for page in PAGES
+        for match in pattern.finditer(page.read_text())
+    ]
+
+
+def holds(whole, part, where=""):
+    """Assert that each key of a table is in another one, with the same value."""
+    for key, value in part.items():
+        assert key in whole, f"{where}{key} is not in the file"
+        if isinstance(value, dict):
+            holds(whole[key], value, f"{where}{key}.")
+        else:
+            assert value == whole[key], f"{where}{key}"
+
+
+def stripped(text):
+    return [line.strip() for line in text.splitlines() if line.strip()]
+
+
+@pytest.mark.parametrize("path, language, text", blocks(QUOTED))
+def test_a_quotation_is_what_the_file_says(path, language, text):
+    source = (ROOT / path).read_text()
+    if language == "toml":
+        holds(tomllib.loads(source), tomllib.loads(text))
+    else:
+        lines, wanted = stripped(source), stripped(text)
+        starts = range(len(lines) - len(wanted) + 1)
+        assert any(lines[start : start + len(wanted)] == wanted for start in starts), f"no longer in {path}"
+
+
+def test_the_equations_are_quoted():
+    quoted = {parameter.values[0] for parameter in blocks(QUOTED)}
+    assert {f"equations/{name}.toml" for name in ("rate", "phase", "burst", "two_status")} <= quoted
+
+
+@pytest.mark.parametrize("changed", ['update = "v += 2*I"', 'resett = "v -= v_th"', "[parameters.v_th]\ndefault = 2.0"])
+def test_a_stale_quotation_is_found(changed):
+    rate = tomllib.loads((ROOT / "equations" / "rate.toml").read_text())
+    with pytest.raises(AssertionError):
+        holds(rate, tomllib.loads(changed))
+
+
+@pytest.mark.parametrize("coding", ["rate", "phase", "burst", "two_status", "real"])
+def test_the_guide_to_codings_has_the_files_own_lines(coding):
+    """In each coding's first lines of code, all but the paper's own formula (V_th) are lines of its file."""
+    guide = (ROOT / "docs" / "codings.md").read_text()
+    section = re.search(rf"^## {coding}\b.*?(?=^## )", guide, re.DOTALL | re.MULTILINE).group()
+    code = [line.strip() for line in re.findall(r"^ {4}(.+)$", section, re.MULTILINE)]
+    file = tomllib.loads((ROOT / "equations" / f"{coding}.toml").read_text())
+    known = {line for key in ("model", "update", "threshold", "reset") for line in stripped(file.get(key, ""))}
+    shown = [line for line in code if not line.startswith("V_th")]
+    assert shown and set(shown) <= known
+
+
+@pytest.mark.parametrize("language, code", [each for each in blocks(FENCED) if each.values[0] == "python"])
+def test_python_in_the_documents_compiles_and_what_it_imports_exists(language, code):
+    # within a function, because a quotation may be the end of one
+    tree = ast.parse("def quoted():\n" + textwrap.indent(code, "    "))
+    compile(tree, "block", "exec")
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom) and (node.module or "").partition(".")[0] == "brian_siamsnn":
+            module = importlib.import_module(node.module)
+            for alias in node.names:
+                assert hasattr(module, alias.name), f"{node.module} has no {alias.name}"
