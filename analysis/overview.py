@@ -4,12 +4,14 @@ python analysis/overview.py [--output docs/overview.png]
 """
 
 import argparse
+import io
 
 import matplotlib
 
 matplotlib.use("Agg")
 import matplotlib.pyplot as plt
 import numpy as np
+from PIL import Image
 
 from brian_siamsnn.geometry import EXEMPLAR_SIZE, SEARCH_SIZE, box_centre, exemplar_side
 from brian_siamsnn.matchers import SpikingMatcher
@@ -47,8 +49,8 @@ recorded = SpikingBranch(branch.model, branch.image_size, record=tuple(layers))
 side = exemplar_side(*tracker.box[2:]) * SEARCH_SIZE / EXEMPLAR_SIZE
 recorded.run(crop(frame, box_centre(tracker.box)[::-1], side, SEARCH_SIZE, frame.mean((0, 1))))
 
-figure = plt.figure(figsize=(12, 6.4), layout="constrained")
-rows = figure.subfigures(2, 1, height_ratios=[1, 1.05])
+figure = plt.figure(figsize=(12, 5.7), layout="constrained")
+rows = figure.subfigures(2, 1, height_ratios=[1, 1.15])
 for axes, k in zip(rows[0].subplots(1, len(shown)), shown, strict=True):
     axes.imshow(pictures[k])
     axes.set_title(f"frame {k}", fontsize=10)
@@ -76,4 +78,9 @@ image = right.imshow(responses[shown[-1]], cmap="viridis")
 right.set_title(f"response map (HSM), frame {shown[-1]}")
 right.axis("off")
 rows[1].colorbar(image, ax=right, shrink=0.8)
-figure.savefig(arguments.output, dpi=110)
+# 256 colours, as analysis/gallery.py has them, take a seventh of the bytes
+picture = io.BytesIO()
+figure.savefig(picture, dpi=110)
+picture = Image.open(picture).convert("RGB")
+picture = picture.quantize(256, Image.Quantize.MAXCOVERAGE, kmeans=3, dither=Image.Dither.NONE)
+picture.save(arguments.output, optimize=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from itertools import cycle
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -103,12 +104,12 @@ def latency_figure(curves: dict[str, dict[int, float]], references: dict[str, fl
     axes = figure.subplots()
     for (name, curve), colour in zip(curves.items(), PALETTE, strict=False):
         axes.plot(list(curve), list(curve.values()), marker="o", label=name, color=colour, linewidth=2)
-    for name, value in (references or {}).items():
-        axes.axhline(value, color=BLACK, linestyle="--", linewidth=1.2, label=name)
+    for (name, value), dashes in zip((references or {}).items(), cycle(_STYLES[1:]), strict=False):
+        axes.axhline(value, color=BLACK, linestyle=dashes, linewidth=1.2, label=name)
     axes.set_xlabel("time steps T")
     axes.set_ylabel("AUC of the success plot")
     axes.set_xticks(sorted({steps for curve in curves.values() for steps in curve}))
-    axes.set_ylim(0, 1)
+    axes.margins(y=0.12)  # lines lie close together, and from 0 to 1 they would lie on each other
     axes.grid(alpha=0.3)
     axes.legend(fontsize=9)
     return figure

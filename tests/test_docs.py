@@ -84,3 +84,20 @@ def test_python_in_the_documents_compiles_and_what_it_imports_exists(language, c
             module = importlib.import_module(node.module)
             for alias in node.names:
                 assert hasattr(module, alias.name), f"{node.module} has no {alias.name}"
+
+
+GALLERY = (ROOT / "docs" / "gallery.md").read_text()
+
+
+def test_every_analysis_is_in_the_gallery_with_options_that_it_has():
+    commands = re.findall(r"python (analysis/\w+\.py)([^`\n]*)", GALLERY)
+    assert {path for path, _ in commands} == {f"analysis/{path.name}" for path in (ROOT / "analysis").glob("*.py")}
+    for path, options in commands:
+        for option in re.findall(r"--[\w-]+", options):
+            assert f'add_argument("{option}"' in (ROOT / path).read_text(), f"{path} has no {option}"
+
+
+def test_the_pictures_of_the_gallery_are_there_and_small():
+    sizes = {path.name: path.stat().st_size for path in (ROOT / "docs" / "gallery").iterdir()}
+    assert sizes.keys() == set(re.findall(r"\]\(gallery/([^)]*)\)", GALLERY))
+    assert max(sizes.values()) < 200_000 and sum(sizes.values()) < 1_500_000
