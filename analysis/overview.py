@@ -78,9 +78,9 @@ image = right.imshow(responses[shown[-1]], cmap="viridis")
 right.set_title(f"response map (HSM), frame {shown[-1]}")
 right.axis("off")
 rows[1].colorbar(image, ax=right, shrink=0.8)
-# 256 colours, as analysis/gallery.py has them, take a seventh of the bytes
+# 256 colours, as analysis/gallery.py has them, take a quarter of the bytes
 picture = io.BytesIO()
 figure.savefig(picture, dpi=110)
 picture = Image.open(picture).convert("RGB")
-picture = picture.quantize(256, Image.Quantize.MAXCOVERAGE, kmeans=3, dither=Image.Dither.NONE)
-picture.save(arguments.output, optimize=True)
+colours = picture.quantize(256, Image.Quantize.MAXCOVERAGE, kmeans=3)
+picture.quantize(palette=colours).save(arguments.output, optimize=True)
