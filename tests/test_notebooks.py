@@ -10,9 +10,6 @@ pytest.importorskip("ipykernel", reason="needs pip install 'brian_siamsnn[notebo
 
 NOTEBOOKS = sorted((Path(__file__).resolve().parent.parent / "docs" / "notebooks").glob("*.ipynb"))
 
-# as in conftest.py: nothing has to be compiled
-NUMPY = "import brian2\nbrian2.prefs.codegen.target = 'numpy'"
-
 
 def code(notebook):
     return [cell for cell in notebook.cells if cell.cell_type == "code"]
@@ -33,8 +30,7 @@ def test_it_is_kept_without_outputs(path):
 def test_it_runs(path, tmp_path):
     notebook = nbformat.read(path, as_version=4)
     drawing = sum(any(word in cell.source for word in ("plt.subplots", "\nraster(", "_over_image(", "plot_"))
-                  for cell in code(notebook)[1:])  # fmt: skip
-    notebook.cells.insert(0, nbformat.v4.new_code_cell(NUMPY))
+                  for cell in code(notebook))  # fmt: skip
     # in a folder that is empty: nothing may come from the checkout but the package
     client = nbclient.NotebookClient(
         notebook, timeout=300, kernel_name="python3", resources={"metadata": {"path": str(tmp_path)}}
