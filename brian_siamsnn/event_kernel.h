@@ -99,8 +99,8 @@ SIAMSNN_INLINE int gather(const int32_t* list_row, const Real* list_amplitude, c
 // first-level cache holds; with these outermost, their rows stay there while
 // the strip is swept.
 template <typename Real, int B, bool Unit, int Bytes>
-SIAMSNN_INLINE int64_t add_strip(const SpikeList<Real>& list, const Sweep& sweep, const Real* __restrict__ kernel,
-                                 Real* __restrict__ v, int image, int group, int first_channel,
+SIAMSNN_INLINE int64_t add_strip(const GroupSpikes<Real>& list, const Sweep& sweep, const Real* __restrict__ kernel,
+                                 Real* __restrict__ v, int image, int first_channel,
                                  int channels, int first_row, int last_row, const ConvolutionGeometry& g) {
     // copies, which no store can change
     const int kernel_side = g.kernel, stride = g.stride, width = g.width, out_width = g.out_width;
@@ -108,7 +108,7 @@ SIAMSNN_INLINE int64_t add_strip(const SpikeList<Real>& list, const Sweep& sweep
     const int pixel_rows = g.channels / g.groups * B, line_rows = kernel_side * pixel_rows;
     const int32_t* row = list.row.data();
     const Real* amplitude = list.amplitude.data();
-    const int32_t* pixel_start = &list.start[(int64_t)(group * g.images + image) * g.height * width];
+    const int32_t* pixel_start = &list.start[(int64_t)image * g.height * width];
     v += (int64_t)image * g.out_height * out_width * out_channels + first_channel;
     static thread_local std::vector<int32_t> gathered_row;
     static thread_local std::vector<Real> gathered_amplitude;
@@ -141,9 +141,9 @@ SIAMSNN_INLINE int64_t add_strip(const SpikeList<Real>& list, const Sweep& sweep
 }
 
 #define SIAMSNN_PARAMETERS(REAL)                                                                   \
-    const SpikeList<REAL>&list, const Sweep &sweep, const REAL *kernel, REAL *v, int image, int group, int first_channel, \
+    const GroupSpikes<REAL>&list, const Sweep &sweep, const REAL *kernel, REAL *v, int image, int first_channel, \
         int channels, int first_row, int last_row, const ConvolutionGeometry &g
-#define SIAMSNN_ARGUMENTS list, sweep, kernel, v, image, group, first_channel, channels, first_row, last_row, g
+#define SIAMSNN_ARGUMENTS list, sweep, kernel, v, image, first_channel, channels, first_row, last_row, g
 
 // One strip with vectors of so many bytes, for processors that have them.
 #define SIAMSNN_STRIP(NAME, TARGET, BYTES)                                                         \
@@ -202,7 +202,7 @@ int64_t convolve_events(const int32_t* spikes, int n, const Real* amplitude, int
     auto add = [&](int task) {
         const int s = task % strips, image = task / strips % g.images;
         const int gb = task / parts, b = gb % blocks, group = gb / blocks;
-        events += add_strip_any(spike_list, sweep, kernel + gb * block_size, v, image, group,
+        events += add_strip_any(spike_list.groups[group], sweep, kernel + gb * block_size, v, image,
                                 group * group_outputs + b * g.block,
                                 std::min(g.block, group_outputs - b * g.block), s * strip,
                                 std::min(g.out_height, (s + 1) * strip), g);

@@ -34,86 +34,100 @@ struct Vector {
 // Entries that may be read behind the last spike.
 constexpr int SPIKE_PADDING = 16;
 
-// Sorted by channel group and within it by pixel.  The spikes of neighbouring
-// pixels of a line are then side by side, and so are the kernel rows that they
-// add: row[q] - ox*stride*pixel_rows is where a spike under the output ox finds
-// its row in the kernel's line.
+// The spikes that reach one group of output channels, sorted by pixel.  Those of
+// neighbouring pixels of a line are then side by side, and so are the kernel
+// rows that they add: row[q] - ox*stride*pixel_rows is where a spike under the
+// output ox finds its row in the kernel's line.
 template <typename Real>
-struct SpikeList {
+struct GroupSpikes {
     std::vector<int32_t> row;     // (x*channels of a group + channel in the group) * block
     std::vector<Real> amplitude;  // what the spike carries; empty: all carry 1
-    std::vector<int32_t> start;   // [group][pixel]: its first spike; and the end
+    std::vector<int32_t> start;   // of each pixel: its first spike; and the end
+    int count = 0;
 
-    // From neuron indices, ascending.  No loop here has a branch: how many spikes a pixel has, no processor foresees.
+    void clear(int most, int64_t pixels, bool unit) {
+        count = 0;
+        row.resize(most + SPIKE_PADDING);
+        amplitude.resize(unit ? 0 : most + 1);
+        start.assign(pixels + 2, 0);
+    }
+};
+
+// No loop over spikes has a branch here: how many a pixel has, no processor foresees.
+template <typename Real>
+class SpikeList {
+public:
+    std::vector<GroupSpikes<Real>> groups;
+    bool unit = true;  // all spikes carry 1
+
+    // From neuron indices, ascending.
     void collect(const int32_t* spikes, int n, const Real* amplitudes, int amplitude_stride,
                  const ConvolutionGeometry& g) {
         const int64_t pixels = (int64_t)g.images * g.height * g.width;
-        for (auto* list : {&row, &pixel_, &located_row_, &located_pixel_, &group_}) list->resize(n + SPIKE_PADDING);
-        amplitude.resize(n + 1);
-        if (g.groups == 1) {
-            locate_widest<false>(spikes, n, g, row.data(), pixel_.data(), nullptr);
-            for (int q = 0; q < n; q++) amplitude[q] = amplitudes[q * amplitude_stride];
-        } else {
-            locate_widest<true>(spikes, n, g, located_row_.data(), located_pixel_.data(), group_.data());
-            int m = 0;
-            for (int group = 0; group < g.groups; group++)
-                for (int q = 0; q < n; q++) {
-                    row[m] = located_row_[q];
-                    pixel_[m] = located_pixel_[q] + group * pixels;
-                    amplitude[m] = amplitudes[q * amplitude_stride];
-                    m += group_[q] == group;
-                }
+        unit = true;
+        for (int q = 0; q < (amplitude_stride ? n : 1); q++) unit &= amplitudes[q] == Real(1);
+        groups.resize(g.groups);
+        for (auto& group : groups) group.clear(n, pixels, unit);
+        for (int first = 0; first < n; first += AT_ONCE) {
+            const int some = std::min(AT_ONCE, n - first);
+            locate_widest(spikes + first, some, g);
+            for (int k = 0; k < g.groups; k++)
+                append(groups[k], k, some, amplitudes + first * amplitude_stride, amplitude_stride, pixels);
         }
-        // the end of the last spike of each pixel, and for those without spikes that of the one before
-        start.assign(g.groups * pixels + 1, 0);
-        for (int q = 0; q < n; q++) start[pixel_[q] + 1] = q + 1;
-        int32_t last = 0;
-        for (int32_t& end : start) end = last = std::max(last, end);
-        bool unit = true;
-        for (int q = 0; q < n; q++) unit &= amplitude[q] == Real(1);
-        if (unit) amplitude.clear();
+        // a pixel without spikes ends where the one before does
+        for (auto& group : groups) {
+            int32_t last = 0;
+            for (int32_t& end : group.start) end = last = std::max(last, end);
+        }
     }
 
 private:
-    std::vector<int32_t> pixel_, located_row_, located_pixel_, group_;
+    static constexpr int AT_ONCE = 1024;
+    int32_t row_[AT_ONCE], pixel_[AT_ONCE], group_[AT_ONCE];
+
+    // Those of the located spikes that are of group k.  The others are written too, where the next one goes.
+    void append(GroupSpikes<Real>& list, int k, int some, const Real* amplitudes, int amplitude_stride,
+                int64_t pixels) {
+        int32_t *row = list.row.data(), *start = list.start.data(), m = list.count;
+        Real* amplitude = list.amplitude.data();
+        for (int q = 0; q < some; q++) {
+            const bool mine = group_[q] == k;
+            row[m] = row_[q];
+            if (!unit) amplitude[m] = amplitudes[q * amplitude_stride];
+            m += mine;
+            start[mine ? pixel_[q] + 1 : pixels + 1] = m;
+        }
+        list.count = m;
+    }
 
     // number / divisor without the instruction: exact, as the half keeps it away from where a double rounds.
     static SIAMSNN_INLINE int32_t quotient(int32_t number, double reciprocal) { return (number + 0.5) * reciprocal; }
 
-    template <bool Groups>
-    static SIAMSNN_INLINE void locate(const int32_t* __restrict__ spikes, int n, const ConvolutionGeometry& g,
-                                      int32_t* __restrict__ row, int32_t* __restrict__ pixel,
-                                      int32_t* __restrict__ group) {
+    // Pixel, channel group and row of some spikes.
+    SIAMSNN_INLINE void locate(const int32_t* __restrict__ spikes, int some, const ConvolutionGeometry& g) {
         const int channels = g.channels, group_channels = channels / g.groups, width = g.width, block = g.block;
         const double per_channel = 1.0 / channels, per_group = 1.0 / group_channels, per_width = 1.0 / width;
-        for (int q = 0; q < n; q++) {
-            pixel[q] = quotient(spikes[q], per_channel);
-            const int32_t line = quotient(pixel[q], per_width);
-            if (!Groups) {
-                row[q] = (spikes[q] - line * (width * channels)) * block;
-                continue;
-            }
-            const int32_t channel = spikes[q] - pixel[q] * channels;
-            group[q] = quotient(channel, per_group);
-            row[q] = ((pixel[q] - line * width - group[q]) * group_channels + channel) * block;
+        for (int q = 0; q < some; q++) {
+            const int32_t pixel = quotient(spikes[q], per_channel), line = quotient(pixel, per_width);
+            const int32_t channel = spikes[q] - pixel * channels, group = quotient(channel, per_group);
+            pixel_[q] = pixel;
+            group_[q] = group;
+            row_[q] = ((pixel - line * width - group) * group_channels + channel) * block;
         }
     }
 
+    // With the vectors that the processor has, as in event_kernel.h.
+    void locate_widest(const int32_t* spikes, int some, const ConvolutionGeometry& g) {
 #if defined(__x86_64__) && defined(__GNUC__)
-    template <bool Groups>
-    __attribute__((target("avx2"))) static void locate_avx2(const int32_t* spikes, int n, const ConvolutionGeometry& g,
-                                                            int32_t* row, int32_t* pixel, int32_t* group) {
-        locate<Groups>(spikes, n, g, row, pixel, group);
+        if (__builtin_cpu_supports("avx2")) return locate_avx2(spikes, some, g);
+#endif
+        locate(spikes, some, g);
+    }
+#if defined(__x86_64__) && defined(__GNUC__)
+    __attribute__((target("avx2"))) void locate_avx2(const int32_t* spikes, int some, const ConvolutionGeometry& g) {
+        locate(spikes, some, g);
     }
 #endif
-    template <bool Groups>
-    static void locate_widest(const int32_t* spikes, int n, const ConvolutionGeometry& g, int32_t* row, int32_t* pixel,
-                              int32_t* group) {
-#if defined(__x86_64__) && defined(__GNUC__)
-        if (__builtin_cpu_supports("avx2")) return locate_avx2<Groups>(spikes, n, g, row, pixel, group);
-#endif
-        locate<Groups>(spikes, n, g, row, pixel, group);
-    }
 };
 
 }  // namespace siamsnn
