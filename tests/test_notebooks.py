@@ -29,8 +29,9 @@ def test_it_is_kept_without_outputs(path):
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
 def test_it_runs(path, tmp_path):
     notebook = nbformat.read(path, as_version=4)
-    drawing = sum(any(word in cell.source for word in ("plt.subplots", "\nraster(", "_over_image(", "plot_"))
-                  for cell in code(notebook))  # fmt: skip
+    words = "plt.subplots", "\nraster(", "_over_image(", "plot_"
+    cells = code(notebook)[1:]  # the first one imports
+    drawing = sum(any(word in cell.source for word in words) for cell in cells)
     # in a folder that is empty: nothing may come from the checkout but the package
     client = nbclient.NotebookClient(
         notebook, timeout=300, kernel_name="python3", resources={"metadata": {"path": str(tmp_path)}}
