@@ -20,11 +20,11 @@ cdef extern from "event_kernel.h" namespace "siamsnn":
 
     int64_t pool_events[real](
         const int32_t*, int, const real*, int, real*, real*, const real*, real*,
-        const ConvolutionGeometry&) nogil
+        const ConvolutionGeometry&, int, int) nogil
 
     int64_t gate_events[real](
         const int32_t*, int, const real*, int, real*, real*, int32_t*, real*,
-        const ConvolutionGeometry&) nogil
+        const ConvolutionGeometry&, int, int) nogil
 
 
 cdef ConvolutionGeometry geometry(
@@ -58,7 +58,7 @@ def convolve(const int32_t[::1] spikes, const real[::1] amplitude, const real[::
 
 def pool(const int32_t[::1] spikes, const real[::1] amplitude, real[::1] sums, real[::1] maximum,
          const real[::1] emitted, real[::1] rise,
-         int images, tuple shape_in, tuple shape_out, int kernel, int stride):
+         int images, tuple shape_in, tuple shape_out, int kernel, int stride, int strip, int threads):
     """Raise the windows' running maxima by a step's spikes; returns the events."""
     cdef ConvolutionGeometry g = geometry(images, shape_in, shape_out, kernel, stride, 1, 16)
     cdef int n = spikes.shape[0]
@@ -68,13 +68,13 @@ def pool(const int32_t[::1] spikes, const real[::1] amplitude, real[::1] sums, r
         return 0
     with nogil:
         events = pool_events(&spikes[0], n, &amplitude[0], amplitude_stride, &sums[0], &maximum[0],
-                             &emitted[0], &rise[0], g)
+                             &emitted[0], &rise[0], g, strip, threads)
     return events
 
 
 def gate(const int32_t[::1] spikes, const real[::1] amplitude, real[::1] sums, real[::1] maximum,
          int32_t[::1] leader, real[::1] passed,
-         int images, tuple shape_in, tuple shape_out, int kernel, int stride):
+         int images, tuple shape_in, tuple shape_out, int kernel, int stride, int strip, int threads):
     """Let the spikes of leading inputs pass; returns the events.
 
     Without leaders (an empty array) every leading input's, else that of the first.
@@ -88,5 +88,5 @@ def gate(const int32_t[::1] spikes, const real[::1] amplitude, real[::1] sums, r
         return 0
     with nogil:
         events = gate_events(&spikes[0], n, &amplitude[0], amplitude_stride, &sums[0], &maximum[0],
-                             leaders, &passed[0], g)
+                             leaders, &passed[0], g, strip, threads)
     return events

@@ -68,6 +68,8 @@ class SharedKernel(BrianObject):
         T.
     order : int
         Its place among what runs in the slot ``thresholds``.
+    threads : int
+        Threads that share the output.
 
     Attributes
     ----------
@@ -85,10 +87,11 @@ class SharedKernel(BrianObject):
         shape_out: Shape,
         steps: int,
         order: int,
+        threads: int,
     ) -> None:
         super().__init__(clock=source.clock, when="thresholds", order=order, name=f"{target.name}_input")
         self.source, self.target, self.layer = source, target, layer
-        self.amplitude = amplitude
+        self.amplitude, self.threads = amplitude, threads
         self.shape_in, self.shape_out = shape_in, shape_out
         self.images = source.N // int(np.prod(shape_in))
         self.dtype = self.values("v" if isinstance(layer, Convolution) else "m").dtype
@@ -125,8 +128,6 @@ class SharedKernelConvolution(SharedKernel):
     ----------
     weights : ndarray, shape (out, in/groups, kernel, kernel)
         Kept once, in the precision of the postsynaptic group.
-    threads : int
-        Threads that share the output.
     """
 
     def __init__(
@@ -139,12 +140,11 @@ class SharedKernelConvolution(SharedKernel):
         shape_out: Shape,
         steps: int,
         order: int,
-        weights: np.ndarray,
         threads: int,
+        weights: np.ndarray,
     ) -> None:
-        super().__init__(source, target, amplitude, layer, shape_in, shape_out, steps, order)
+        super().__init__(source, target, amplitude, layer, shape_in, shape_out, steps, order, threads)
         self.block = kernel_block(layer)
-        self.threads = threads
         self.groups = layer.groups
         self.kernel = blocked_kernel(weights, layer.groups, self.block).astype(self.dtype)
 
@@ -174,8 +174,9 @@ class SharedKernelPooling(SharedKernel):
         shape_out: Shape,
         steps: int,
         order: int,
+        threads: int,
     ) -> None:
-        super().__init__(source, target, amplitude, layer, shape_in, shape_out, steps, order)
+        super().__init__(source, target, amplitude, layer, shape_in, shape_out, steps, order, threads)
         self.sums = np.zeros(source.N, self.dtype)
         self.arrive: Callable[..., int]
         if "rise" in target.variables:
@@ -196,6 +197,7 @@ class SharedKernelPooling(SharedKernel):
         self.count(self.arrive(
             fired, amplitude, self.sums, *self.state,
             self.images, self.shape_in, self.shape_out, self.layer.kernel, self.layer.stride,
+            STRIP, self.threads,
         ))  # fmt: skip
 
 

@@ -67,6 +67,24 @@ class _BranchlessCythonCode(CythonCodeObject):
     templater = CythonCodeObject.templater.derive("brian_siamsnn")
 
 
+def _update_with_threshold(group, equations):
+    """Let one pass over the neurons do both.
+
+    Exactly the same where no synapse lies between the two, as in the first layer.
+    """
+    thresholder = group.thresholder["spike"]
+    for operation in group.contained_objects:
+        if operation.name == f"{group.name}_update":
+            operation.active = False
+            condition = thresholder.update_abstract_code
+
+            def update_abstract_code(run_namespace):
+                condition(run_namespace)
+                thresholder.abstract_code = f"{equations.update}\n{thresholder.abstract_code}"
+
+            thresholder.update_abstract_code = update_abstract_code
+
+
 class _Tally(BrianObject):
     """Counts the spikes of a layer by step, and their synaptic events where no kernel does."""
 
@@ -217,7 +235,9 @@ class SpikingBranch:
                              f"it has {sorted(group.equations.names)}")  # fmt: skip
         if isinstance(layer, Convolution) and k > 0:
             group.variables["I"].get_value()[:] = np.tile(self.model.weights[name][1], group.N // shape[2])
-        if k > 0:
+        if k == 0:
+            _update_with_threshold(group, equations)
+        else:
             before = self.model.layers[k - 1].name
             join = self._synapses if self._explicit else self._kernel
             self._inputs[name] = join(layer, self.groups[before], self.equations[before], group, equations, 10 * k - 5)
@@ -229,12 +249,10 @@ class SpikingBranch:
 
     def _kernel(self, layer, source, sender, target, equations, order):
         shapes = self.shapes[source.name], self.shapes[target.name]
+        common = source, target, sender.amplitude, layer, *shapes, self.steps, order, self.threads
         if isinstance(layer, Convolution):
-            weights = self.model.weights[layer.name][0]
-            return SharedKernelConvolution(
-                source, target, sender.amplitude, layer, *shapes, self.steps, order, weights, self.threads
-            )
-        return SharedKernelPooling(source, target, sender.amplitude, layer, *shapes, self.steps, order)
+            return SharedKernelConvolution(*common, self.model.weights[layer.name][0])
+        return SharedKernelPooling(*common)
 
     def _synapses(self, layer, source, sender, target, equations, order):
         shapes = self.shapes[source.name], self.shapes[target.name]

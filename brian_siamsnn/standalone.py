@@ -50,9 +50,9 @@ _CALLS = {
     "convolution": "g.groups = {layer.groups}; g.block = {block}; siamsnn::convolve_events<{real}>(spikes, n, "
                    "amplitude.data(), 1, _namespace_{name}_weights, {v}, g, {strip}, {threads});",
     "max_pool": "g.groups = 1; g.block = 16; siamsnn::pool_events<{real}>(spikes, n, amplitude.data(), 1, "
-                "{count}, {m}, {emitted}, {rise}, g);",
+                "{count}, {m}, {emitted}, {rise}, g, {strip}, {threads});",
     "gate": "g.groups = 1; g.block = 16; siamsnn::gate_events<{real}>(spikes, n, amplitude.data(), 1, "
-            "{count}, {m}, {leader}, {passed}, g);",
+            "{count}, {m}, {leader}, {passed}, g, {strip}, {threads});",
 }  # fmt: skip
 
 
@@ -125,13 +125,12 @@ class StandaloneBranch(CompiledBranch):
             "name": name, "layer": layer, "real": "float" if self._dtype == np.float32 else "double",
             "spikes": _array(source.variables["_spikespace"]), "neurons": source.N,
             "amplitude": _array(amplitude), "scalar": int(amplitude.scalar),
-            "sizes": (*self.shapes[source.name], *self.shapes[name]),
+            "sizes": (*self.shapes[source.name], *self.shapes[name]), "strip": STRIP, "threads": self._threads,
         }  # fmt: skip
         tables = {}
         if convolution:
             form = "convolution"
-            values |= {"v": _array(target.variables["v"]), "strip": STRIP, "threads": self._threads,
-                       "block": (block := kernel_block(layer))}  # fmt: skip
+            values |= {"v": _array(target.variables["v"]), "block": (block := kernel_block(layer))}
             weights = blocked_kernel(self.model.weights[name][0], layer.groups, block)
             tables[f"_{name}_weights"] = weights.astype(self._dtype)
         else:
