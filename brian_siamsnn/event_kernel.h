@@ -217,7 +217,14 @@ int64_t convolve_events(const int32_t* spikes, int n, const Real* amplitude, int
 template <typename Real, typename Arrive>
 int64_t each_window(const int32_t* spikes, int n, const Real* amplitude, int amplitude_stride, Real* sums,
                     const ConvolutionGeometry& g, int strip, int threads, Arrive arrive) {
-    for (int q = 0; q < n; q++) sums[spikes[q]] += amplitude[q * amplitude_stride];
+    // a spike here takes as long as about forty of a convolution's events
+    if (40 * (int64_t)n <= PARALLEL_EVENTS) threads = 1;
+    constexpr int SUMMED = 8192;
+    auto sum = [&](int task) {
+        for (int q = task * SUMMED; q < std::min(n, (task + 1) * SUMMED); q++)
+            sums[spikes[q]] += amplitude[q * amplitude_stride];
+    };
+    parallel_for((n + SUMMED - 1) / SUMMED, threads, sum);
     const int strips = (g.out_height + strip - 1) / strip;
     std::atomic<int64_t> events{0};
     auto add = [&](int task) {
@@ -243,8 +250,7 @@ int64_t each_window(const int32_t* spikes, int n, const Real* amplitude, int amp
         }
         events += arrived;
     };
-    // a spike here takes as long as about forty of a convolution's events
-    parallel_for(g.images * strips, 40 * (int64_t)n > PARALLEL_EVENTS ? threads : 1, add);
+    parallel_for(g.images * strips, threads, add);
     return events;
 }
 
