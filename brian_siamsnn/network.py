@@ -5,6 +5,7 @@ Built once, run for every image. Within a time step the layers take their turn
 is fired, as Eq. 2-4 say:
 
     slot groups       every layer adds its input current       v += I
+                      (the first one as it is asked whether it fires)
     slot thresholds   layer 1 fires; its spikes are added to layer 2;
                       layer 2 fires; its spikes are added to layer 3; ...
     slot resets       every neuron that fired is reset         v -= v_th
@@ -22,13 +23,12 @@ from operator import methodcaller
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from brian2 import Clock, Network, SpikeMonitor, Synapses, get_device, ms
-from brian2.codegen.runtime.cython_rt import CythonCodeObject
-from brian2.core.base import BrianObject, BrianObjectException
+from brian2 import Clock, Network, SpikeMonitor, get_device, ms
+from brian2.core.base import BrianObjectException
 
 from .architecture import Convolution
 from .code_cache import remove_broken
-from .connectivity import convolution_synapses, fan_out, pooling_synapses, synapse_count
+from .connectivity import fan_out
 from .convolution import (
     SharedKernelConvolution,
     SharedKernelPooling,
@@ -36,8 +36,8 @@ from .convolution import (
     check_kernel_equations,
 )
 from .errors import InputError
+from .layer_objects import Tally, check_memory, explicit_synapses, layer_group
 from .neurons import branch_equations, reset_state
-from .resources import available_memory
 from .spikes import SpikeTrains
 
 if TYPE_CHECKING:
@@ -53,58 +53,6 @@ __all__ = ["SpikingBranch"]
 
 #: Time step of the simulation, and of TrueNorth.
 TIME_STEP = 1 * ms
-
-#: Bytes that a neuron takes in single precision: its variables, spikes, and the kernel's lists, rounded up.
-_BYTES_PER_NEURON = 32
-
-#: Bytes that an explicit synapse takes while it is built, in single precision (measured: 28 with 29 million of them).
-_BYTES_PER_SYNAPSE = 32
-
-
-class _BranchlessCythonCode(CythonCodeObject):
-    """Brian2's Cython code, with this package's ``templates/`` where it has one."""
-
-    templater = CythonCodeObject.templater.derive("brian_siamsnn")
-
-
-def _update_with_threshold(group, equations):
-    """Let one pass over the neurons do both.
-
-    Exactly the same where no synapse lies between the two, as in the first layer.
-    """
-    thresholder = group.thresholder["spike"]
-    for operation in group.contained_objects:
-        if operation.name == f"{group.name}_update":
-            operation.active = False
-            condition = thresholder.update_abstract_code
-
-            def update_abstract_code(run_namespace):
-                condition(run_namespace)
-                thresholder.abstract_code = f"{equations.update}\n{thresholder.abstract_code}"
-
-            thresholder.update_abstract_code = update_abstract_code
-
-
-class _Tally(BrianObject):
-    """Counts the spikes of a layer by step, and their synaptic events where no kernel does."""
-
-    def __init__(self, group, steps, order):
-        super().__init__(clock=group.clock, when="thresholds", order=order, name=f"{group.name}_tally")
-        self._space = group.variables["_spikespace"]
-        self._step = group.clock.variables["timestep"]
-        self.spikes, self.events = np.zeros(steps, np.int64), np.zeros(steps, np.int64)
-        self.fan_out, self.channels = None, 1
-
-    def count_events(self, fan_out_per_pixel, channels):
-        """Count synaptic events as well: each spike times the fan-out of its pixel."""
-        self.fan_out, self.channels = fan_out_per_pixel.ravel(), channels
-
-    def run(self):
-        space, step = self._space.get_value(), self._step.get_value()[0]
-        fired = space[: space[-1]]
-        self.spikes[step] = len(fired)
-        if self.fan_out is not None:
-            self.events[step] = self.fan_out[fired // self.channels % self.fan_out.size].sum()
 
 
 class SpikingBranch:
@@ -184,13 +132,13 @@ class SpikingBranch:
         self._dtype = np.dtype(dtype)
         self._explicit = connectivity == "synapses"
         self.threads = threads or available_threads()
-        self._check_memory()
+        check_memory(model, image_size, images, self._explicit)
         remove_broken()
         self.clock = Clock(dt=TIME_STEP, name="image_clock")
         self.groups: dict[str, Any] = {}
         self.equations: dict[str, NeuronEquations] = {}
         self._inputs: dict[str, Any] = {}
-        self._tallies: dict[str, _Tally] = {}
+        self._tallies: dict[str, Tally] = {}
         codings = branch_equations(model, coding, hidden_coding, pooling)
         for k, layer in enumerate(model.layers):
             self._add_layer(k, layer, codings[layer.name])
@@ -201,81 +149,33 @@ class SpikingBranch:
                                *self._monitors.values())  # fmt: skip
         self._ready: list[Any] | None = None
 
-    def _check_memory(self):
-        neurons = self.images * sum(height * width * channels for height, width, channels in self.shapes.values())
-        free = available_memory()
-        if neurons * _BYTES_PER_NEURON > free:
-            raise InputError(
-                f"model: it has {neurons / 1e6:,.0f} million neurons for images of {self.image_size} pixels, about "
-                f"{neurons * _BYTES_PER_NEURON / 2**30:.0f} GiB, and {free / 2**30:.0f} GiB are free; take another"
-            )
-        if not self._explicit:
-            return
-        layers = list(zip(self.model.layers, self.model.layers[1:], strict=False))
-        count = self.images * sum(synapse_count(self.shapes[a.name], self.shapes[b.name], b) for a, b in layers)
-        if count * _BYTES_PER_SYNAPSE > free:
-            raise InputError(
-                f"explicit synapses: this network has {count / 1e6:,.0f} million of them for images of "
-                f"{self.image_size} pixels, about {count * _BYTES_PER_SYNAPSE / 2**30:.0f} GiB while they are built, "
-                f"and {free / 2**30:.0f} GiB are free; take connectivity='kernel', which gives the same spikes"
-            )
-
     def _add_layer(self, k, layer, equations):
         """Add the group of one layer, and what joins it to the one before."""
         name, shape = layer.name, self.shapes[layer.name]
         if not self._explicit:
             check_kernel_equations(equations, layer)
-        group = equations.group(self.images * int(np.prod(shape)), name, self.clock, self._dtype)
-        thresholder = group.thresholder["spike"]
-        thresholder.when, thresholder.order = "thresholds", 10 * k
-        if get_device().code_object_class() is CythonCodeObject:
-            thresholder.codeobj_class = _BranchlessCythonCode
-        if isinstance(layer, Convolution) and "I" not in group.variables:
-            raise InputError(f"{equations.name}: a neuron of a network needs a variable I, its input current; "
-                             f"it has {sorted(group.equations.names)}")  # fmt: skip
-        if isinstance(layer, Convolution) and k > 0:
-            group.variables["I"].get_value()[:] = np.tile(self.model.weights[name][1], group.N // shape[2])
-        if k == 0:
-            _update_with_threshold(group, equations)
-        else:
-            before = self.model.layers[k - 1].name
-            join = self._synapses if self._explicit else self._kernel
-            self._inputs[name] = join(layer, self.groups[before], self.equations[before], group, equations, 10 * k - 5)
-            if self._explicit:
-                reached = fan_out(self.shapes[before], shape, layer)
-                self._tallies[before].count_events(reached, self.shapes[before][2])
-        self._tallies[name] = _Tally(group, self.steps, 10 * k + 1)
+        group = layer_group(equations, layer, k, self.images * int(np.prod(shape)), self.clock, self._dtype)
+        if k > 0:
+            if isinstance(layer, Convolution):
+                group.variables["I"].get_value()[:] = np.tile(self.model.weights[name][1], group.N // shape[2])
+            self._inputs[name] = self._join(k, layer, group, equations)
+        self._tallies[name] = Tally(group, self.steps, 10 * k + 1)
         self.groups[name], self.equations[name] = group, equations
 
-    def _kernel(self, layer, source, sender, target, equations, order):
-        shapes = self.shapes[source.name], self.shapes[target.name]
-        common = source, target, sender.amplitude, layer, *shapes, self.steps, order, self.threads
-        if isinstance(layer, Convolution):
-            return SharedKernelConvolution(*common, self.model.weights[layer.name][0])
-        return SharedKernelPooling(*common)
-
-    def _synapses(self, layer, source, sender, target, equations, order):
-        shapes = self.shapes[source.name], self.shapes[target.name]
-        convolution = isinstance(layer, Convolution)
-        synapses = Synapses(
-            source, target, ("w : 1 (constant)\n" if convolution else "") + equations.synapse,
-            on_pre=equations.arriving(sender), delay=0 * ms, name=f"{target.name}_input",
-            clock=self.clock, dtype=self._dtype,
-        )  # fmt: skip
-        if convolution:
-            i, j, w = convolution_synapses(*shapes, layer, self.model.weights[layer.name][0])
-            self._connect(synapses, i, j, shapes)
-            synapses.variables["w"].get_value()[:] = np.tile(w, self.images)
-        else:
-            self._connect(synapses, *pooling_synapses(*shapes, layer), shapes)
-        synapses.pre.when, synapses.pre.order = "thresholds", order
-        return synapses
-
-    def _connect(self, synapses, i, j, shapes):
-        """The same pairs of neurons in every image."""
-        image = np.arange(self.images, dtype=np.int32)[:, None]
-        before, after = (int(np.prod(shape)) for shape in shapes)
-        synapses.connect(i=(i + image * before).ravel(), j=(j + image * after).ravel())
+    def _join(self, k, layer, group, equations):
+        """What brings the spikes of the layer before."""
+        before, order = self.model.layers[k - 1].name, 10 * k - 5
+        source, sender, shapes = (
+            self.groups[before],
+            self.equations[before],
+            (self.shapes[before], self.shapes[layer.name]),
+        )
+        weights = self.model.weights[layer.name][0] if isinstance(layer, Convolution) else None
+        if self._explicit:
+            self._tallies[before].count_events(fan_out(*shapes, layer), shapes[0][2])
+            return explicit_synapses(layer, source, group, shapes, sender, equations, weights, order, self._dtype)
+        common = source, group, sender.amplitude, layer, *shapes, self.steps, order, self.threads
+        return SharedKernelPooling(*common) if weights is None else SharedKernelConvolution(*common, weights)
 
     def _monitor(self, name, order):
         return SpikeMonitor(self.groups[name], variables=[self.equations[name].amplitude], name=f"{name}_spikes",

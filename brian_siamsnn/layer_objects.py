@@ -1,0 +1,207 @@
+"""The Brian2 objects that one layer of a branch is made of, and whether they fit into memory."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from brian2 import Synapses, get_device, ms
+from brian2.codegen.runtime.cython_rt import CythonCodeObject
+from brian2.core.base import BrianObject
+
+from .architecture import Convolution
+from .connectivity import convolution_synapses, pooling_synapses, synapse_count
+from .errors import InputError
+from .resources import available_memory
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
+    from brian2 import Clock, NeuronGroup
+
+    from .aliases import Shape
+    from .architecture import Layer
+    from .conversion import SpikingModel
+    from .neurons import NeuronEquations
+
+__all__ = ["Tally", "check_memory", "explicit_synapses", "layer_group"]
+
+#: Bytes that a neuron takes in single precision: its variables, spikes, and the kernel's lists, rounded up.
+_BYTES_PER_NEURON = 32
+
+#: Bytes that an explicit synapse takes while it is built, in single precision (measured: 28 with 29 million of them).
+_BYTES_PER_SYNAPSE = 32
+
+
+class _BranchlessCythonCode(CythonCodeObject):
+    """Brian2's Cython code, with this package's ``templates/`` where it has one."""
+
+    templater = CythonCodeObject.templater.derive("brian_siamsnn")
+
+
+class Tally(BrianObject):
+    """Counts the spikes of a layer by step, and their synaptic events where no kernel does.
+
+    Parameters
+    ----------
+    group : brian2.NeuronGroup
+    steps : int
+        T.
+    order : int
+        Its place among what runs in the slot ``thresholds``.
+
+    Attributes
+    ----------
+    spikes, events : ndarray of int64, shape (T,)
+    """
+
+    def __init__(self, group: NeuronGroup, steps: int, order: int) -> None:
+        super().__init__(clock=group.clock, when="thresholds", order=order, name=f"{group.name}_tally")
+        self._space = group.variables["_spikespace"]
+        self._step = group.clock.variables["timestep"]
+        self.spikes, self.events = np.zeros(steps, np.int64), np.zeros(steps, np.int64)
+        self._fan_out: np.ndarray | None = None
+        self._channels = 1
+
+    def count_events(self, fan_out_per_pixel: np.ndarray, channels: int) -> None:
+        """Count synaptic events as well: each spike times the fan-out of its pixel."""
+        self._fan_out, self._channels = fan_out_per_pixel.ravel(), channels
+
+    def run(self) -> None:
+        """Count this step's."""
+        space, step = self._space.get_value(), self._step.get_value()[0]
+        fired = space[: space[-1]]
+        self.spikes[step] = len(fired)
+        if self._fan_out is not None:
+            self.events[step] = self._fan_out[fired // self._channels % self._fan_out.size].sum()
+
+
+def layer_group(
+    equations: NeuronEquations, layer: Layer, k: int, size: int, clock: Clock, dtype: npt.DTypeLike
+) -> NeuronGroup:
+    """Make the neurons of layer number k, which fire in its turn within a step.
+
+    Parameters
+    ----------
+    equations : NeuronEquations
+    layer : Convolution or MaxPool
+    k : int
+        Its number; thresholds have the order 10 k.
+    size : int
+        Number of neurons, in all images.
+    clock : brian2.Clock
+    dtype : dtype
+
+    Raises
+    ------
+    InputError
+        If Brian2 does not accept the equations, or they have no place for an input current.
+    """
+    group = equations.group(size, layer.name, clock, dtype)
+    thresholder = group.thresholder["spike"]
+    thresholder.when, thresholder.order = "thresholds", 10 * k
+    if get_device().code_object_class() is CythonCodeObject:
+        thresholder.codeobj_class = _BranchlessCythonCode
+    if isinstance(layer, Convolution) and "I" not in group.variables:
+        raise InputError(f"{equations.name}: a neuron of a network needs a variable I, its input current; "
+                         f"it has {sorted(group.equations.names)}")  # fmt: skip
+    if k == 0:
+        _update_with_threshold(group, equations)
+    return group
+
+
+def _update_with_threshold(group, equations):
+    """Let one pass over the neurons do both.
+
+    The same, bit by bit, where no synapse adds something between the two: in the first layer.
+    """
+    thresholder = group.thresholder["spike"]
+    condition = thresholder.update_abstract_code
+
+    def update_abstract_code(run_namespace):
+        condition(run_namespace)
+        thresholder.abstract_code = f"{equations.update}\n{thresholder.abstract_code}"
+
+    for operation in group.contained_objects:
+        if operation.name == f"{group.name}_update":
+            operation.active = False
+            thresholder.update_abstract_code = update_abstract_code
+
+
+def explicit_synapses(
+    layer: Layer,
+    source: NeuronGroup,
+    target: NeuronGroup,
+    shapes: tuple[Shape, Shape],
+    sender: NeuronEquations,
+    equations: NeuronEquations,
+    weights: np.ndarray | None,
+    order: int,
+    dtype: npt.DTypeLike,
+) -> Synapses:
+    """Make every weight a Brian2 synapse.
+
+    Parameters
+    ----------
+    layer : Convolution or MaxPool
+    source, target : brian2.NeuronGroup
+    shapes : pair of tuple
+        (height, width, channels) of one image of each.
+    sender, equations : NeuronEquations
+        Of the two groups.
+    weights : ndarray, shape (out, in/groups, kernel, kernel), optional
+        Of a convolution.
+    order : int
+        Its place among what runs in the slot ``thresholds``.
+    dtype : dtype
+    """
+    synapses = Synapses(
+        source, target, ("" if weights is None else "w : 1 (constant)\n") + equations.synapse,
+        on_pre=equations.arriving(sender), delay=0 * ms, name=f"{target.name}_input", clock=source.clock, dtype=dtype,
+    )  # fmt: skip
+    before, after = (int(np.prod(shape)) for shape in shapes)
+    images = source.N // before
+    w: Any = None
+    if isinstance(layer, Convolution) and weights is not None:
+        i, j, w = convolution_synapses(*shapes, layer, weights)
+    else:
+        i, j = pooling_synapses(*shapes, layer)
+    # the same pairs of neurons in every image
+    image = np.arange(images, dtype=np.int32)[:, None]
+    synapses.connect(i=(i + image * before).ravel(), j=(j + image * after).ravel())
+    if w is not None:
+        synapses.variables["w"].get_value()[:] = np.tile(w, images)
+    synapses.pre.when, synapses.pre.order = "thresholds", order
+    return synapses
+
+
+def check_memory(model: SpikingModel, image_size: int, images: int, explicit: bool) -> None:
+    """Raise :class:`InputError` if neurons, or explicit synapses, would not fit into memory.
+
+    Parameters
+    ----------
+    model : SpikingModel
+    image_size : int
+        Side of the images in pixels.
+    images : int
+        Images side by side.
+    explicit : bool
+        Whether every weight is a synapse.
+    """
+    shapes = model.shapes(image_size)
+    neurons = images * sum(height * width * channels for height, width, channels in shapes.values())
+    free = available_memory()
+    if neurons * _BYTES_PER_NEURON > free:
+        raise InputError(
+            f"model: it has {neurons / 1e6:,.0f} million neurons for images of {image_size} pixels, about "
+            f"{neurons * _BYTES_PER_NEURON / 2**30:.0f} GiB, and {free / 2**30:.0f} GiB are free; take another"
+        )
+    if not explicit:
+        return
+    layers = list(zip(model.layers, model.layers[1:], strict=False))
+    count = images * sum(synapse_count(shapes[a.name], shapes[b.name], b) for a, b in layers)
+    if count * _BYTES_PER_SYNAPSE > free:
+        raise InputError(
+            f"explicit synapses: this network has {count / 1e6:,.0f} million of them for images of "
+            f"{image_size} pixels, about {count * _BYTES_PER_SYNAPSE / 2**30:.0f} GiB while they are built, "
+            f"and {free / 2**30:.0f} GiB are free; take connectivity='kernel', which gives the same spikes"
+        )
