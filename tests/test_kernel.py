@@ -1,0 +1,111 @@
+"""The compiled kernels, called with made-up spikes, against every synapse added in turn: bit by bit."""
+
+import numpy as np
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+
+from brian_siamsnn import _events
+from brian_siamsnn.architecture import Convolution, MaxPool, output_size
+from brian_siamsnn.connectivity import convolution_synapses, pooling_synapses
+from brian_siamsnn.convolution import blocked_kernel, kernel_block
+
+
+def spike_times(rng, images, shape, rate):
+    fired = np.flatnonzero(rng.random(images * int(np.prod(shape))) < rate).astype(np.int32)
+    return fired, np.divmod(fired, int(np.prod(shape)))
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.sampled_from([np.float32, np.float64]),
+    st.integers(1, 3),
+    st.tuples(st.integers(1, 5), st.integers(1, 2), st.integers(5, 12), st.integers(5, 12)),
+    st.sampled_from([(1, 3, 5), (1, 40, 33), (1, 130, 50), (2, 30, 48), (2, 7, 96), (3, 2, 1), (1, 20, 70)]),
+    st.sampled_from([0.0, 0.02, 0.3, 0.9]),
+    st.booleans(),
+    st.integers(1, 5),
+    st.integers(1, 2),
+)
+def test_a_convolution_is_its_synapses_in_the_order_of_neurons(
+    dtype, images, place, channels, rate, unit, strip, threads
+):
+    """Also where lines of the kernel are swept one by one (many spikes) or together (few), and for every block."""
+    kernel, stride, height, width = place
+    groups, in_group, out_group = channels
+    layer = Convolution("conv", groups * in_group, groups * out_group, kernel, stride, groups)
+    shape_in = (height, width, layer.in_channels)
+    shape_out = (output_size(layer, height), output_size(layer, width), layer.out_channels)
+    rng = np.random.default_rng(height * width)
+    weights = rng.normal(size=layer.weight_shape).astype(dtype)
+    fired, (image, neuron) = spike_times(rng, images, shape_in, rate)
+    amplitude = np.ones(1, dtype) if unit else rng.random(len(fired)).astype(dtype)
+    v = rng.normal(size=(images, int(np.prod(shape_out)))).astype(dtype)
+
+    i, j, w = convolution_synapses(shape_in, shape_out, layer, weights)
+    first = np.searchsorted(i, np.arange(int(np.prod(shape_in)) + 1))
+    expected, events = v.copy(), 0
+    for q in range(len(fired)):
+        mine = slice(first[neuron[q]], first[neuron[q] + 1])
+        expected[image[q], j[mine]] += w[mine].astype(dtype) * amplitude[0 if unit else q]
+        events += mine.stop - mine.start
+
+    block = kernel_block(layer)
+    counted = _events.convolve(
+        fired, amplitude, blocked_kernel(weights, groups, block), v.reshape(-1),
+        images, shape_in, shape_out, kernel, stride, groups, block, strip, threads,
+    )  # fmt: skip
+    assert counted == events
+    np.testing.assert_array_equal(v, expected)
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.integers(1, 3),
+    st.tuples(st.integers(1, 4), st.integers(1, 3), st.integers(4, 12), st.integers(4, 12)),
+    st.integers(1, 4),
+    st.sampled_from([0.05, 0.5]),
+    st.integers(1, 4),
+    st.integers(1, 2),
+)
+def test_pools_are_their_synapses(images, place, channels, rate, strip, threads):
+    kernel, stride, height, width = place
+    assume(min(height, width) >= kernel)
+    layer = MaxPool("pool", kernel, stride)
+    shape_in = (height, width, channels)
+    shape_out = (output_size(layer, height), output_size(layer, width), channels)
+    i, j = pooling_synapses(shape_in, shape_out, layer)
+    inputs, outputs = (images * int(np.prod(shape)) for shape in (shape_in, shape_out))
+    rng = np.random.default_rng(height * width)
+    sums, m, emitted, rise = (np.zeros(n) for n in (inputs, outputs, outputs, outputs))
+    gate_sums, gate_m, leader, passed = (
+        np.zeros(inputs),
+        np.zeros(outputs),
+        np.zeros(outputs, np.int32),
+        np.zeros(outputs),
+    )
+    total, gate_total, gate_leader = np.zeros(inputs), np.zeros(outputs), np.zeros(outputs, np.int32)
+    geometry = (images, shape_in, shape_out, kernel, stride, strip, threads)
+    for _ in range(4):
+        fired, (image, neuron) = spike_times(rng, images, shape_in, rate)
+        amplitude = rng.choice([0.5, 1.0], len(fired))
+        if len(fired) == 0:
+            continue
+        expected, events = np.zeros(outputs), 0
+        for q in range(len(fired)):
+            total[fired[q]] += amplitude[q]
+            windows = j[i == neuron[q]] + image[q] * outputs // images
+            events += len(windows)
+            for window in windows:  # the input with the most so far, of equal ones the first, lets its spikes through
+                ahead = total[fired[q]] > gate_total[window]
+                if ahead or (total[fired[q]] == gate_total[window] and fired[q] < gate_leader[window]):
+                    gate_total[window], gate_leader[window] = total[fired[q]], fired[q]
+                    expected[window] = amplitude[q]
+        assert _events.pool(fired, amplitude, sums, m, emitted, rise, *geometry) == events
+        passed[:] = 0
+        assert _events.gate(fired, amplitude, gate_sums, gate_m, leader, passed, *geometry) == events
+        np.testing.assert_array_equal(passed, expected)
+        windows = total.reshape(images, height, width, channels)
+        windows = np.lib.stride_tricks.sliding_window_view(windows, (kernel, kernel), (1, 2))[:, ::stride, ::stride]
+        np.testing.assert_array_equal(m, windows.max((-1, -2)).ravel())
+        np.testing.assert_array_equal(rise[m > emitted], (m - emitted)[m > emitted])
+        emitted[:] = m
