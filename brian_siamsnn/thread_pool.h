@@ -10,11 +10,16 @@
 #ifndef BRIAN_SIAMSNN_THREAD_POOL_H
 #define BRIAN_SIAMSNN_THREAD_POOL_H
 
+#include <algorithm>
 #include <atomic>
 #include <condition_variable>
 #include <cstdint>
 #include <mutex>
 #include <thread>
+#if defined(__linux__)
+#include <pthread.h>
+#include <sched.h>
+#endif
 
 namespace siamsnn {
 
@@ -31,7 +36,12 @@ public:
         Job job;
         {
             std::lock_guard<std::mutex> lock(mutex_);
-            for (; helpers_ < threads - 1; helpers_++) std::thread(&ThreadPool::help, this, helpers_).detach();
+            for (; helpers_ < std::min(threads - 1, MOST_HELPERS); helpers_++) {
+                std::thread helper(&ThreadPool::help, this, helpers_);
+                handle_[helpers_] = helper.native_handle();
+                helper.detach();
+            }
+            leave_own_processor();
             job = job_ = {body, context, tasks, threads - 1, job_.number + 1};
             finished_.store(0);
             next_.store(static_cast<int64_t>(job.number) << 32);
@@ -67,8 +77,28 @@ private:
         }
     }
 
+#if defined(__linux__)
+    // The system likes to wake a helper on the processor of the thread that wakes it, where it would have to wait until
+    // that has done all of the work.  One that was there in its last job is sent to the others.
+    void leave_own_processor() {
+        const int here = sched_getcpu();
+        for (int k = 0; k < helpers_; k++) {
+            if (processor_[k].load(std::memory_order_relaxed) != here) continue;
+            cpu_set_t others;
+            if (sched_getaffinity(0, sizeof others, &others)) continue;
+            CPU_CLR(here, &others);
+            if (CPU_COUNT(&others)) pthread_setaffinity_np(handle_[k], sizeof others, &others);
+        }
+    }
+    void note_processor(int index) { processor_[index].store(sched_getcpu(), std::memory_order_relaxed); }
+#else
+    void leave_own_processor() {}
+    void note_processor(int) {}
+#endif
+
     void help(int index) {
         int32_t seen = 0;
+        note_processor(index);
         std::unique_lock<std::mutex> lock(mutex_);
         for (;;) {
             wake_.wait(lock, [&] { return job_.number != seen; });
@@ -76,6 +106,7 @@ private:
             seen = job.number;
             if (index >= job.helpers) continue;
             lock.unlock();
+            note_processor(index);
             work(job);
             lock.lock();
         }
@@ -84,7 +115,10 @@ private:
     std::mutex mutex_, turn_;
     std::condition_variable wake_;
     Job job_;
+    static constexpr int MOST_HELPERS = 255;
     int helpers_ = 0;
+    std::thread::native_handle_type handle_[MOST_HELPERS];
+    std::atomic<int> processor_[MOST_HELPERS]{};
     std::atomic<int64_t> next_{0};
     std::atomic<int> finished_{0};
 };
