@@ -193,7 +193,7 @@ def compare(names, arguments):
             measured[name][f"neurons_off_{precision}"] = int((found[precision] != ours[precision]).sum())
     took = {name: values["seconds"] for name, values in measured.items() if "seconds" in values}
     result = {
-        "model": arguments.model, "size": arguments.size, "steps": arguments.steps, "runs": arguments.runs,
+        "model": Path(arguments.model).name, "size": arguments.size, "steps": arguments.steps, "runs": arguments.runs,
         "threads": arguments.threads, "seconds_per_crop": took, "measured": measured,
         "last_layer_neurons": ours["single"].size if ours else None,
     }  # fmt: skip

@@ -101,3 +101,11 @@ def test_the_pictures_of_the_gallery_are_there_and_small():
     sizes = {path.name: path.stat().st_size for path in (ROOT / "docs" / "gallery").iterdir()}
     assert sizes.keys() == set(re.findall(r"\]\(gallery/([^)]*)\)", GALLERY))
     assert max(sizes.values()) < 200_000 and sum(sizes.values()) < 1_500_000
+
+
+def test_the_tables_of_results_are_those_of_the_measured_files(monkeypatch):
+    monkeypatch.syspath_prepend(str(ROOT / "benchmarks"))
+    tables = importlib.import_module("tables")
+    page = tables.PAGE.read_text(encoding="utf-8")
+    assert {name for _, name, _ in tables.TABLE.findall(page)} == {"frames", "peers", "scaling", "overhead"}
+    assert tables.written(page) == page

@@ -1,0 +1,103 @@
+"""Write the tables of docs/results.md from the JSON files of ``benchmarks/results``.
+
+    python benchmarks/tables.py
+
+Each stands between ``<!-- table NAME -->`` and ``<!-- end of table -->``; NAME is a function here.
+"""
+
+import json
+import re
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+PAGE = ROOT / "docs" / "results.md"
+TABLE = re.compile(r"(<!-- table (\w+) -->\n).*?(<!-- end of table -->)", re.DOTALL)
+
+NAMES = {
+    "brian_siamsnn": "brian_siamsnn",
+    "pytorch": "plain PyTorch, dense convolutions",
+    "spikingjelly": "spikingjelly",
+    "sinabs": "sinabs",
+    "snntorch": "snnTorch",
+    "explicit_synapses": "explicit Brian2 synapses",
+}
+
+
+def result(name):
+    return json.loads((ROOT / "benchmarks" / "results" / f"{name}.json").read_text(encoding="utf-8"))
+
+
+def markdown(head, rows):
+    lines = [head, ["---"] + ["---:"] * (len(head) - 1), *rows]
+    return "".join(f"| {' | '.join(map(str, line))} |\n" for line in lines)
+
+
+def frames():
+    """Where the time of a frame goes, of both networks."""
+    measured = [result("bench_compact"), result("bench_full")]
+    phases = {"first layer's current (BLAS)": ["current"], "synapses: kernels and pooling gates": ["input"],
+              "thresholds, updates, resets": ["threshold", "update", "reset"], "counting and recording": ["record"]}  # fmt: skip
+    sums = [[sum(row[phase] for row in one["profile_ms"] for phase in names) for one in measured]
+            for names in phases.values()]  # fmt: skip
+    total = [1e3 * one["seconds_per_frame"] for one in measured]
+    rows = [
+        ["seconds a frame, median", *(f"{one['seconds_per_frame']:.3f}" for one in measured)],
+        ["frames timed", *(one["frames"] for one in measured)],
+        ["synaptic operations a frame, million", *(f"{one['operations_per_frame'] / 1e6:,.0f}" for one in measured)],
+        *([f"{name}, ms", *(f"{ms:.1f}" for ms in both)] for name, both in zip(phases, sums, strict=True)),
+        ["matching, crops, the tracker, and what the two measurements differ by, ms",
+         *(f"{whole - sum(parts):.1f}" for whole, parts in zip(total, zip(*sums, strict=True), strict=True))],
+    ]  # fmt: skip
+    return markdown(["", "compact", "SiamFC, full size"], rows)
+
+
+def peers():
+    """Every simulator, one crop."""
+    measured = [result(name) for name in ("peers", "peers_two_threads", "peers_full")]
+    rows = []
+    for name in NAMES:
+        version = measured[0]["machine"]["versions"].get(name)
+        row = [f"{NAMES[name]} {version}" if version and name != "brian_siamsnn" else NAMES[name]]
+        for one in measured:
+            if name in one["measured"]:
+                seconds = one["seconds_per_crop"][name]
+                row += [f"{seconds:.4f}" if seconds < 0.5 else f"{seconds:.2f}",
+                        f"{seconds / one['seconds_per_crop']['brian_siamsnn']:.1f}",
+                        f"{one['measured'][name]['peak_memory_mib']:,.0f}"]  # fmt: skip
+            else:
+                row += ["", "", ""]
+        rows.append(row)
+    heads = [f"{one['model'].split('/')[-1].split('.')[0]}, threads: {one['threads']}; seconds" for one in measured]
+    return markdown([""] + [part for head in heads for part in (head, "ratio", "MiB")], rows)
+
+
+def scaling():
+    """A random compact network, changed in one respect at a time."""
+    measured, values = result("scaling"), {"neurons": "channels", "layers": "channels", "rate": "drive"}
+    rows = [
+        [change, row[values.get(change, change)], f"{row['neurons']:,}", f"{row['synapses'] / 1e6:.1f}",
+         f"{row['rate']:.3f}", f"{row['events'] / 1e6:.1f}", f"{1e3 * row['seconds']:.1f}",
+         f"{row['events_per_second'] / 1e9:.2f}"]
+        for change, changed in measured["rows"].items() for row in changed
+    ]  # fmt: skip
+    return markdown(["changed", "to", "neurons", "synapses, million", "spikes a neuron and step", "events, million",
+                     "ms an image", "10⁹ events/s"], rows)  # fmt: skip
+
+
+def overhead():
+    """What an image costs on each device."""
+    rows = [
+        [name, *(f"{1e3 * value:.1f}" if value else "" for value in (one["one_image"], one.get("many"))),
+         f"{one['one_image_build_seconds']:.1f}", f"{one['peak_memory_mib']:,.0f}"]
+        for name, one in result("overhead")["measured"].items() if "failed" not in one
+    ]  # fmt: skip
+    return markdown(["device", "fixed cost of an image, ms", "of eight in a run, ms each", "s to build", "MiB"], rows)
+
+
+def written(page):
+    """The page with every table made anew."""
+    return TABLE.sub(lambda found: found[1] + globals()[found[2]]() + found[3], page)
+
+
+if __name__ == "__main__":
+    PAGE.write_text(written(PAGE.read_text(encoding="utf-8")), encoding="utf-8")
