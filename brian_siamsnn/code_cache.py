@@ -1,4 +1,4 @@
-"""Brian2's cache of compiled code, cleared of what was not compiled to its end.
+"""Brian2's compiled code: its cache, cleared of what was not compiled to its end, and whether there is any.
 
 Brian2 takes a file in its Cython cache for a module, whole or not. Several
 processes may share the cache, for Brian2 locks each module while it is compiled.
@@ -14,10 +14,34 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from .errors import InputError
+
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from brian2.core.base import BrianObject
+
     from .aliases import FilePath
 
-__all__ = ["is_whole", "remove_broken"]
+__all__ = ["check_compiled", "is_whole", "remove_broken"]
+
+
+def check_compiled(objects: Iterable[BrianObject]) -> None:
+    """Raise :class:`InputError` if the code of an object was not compiled.
+
+    Where Cython refuses what Brian2 has written, for instance since a variable has the name of one of Cython's
+    keywords, Brian2 goes on without that code, and neurons would just never fire.
+
+    Parameters
+    ----------
+    objects : iterable of brian2.BrianObject
+        Of a network that was run.
+    """
+    for item in objects:
+        for code in getattr(item, "code_objects", ()):
+            if code.class_name == "cython" and code.code.run.strip() and code.compiled_code["run"] is None:
+                raise InputError(f"{item.name}: Cython does not compile what Brian2 has made of these equations (its "
+                                 "message is above); does a variable have the name of a Cython keyword?")  # fmt: skip
 
 
 def is_whole(path: FilePath) -> bool:

@@ -27,7 +27,7 @@ from brian2 import Clock, Network, SpikeMonitor, get_device, ms
 from brian2.core.base import BrianObjectException
 
 from .architecture import Convolution
-from .code_cache import remove_broken
+from .code_cache import check_compiled, remove_broken
 from .connectivity import fan_out
 from .convolution import (
     SharedKernelConvolution,
@@ -201,6 +201,7 @@ class SpikingBranch:
             except Exception as error:  # Brian2's code generation raises whatever it does
                 reason = str(error.__cause__ or error).splitlines()[0]
                 raise InputError(f"Brian2 cannot make code of these equations: {reason}") from error
+            check_compiled(self.network.sorted_objects)
             self._ready = [obj for obj in self.network.sorted_objects if obj.active]
         return self._ready
 

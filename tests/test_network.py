@@ -1,5 +1,7 @@
 """Both forms of connectivity against each other and against PyTorch, spike by spike."""
 
+from pathlib import Path
+
 import brian2
 import numpy as np
 import pytest
@@ -8,6 +10,7 @@ from reference import NETWORKS, image, simulate, small_model
 from brian_siamsnn.errors import InputError
 from brian_siamsnn.network import SpikingBranch
 from brian_siamsnn.neurons import load_equations
+from brian_siamsnn.probe import probe
 
 SIZE, STEPS = 26, 12
 
@@ -70,6 +73,18 @@ def test_cython_gives_the_spikes_of_numpy(monkeypatch):
         assert branch.codegen == "cython"
         for name, train in trains.items():
             np.testing.assert_array_equal(train, expected[name], err_msg=name)
+
+
+@pytest.mark.cython
+def test_code_that_cython_refuses_is_said(monkeypatch, tmp_path):
+    """Brian2 goes on without it: the neurons would never fire."""
+    own = tmp_path / "own.toml"
+    own.write_text((Path(__file__).parent.parent / "equations" / "rate.toml").read_text().replace("v_th", "cdef"))
+    monkeypatch.setitem(brian2.prefs, "codegen.target", "cython")
+    with pytest.raises(InputError, match="Cython does not compile .* keyword"):
+        run(small_model(NETWORKS["pools"]), "kernel", coding=own)
+    with pytest.raises(InputError, match="Cython does not compile"):
+        probe(own, input=[0.5] * 4)
 
 
 def test_one_thread_gives_the_spikes_of_two():
