@@ -35,8 +35,12 @@ def markdown(head, rows):
 def frames():
     """Where the time of a frame goes, of both networks."""
     measured = [result("bench_compact"), result("bench_full")]
-    phases = {"first layer's current (BLAS)": ["current"], "synapses: kernels and pooling gates": ["input"],
-              "thresholds, updates, resets": ["threshold", "update", "reset"], "counting and recording": ["record"]}  # fmt: skip
+    phases = {
+        "first layer's current (BLAS)": ["current"],
+        "synapses: kernels and pooling gates": ["input"],
+        "thresholds, updates, resets": ["threshold", "update", "reset"],
+        "counting and recording": ["record"],
+    }
     sums = [[sum(row[phase] for row in one["profile_ms"] for phase in names) for one in measured]
             for names in phases.values()]  # fmt: skip
     total = [1e3 * one["seconds_per_frame"] for one in measured]

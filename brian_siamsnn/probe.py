@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 from brian2 import Clock, Network, SpikeMonitor, StateMonitor, Synapses, get_device, ms, network_operation, prefs
 
-from .code_cache import check_compiled
 from .errors import InputError
 from .neurons import NeuronEquations, load_equations
 
@@ -163,9 +162,7 @@ def _simulate(equations, current, spikes, weights):
         if senders is not None:
             senders.value = spikes[step]
 
-    network = Network(*parts, show)
-    network.run(len(current) * ms, namespace={})
-    check_compiled(network.sorted_objects)
+    Network(*parts, show).run(len(current) * ms, namespace={})
     steps = np.round(np.asarray(fired.t_) / clock.dt_).astype(int) + 1
     recorded = [{name: np.array(getattr(monitor, f"{name}_")[:]).reshape(-1) for name in names} for monitor in states]
     return NeuronRun(steps.tolist(), np.array(getattr(fired, f"{equations.amplitude}_")[:]).tolist(), *recorded)

@@ -10,7 +10,6 @@ from reference import NETWORKS, image, simulate, small_model
 from brian_siamsnn.errors import InputError
 from brian_siamsnn.network import SpikingBranch
 from brian_siamsnn.neurons import load_equations
-from brian_siamsnn.probe import probe
 
 SIZE, STEPS = 26, 12
 
@@ -83,8 +82,6 @@ def test_code_that_cython_refuses_is_said(monkeypatch, tmp_path):
     monkeypatch.setitem(brian2.prefs, "codegen.target", "cython")
     with pytest.raises(InputError, match="Cython does not compile .* keyword"):
         run(small_model(NETWORKS["pools"]), "kernel", coding=own)
-    with pytest.raises(InputError, match="Cython does not compile"):
-        probe(own, input=[0.5] * 4)
 
 
 def test_one_thread_gives_the_spikes_of_two():
