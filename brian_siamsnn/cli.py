@@ -27,14 +27,16 @@ from .cli_vot import vot_command
 from .errors import InputError
 
 if TYPE_CHECKING:
-    from typing import Any
+    from typing import Any, NoReturn
+
+    from .cli_options import BoxValue
 
 __all__ = ["main"]
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__)
-def cli():
+def cli() -> None:
     """Track an object through a video with a spiking Siamese network, written as Brian2 equations."""
 
 
@@ -44,7 +46,7 @@ def cli():
               "with the mouse where it is absent and the source has none.")  # fmt: skip
 @tracking_options
 @view_options
-def track_command(source, box, **options):
+def track_command(source: str, box: BoxValue | None, **options: Any) -> int:
     """Track one object through SOURCE.
 
     SOURCE is a video file, a camera's number, a folder of images, an OTB, VOT
@@ -57,13 +59,31 @@ def track_command(source, box, **options):
 @cli.command()
 @tracking_options
 @view_options
-def demo(**options):
+def demo(**options: Any) -> int:
     """Track a target in a synthetic sequence, whose boxes are known; needs no files."""
     return _track("synthetic", None, **options)
 
 
-def _track(source, box, model, kind, steps, matching, coding, hidden_coding, pooling, v_init, threshold_scale,
-            early_stop, scales, frames, output, show, report, **constants):  # fmt: skip
+def _track(
+    source: str,
+    given: BoxValue | None,
+    model: str,
+    kind: str,
+    steps: int,
+    matching: str,
+    coding: str,
+    hidden_coding: str,
+    pooling: str,
+    v_init: float | None,
+    threshold_scale: float,
+    early_stop: int | None,
+    scales: str,
+    frames: int | None,
+    output: Path | None,
+    show: bool,
+    report: bool,
+    **constants: Any,
+) -> int:
     # imported here so that --help and a mistyped option answer at once
     from .conversion import scale_thresholds
     from .live import LiveView, draw_box, require_window
@@ -77,12 +97,12 @@ def _track(source, box, model, kind, steps, matching, coding, hidden_coding, poo
     from .weights import load
 
     sequence = open_source(source)
-    drawn = box is None and sequence.first_box is None
+    drawn = given is None and sequence.first_box is None
     if drawn:
         require_window(f"{sequence.name}: no box is known for its first frame, and drawing one",
                        "give it with --init x,y,w,h")  # fmt: skip
     else:
-        box = known_box(sequence, box)
+        box = known_box(sequence, given)
     if show:
         require_window("--show", "leave it out; tracked.mp4 and --report show the same afterwards")
     network = load(model)
@@ -145,7 +165,7 @@ def _track(source, box, model, kind, steps, matching, coding, hidden_coding, poo
     return 0
 
 
-def _report(summary, folder):
+def _report(summary: dict[str, Any], folder: Path) -> str:
     parts = [f"{summary['frames']} frames"]
     if summary["fps"]:
         parts.append(f"{summary['fps']:.2f} frames/s")
@@ -170,7 +190,7 @@ cli.add_command(inspect_command)
 cli.add_command(spikes_command)
 
 
-def main(arguments=None):
+def main(arguments: list[str] | None = None) -> NoReturn:
     """Run the command line; what the user can mend is one line on stderr and exit code 2."""
     # OpenCV and FFmpeg report a broken video on stderr as well, at length; OpenCV 5 moved the switch
     (cv2.setLogLevel if hasattr(cv2, "setLogLevel") else cv2.utils.logging.setLogLevel)(0)

@@ -1,13 +1,19 @@
 """``brian-siamsnn bench``: how fast a model tracks on this machine, and where the time goes."""
 
+from __future__ import annotations
+
 import time
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 from tqdm import tqdm
 
 from .cli_options import prepare, quiet, versions
 from .tracker import SCALES
+
+if TYPE_CHECKING:
+    from typing import Any
 
 __all__ = ["bench_command"]
 
@@ -28,7 +34,9 @@ __all__ = ["bench_command"]
 @click.option("--threads", type=click.IntRange(1), help="Threads of the kernels [default: all processors].")
 @click.option("--profile", is_flag=True, help="Also the time of each layer and phase of the time step.")
 @click.option("--json", "json_file", type=click.Path(path_type=Path, dir_okay=False), help="Write the figures here.")
-def bench_command(model, steps, scales, frames, threads, profile, json_file):
+def bench_command(
+    model: str, steps: int, scales: str, frames: int, threads: int | None, profile: bool, json_file: Path | None
+) -> None:
     """Track the synthetic sequence and tell how long a frame takes (median)."""
     import numpy as np
 
@@ -56,7 +64,7 @@ def bench_command(model, steps, scales, frames, threads, profile, json_file):
         seconds.append(time.perf_counter() - began)
         operations.append(matcher.operations - before)
     seconds, operations = seconds[1:], operations[1:]
-    result = {
+    result: dict[str, Any] = {
         "model": str(model),
         "steps": steps,
         "scales": int(scales),

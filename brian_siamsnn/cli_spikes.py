@@ -12,6 +12,10 @@ from .cli_options import Box, quiet
 from .errors import InputError
 
 if TYPE_CHECKING:
+    import numpy.typing as npt
+
+    from .cli_options import BoxValue
+    from .frames import Sequence
     from .spikes import SpikeTrains
 
 __all__ = ["spikes_command"]
@@ -35,7 +39,18 @@ __all__ = ["spikes_command"]
               help="Time steps T that each image is shown for.")  # fmt: skip
 @click.option("--coding", default="rate", show_default=True, metavar="NAME|FILE",
               help="Neuron model of the output layer.")  # fmt: skip
-def spikes_command(source, layers, format, output, frame, box, init, model, steps, coding):
+def spikes_command(
+    source: str,
+    layers: str,
+    format: str | None,
+    output: Path | None,
+    frame: int,
+    box: BoxValue | None,
+    init: BoxValue | None,
+    model: str,
+    steps: int,
+    coding: str,
+) -> None:
     """Write the spike trains behind one frame of SOURCE.
 
     The exemplar is cut around the target in the first frame, the search crop
@@ -78,10 +93,10 @@ def spikes_command(source, layers, format, output, frame, box, init, model, step
     click.echo(f"{output}: {output.stat().st_size:,} bytes")
 
 
-def _frames(sequence, frame):
+def _frames(sequence: Sequence, frame: int) -> tuple[np.ndarray, np.ndarray]:
     """The first frame and the one that is asked for."""
-    count = sequence.frame_count
-    if count is None or frame < count:
+    count = sequence.frame_count or 0
+    if not count or frame < count:
         for k, image in enumerate(sequence):
             if k == 0:
                 first = image
@@ -91,7 +106,7 @@ def _frames(sequence, frame):
     raise InputError(f"{sequence.name}: expected --frame from 0 to {count - 1}, got {frame}")
 
 
-def _box(sequence, frame, box, option):
+def _box(sequence: Sequence, frame: int, box: BoxValue | None, option: str) -> npt.ArrayLike:
     if box is not None:
         return box
     if sequence.boxes is not None and frame < len(sequence.boxes) and np.isfinite(sequence.boxes[frame]).all():

@@ -153,7 +153,7 @@ def reset_state(group: NeuronGroup | Synapses, initial: dict[str, float]) -> Non
             group.variables[equation.varname].get_value()[:] = initial.get(equation.varname, 0)
 
 
-def load_equations(name: FilePath, *, defaults: dict[str, float] | None = None, **values) -> NeuronEquations:
+def load_equations(name: FilePath, *, defaults: dict[str, float] | None = None, **values: Any) -> NeuronEquations:
     """Read a neuron model.
 
     Parameters

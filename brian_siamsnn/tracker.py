@@ -9,7 +9,7 @@ tracker (Bertinetto 2016; MATLAB ``tracker.m``, siamfc-pytorch).
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     import numpy.typing as npt
+
+    from .aliases import Matcher
 
 __all__ = ["SCALES", "ScaleSearch", "SiameseTracker", "crop", "rgb_image"]
 
@@ -112,8 +114,8 @@ class SiameseTracker:
 
     Parameters
     ----------
-    matcher : matcher
-        See :mod:`brian_siamsnn.matchers`.
+    matcher : Matcher
+        Of :mod:`brian_siamsnn.matchers`, or anything with its two methods, see :class:`brian_siamsnn.aliases.Matcher`.
     scales : {1, 3, 5}
         Sizes of the search region that are tried in every frame.
 
@@ -134,7 +136,7 @@ class SiameseTracker:
     >>> boxes = [tracker.update(frame) for frame in frames[1:]]  # doctest: +SKIP
     """
 
-    def __init__(self, matcher: Any, scales: int = 3) -> None:
+    def __init__(self, matcher: Matcher, scales: int = 3) -> None:
         if scales not in SCALES:
             raise InputError(f"scales: expected one of {list(SCALES)}, got {scales}")
         self.matcher, self._search = matcher, SCALES[scales]
