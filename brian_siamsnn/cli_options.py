@@ -40,7 +40,7 @@ class Box(click.ParamType):
         except ValueError:
             box = ()
         if len(box) != 4:
-            self.fail(f"expected four numbers x,y,w,h, got {value!r}", parameter, context)
+            self.fail(f"expected four numbers x,y,w,h, got {value!r}; for example 205,151,17,50", parameter, context)
         return box
 
 

@@ -49,7 +49,7 @@ def checked_box(box: npt.ArrayLike) -> np.ndarray:
     except (TypeError, ValueError):
         numbers = np.empty(0)
     if numbers.shape != (4,) or not np.isfinite(numbers).all() or not (numbers[2:] > 0).all():
-        raise InputError("box: expected x, y, width, height with a positive size, "
+        raise InputError("box: expected x, y, width, height with a positive size, such as 205, 151, 17, 50; "
                          f"got {numbers.tolist() if numbers.size else box!r:.80}")  # fmt: skip
     return numbers
 

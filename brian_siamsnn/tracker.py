@@ -70,7 +70,8 @@ def rgb_image(image: np.ndarray) -> np.ndarray:
     if image.ndim == 2:
         image = image[:, :, None]
     if image.ndim != 3 or image.shape[2] not in (1, 3) or image.size == 0 or image.dtype != np.uint8:
-        raise InputError(f"image: expected 8-bit gray (H, W) or RGB (H, W, 3), got {image.dtype} {image.shape}")
+        raise InputError(f"image: expected 8-bit gray (H, W) or RGB (H, W, 3), got {image.dtype} {image.shape}; "
+                         "scale it to 0-255 and convert it with astype(numpy.uint8)")  # fmt: skip
     return np.repeat(image, 3, axis=2) if image.shape[2] == 1 else image
 
 
@@ -168,7 +169,8 @@ class SiameseTracker:
         box = checked_box(box)
         height, width = image.shape[:2]
         if box[0] >= width or box[1] >= height or box[0] + box[2] <= 0 or box[1] + box[3] <= 0:
-            raise InputError(f"box: {box.tolist()} lies outside the image of {width} x {height} pixels")
+            raise InputError(f"box: {box.tolist()} lies outside the image of {width} x {height} pixels; give "
+                             "x, y, width, height in pixels, x and y of its top left corner")  # fmt: skip
         room = float(min(LARGEST * width / box[2], LARGEST * height / box[3]))
         if room < 1:
             raise InputError(f"box: {box.tolist()} is more than {LARGEST} times as large as the image of {width} x "
