@@ -24,7 +24,7 @@ from .cli_models import train_command, weights
 from .cli_options import Box, prepare, quiet, tracking_options, versions, view_options
 from .cli_spikes import spikes_command
 from .cli_vot import vot_command
-from .errors import InputError
+from .errors import InputError, reason_of
 
 if TYPE_CHECKING:
     from typing import Any, NoReturn
@@ -60,7 +60,10 @@ def track_command(source: str, box: BoxValue | None, **options: Any) -> int:
 @tracking_options
 @view_options
 def demo(**options: Any) -> int:
-    """Track a target in a synthetic sequence, whose boxes are known; needs no files."""
+    """Track a fish through a rendered sequence; needs no files.
+
+    Its true boxes are known, so the summary has overlap, AUC and precision.
+    """
     return _track("synthetic", None, **options)
 
 
@@ -198,6 +201,11 @@ def main(arguments: list[str] | None = None) -> NoReturn:
     try:
         code = cli.main(args=arguments, prog_name="brian-siamsnn", standalone_mode=False)
     except click.ClickException as error:
+        if isinstance(
+            error, getattr(click.exceptions, "NoArgsIsHelpError", ())
+        ):  # of click 8.2; before, it exits with 0
+            click.echo(error.format_message())
+            sys.exit(0)
         context = getattr(error, "ctx", None)
         hint = f" (see '{context.command_path} --help')" if context else ""
         click.echo(f"error: {error.format_message()}{hint}", err=True)
@@ -209,7 +217,7 @@ def main(arguments: list[str] | None = None) -> NoReturn:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(1)
     except OSError as error:  # whatever is wrong with a disk or a file, a user can mend
-        click.echo(f"error: {error.filename or 'files'}: {error.strerror or error}", err=True)
+        click.echo(f"error: {error.filename or 'files'}: {error.strerror or reason_of(error)}", err=True)
         sys.exit(2)
     except MemoryError as error:
         click.echo(f"error: not enough memory ({error}); take fewer --steps or a smaller --model", err=True)

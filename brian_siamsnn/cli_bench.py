@@ -37,7 +37,10 @@ __all__ = ["bench_command"]
 def bench_command(
     model: str, steps: int, scales: str, frames: int, threads: int | None, profile: bool, json_file: Path | None
 ) -> None:
-    """Track the synthetic sequence and tell how long a frame takes (median)."""
+    """Tell how long a frame takes on this machine.
+
+    The median over the synthetic sequence.
+    """
     import numpy as np
 
     from .geometry import EXEMPLAR_SIZE, SEARCH_SIZE, box_centre, exemplar_side

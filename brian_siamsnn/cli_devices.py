@@ -17,7 +17,10 @@ __all__ = ["devices"]
               help="Neuron model of the output layer.")  # fmt: skip
 @click.option("--json", "path", type=click.Path(path_type=Path, dir_okay=False), help="Write the table as JSON, too.")
 def devices(model: str, coding: str, path: Path | None) -> None:
-    """Say what each of Brian2's devices can do for a model, and what it would need. Builds nothing."""
+    """Say what each of Brian2's devices can do for a model.
+
+    And what it would need in memory, disk and compilation. Builds nothing.
+    """
     from .conversion import SpikingModel
     from .devices import survey
     from .geometry import SEARCH_SIZE

@@ -14,7 +14,10 @@ __all__ = ["doctor_command"]
 @click.command("doctor")
 @click.option("--json", "json_file", type=click.Path(path_type=Path, dir_okay=False), help="Write the findings here.")
 def doctor_command(json_file: Path | None) -> int:
-    """Check this installation; the exit code is 1 if tracking cannot work."""
+    """Check this installation.
+
+    The exit code is 1 if tracking cannot work.
+    """
     from .doctor import examine
     from .resources import write_whole
 

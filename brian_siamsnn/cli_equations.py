@@ -16,10 +16,10 @@ __all__ = ["equations_command"]
 @click.command("equations")
 @click.argument("name", required=False, metavar="[NAME|FILE[:KEY=VALUE,...]]")
 def equations_command(name: str | None) -> None:
-    """Print a neuron model: its equations, parameters and choices; without a name, list those that ship.
+    """Print a neuron model; without a name, list those that ship.
 
-    What is printed is what Brian2 is given, with the values after the colon filled in:
-    brian-siamsnn equations two_status:reading=ceil,beta=0.7
+    Its equations, parameters and choices. What is printed is what Brian2 is given, with the values after the colon
+    filled in: brian-siamsnn equations two_status:reading=ceil,beta=0.7
     """
     from .equation_files import EquationFile, shipped_models
 

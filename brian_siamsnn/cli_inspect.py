@@ -47,7 +47,7 @@ def inspect_command(
     frames: int,
     output: Path | None,
 ) -> None:
-    """Compare every layer of the spiking network with the CNN that it was converted from.
+    """Compare each layer with the CNN it was converted from.
 
     For each layer: how well its spikes, summed over the steps, agree with the
     CNN's activations (correlation, mean error), how much it fires, and how many

@@ -26,7 +26,7 @@ _RECIPE = Recipe()
 
 @click.group()
 def weights() -> None:
-    """Model files."""
+    """Make model files of checkpoints, and exchange them."""
 
 
 @weights.command("import")
@@ -42,7 +42,7 @@ def weights() -> None:
 def import_command(
     checkpoint: Path, output: Path, architecture: str, normalisation: str, percentile: float, calibration: str
 ) -> None:
-    """Convert a SiamFC CHECKPOINT (a PyTorch file) into a model file, ready to spike."""
+    """Convert a SiamFC CHECKPOINT of PyTorch, ready to spike."""
     from .architecture import architecture as layers_of
     from .calibration import CALIBRATION_CROPS, calibrate, calibration_crops
     from .checkpoints import import_checkpoint
@@ -67,7 +67,10 @@ def import_command(
 @click.option("--image-size", type=click.IntRange(1), default=SEARCH_SIZE, show_default=True,
               help=f"Side of the images in pixels; the exemplar's is {EXEMPLAR_SIZE}.")  # fmt: skip
 def export_command(model: str, output: Path, image_size: int) -> None:
-    """Write the spiking network of MODEL, a name or a file, for other simulators (see docs/interchange.md)."""
+    """Write a spiking network for other simulators (NIR).
+
+    MODEL is a name or a file; see docs/interchange.md.
+    """
     from .conversion import SpikingModel
     from .interchange import write_nir
     from .weights import load
@@ -83,7 +86,10 @@ def export_command(model: str, output: Path, image_size: int) -> None:
 @click.argument("graph", type=click.Path(path_type=Path))
 @click.option("--output", required=True, type=click.Path(path_type=Path), help="Model file to write (.safetensors).")
 def import_nir_command(graph: Path, output: Path) -> None:
-    """Make a model file of a NIR GRAPH, a chain of Conv2d and IF made by any program."""
+    """Make a model file of a NIR GRAPH.
+
+    A chain of Conv2d and IF, made by any program.
+    """
     from .interchange import read_nir, unit_scales
     from .weights import write
 
@@ -136,7 +142,7 @@ def train_command(
     held_out: str,
     **settings: Any,
 ) -> None:
-    """Train a network that survives its conversion, and write it ready to spike.
+    """Train a network, and write it ready to spike.
 
     A run that was stopped goes on where it last reported, to the same end. Beside the model are written
     STEM.checkpoint.pt and STEM.png with the loss and the held-out score.

@@ -273,5 +273,5 @@ def _initial(path, key, value, parameters):
     if isinstance(value, str) and value in parameters or _number(value):
         return value
     raise InputError(
-        f"{path}: initial {key} = {value!r}: expected a number or the name of a parameter, out of {list(parameters)}"
+        f"{path}: initial {key} = {value!r}: expected a number or one of {list(parameters)}, the parameters"
     )
