@@ -25,6 +25,7 @@ from .cli_options import Box, prepare, quiet, tracking_options, versions, view_o
 from .cli_spikes import spikes_command
 from .cli_vot import vot_command
 from .errors import InputError, reason_of
+from .geometry import room_to_grow
 
 if TYPE_CHECKING:
     from typing import Any, NoReturn
@@ -87,15 +88,10 @@ def _track(
     report: bool,
     **constants: Any,
 ) -> int:
-    # imported here so that --help and a mistyped option answer at once
-    from .conversion import scale_thresholds
+    # imported here so that --help and a mistyped option answer at once, and what needs Brian2 after what may be wrong
     from .live import LiveView, draw_box, require_window
-    from .matchers import ConvolutionalMatcher, SpikingMatcher
-    from .metering import Meter
-    from .recorder import Recorder
     from .report import write_report
     from .sequences import open_source
-    from .tracker import SiameseTracker
     from .tracking import known_box, track, write_json
     from .weights import load
 
@@ -106,9 +102,18 @@ def _track(
                        "give it with --init x,y,w,h")  # fmt: skip
     else:
         box = known_box(sequence, given)
+        if not sequence.live:
+            height, width = next(iter(sequence)).shape[:2]
+            room_to_grow(box, width, height)  # a box that is off is said before anything is compiled
     if show:
         require_window("--show", "leave it out; tracked.mp4 and --report show the same afterwards")
     network = load(model)
+    from .conversion import scale_thresholds
+    from .matchers import ConvolutionalMatcher, SpikingMatcher
+    from .metering import Meter
+    from .recorder import Recorder
+    from .tracker import SiameseTracker
+
     quiet()
     if kind == "snn":
         network = scale_thresholds(network, threshold_scale)

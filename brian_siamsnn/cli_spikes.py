@@ -79,6 +79,7 @@ def spikes_command(
     except OSError as error:
         raise InputError(f"{output.parent}: cannot be made ({error.strerror})") from None
     quiet()
+    click.echo("the first time on a machine, Brian2 compiles the neurons, which takes a minute ...", err=True)
     fill = first.mean((0, 1)).tolist()
     crops = {"exemplar": target_crop(first, init, "exemplar", fill), "search": target_crop(image, box, "search", fill)}
     populations: dict[str, SpikeTrains] = {}

@@ -15,7 +15,7 @@ import cv2
 import numpy as np
 
 from .errors import InputError
-from .geometry import EXEMPLAR_SIZE, SEARCH_SIZE, STRIDE, box_centre, checked_box, exemplar_side
+from .geometry import EXEMPLAR_SIZE, SEARCH_SIZE, STRIDE, box_centre, checked_box, exemplar_side, room_to_grow
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -28,7 +28,6 @@ __all__ = ["SCALES", "ScaleSearch", "SiameseTracker", "crop", "rgb_image"]
 
 UPSAMPLING = 16  # of the response map
 SIZE_LIMITS = 0.2, 5.0  # of the target, relative to the first frame
-LARGEST = 2  # of the target, relative to the image: what is cut out around it has to fit into memory
 
 
 @dataclass(frozen=True)
@@ -168,14 +167,7 @@ class SiameseTracker:
         image = rgb_image(image)
         box = checked_box(box)
         height, width = image.shape[:2]
-        if box[0] >= width or box[1] >= height or box[0] + box[2] <= 0 or box[1] + box[3] <= 0:
-            raise InputError(f"box: {box.tolist()} lies outside the image of {width} x {height} pixels; give "
-                             "x, y, width, height in pixels, x and y of its top left corner")  # fmt: skip
-        room = float(min(LARGEST * width / box[2], LARGEST * height / box[3]))
-        if room < 1:
-            raise InputError(f"box: {box.tolist()} is more than {LARGEST} times as large as the image of {width} x "
-                             f"{height} pixels; give the object's box x, y, width, height in pixels")  # fmt: skip
-        self._growth = min(SIZE_LIMITS[1], room)
+        self._growth = min(SIZE_LIMITS[1], room_to_grow(box, width, height))
         centre = self._centre = box_centre(box)[::-1]  # y, x
         self._size = box[:1:-1].copy()  # h, w
         self._first_size = self._size.copy()
