@@ -61,6 +61,7 @@ def spikes_command(
     from .recording import record_spikes, target_crop
     from .sequences import open_source
     from .spike_files import format_of, write_spikes
+    from .spike_nwb import nwb_packages
     from .weights import load
 
     sequence = open_source(source)
@@ -72,8 +73,10 @@ def spikes_command(
     if layers != "all":
         layers = None if layers == "last" else [name.strip() for name in layers.split(",")]
     output = output or Path("brian-siamsnn-output") / sequence.name / f"spikes.{format or 'npz'}"
-    # a mistake in the name shall not show only when everything is simulated
+    # a mistake in the name, or a package that is not there, shall not show only when everything is simulated
     format = format_of(output, format)
+    if format == "nwb":
+        nwb_packages()
     try:
         output.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:

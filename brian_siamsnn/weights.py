@@ -189,7 +189,7 @@ def read(path: FilePath) -> SiameseModel:
 def _tensor(file, name, path):
     kind = file.get_slice(name).get_dtype()
     if kind not in ("F16", "F32", "F64"):
-        raise InputError(f"{path}: {name}: expected floating-point numbers (F16, F32, F64), got {kind}")
+        raise InputError(f"{path}: {name}: expected floating-point numbers (F16, F32, F64), got {kind}; {_MEND}")
     return file.get_tensor(name)
 
 

@@ -20,10 +20,11 @@ _HEAD = """# Messages
 
 What the program says of input that it cannot use, as fuzzing met it: {examples:,} examples, {refused:,} of them refused
 with one of {count} messages. Each is one line that begins with what it is about, says what was expected and what came,
-and ends with what to do; on the command line `error: ` stands before it and the exit code is 2. The number is how often
-it was met, the message its shortest example, with `FILE` in place of a path.
+and, where that does not follow from it, what to do; on the command line `error: ` stands before it and the exit code is
+2. The number is how often it was met, the message its shortest example, with `FILE` in place of a path.
 
-This page is written by `{command}`; [robustness](robustness.md) says what was tried.
+This page is written by `{command}`;
+[robustness](robustness.md) says what was tried.
 """
 
 
@@ -31,7 +32,7 @@ def template(message):
     """A message without what differs from one example to the next: of one cause, it is the same."""
     message = re.sub(r"^.*?(?=: (a folder; )?no such file)|^FOLDER.*?(?=, line |: )|^camera \d+", "NAME", message)
     message = re.sub(r"'(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\"", "''", message)
-    message = re.sub(r"(got|holds|keys:|known are|out of) .*?(?=; [a-z]| as number|$)", r"\1 ...", message)
+    message = re.sub(r"(got|holds|keys:|known are|out of) .*?(; (?=[a-z][^;]*$)|$)", r"\1 ...\2", message)
     message = re.sub(r"[\[{(].*[\])}]", "()", message)
     message = re.sub(r"\b(backbone\.|conv\d|pool\d)[\w.]*", "LAYER", message)
     message = re.sub(r"\b(parameters\.|choices\.|initial |LAYER: |'': |description: )\w+(?= =|:)", r"\1", message)
