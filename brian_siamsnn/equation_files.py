@@ -196,7 +196,7 @@ class EquationFile:
                 if (part, left) != ("on_pre", "amplitude"):
                     raise InputError(
                         f"{self.path}: {part!r}: {{{left}}} is not one of the choices {list(readings)}; "
-                        f"add a table [choices.{left}], or write it out"
+                        f"add it as a table [choices.NAME], or write it out"
                     )
         return texts
 

@@ -31,8 +31,9 @@ This page is written by `{command}`;
 def template(message):
     """A message without what differs from one example to the next: of one cause, it is the same."""
     message = re.sub(r"^.*?(?=: (a folder; )?no such file)|^FOLDER.*?(?=, line |: )|^camera \d+", "NAME", message)
-    message = re.sub(r"'(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\"", "''", message)
+    # a value may be cut off amid a quotation, so values go before what is quoted
     message = re.sub(r"(got|holds|keys:|known are|out of) .*?(; (?=[a-z][^;]*$)|$)", r"\1 ...\2", message)
+    message = re.sub(r"'(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\"", "''", message)
     message = re.sub(r"[\[{(].*[\])}]", "()", message)
     message = re.sub(r"\b(backbone\.|conv\d|pool\d)[\w.]*", "LAYER", message)
     message = re.sub(r"\b(parameters\.|choices\.|initial |LAYER: |'': |description: )\w+(?= =|:)", r"\1", message)
@@ -41,7 +42,7 @@ def template(message):
 
 def shown(message):
     """A message as the page has it."""
-    return re.sub(r"FOLDER(/[^:,]*?)?(?=[:,] )", "FILE", message)
+    return re.sub(r"^FOLDER(/[^:,]*?)?(?=[:,] )", "FILE", message)
 
 
 def page(messages, examples, tried, command):
