@@ -7,7 +7,7 @@ setup(
         Extension(
             "brian_siamsnn._events",
             ["brian_siamsnn/_events.pyx"],
-            depends=["brian_siamsnn/event_kernel.h", "brian_siamsnn/thread_pool.h"],
+            depends=[f"brian_siamsnn/{name}.h" for name in ("event_kernel", "spike_list", "thread_pool")],
             include_dirs=["brian_siamsnn"],
             language="c++",
             # no contraction of a*b + c: explicit Synapses round the product too

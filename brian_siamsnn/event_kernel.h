@@ -17,13 +17,8 @@
 #include <cstdint>
 #include <vector>
 
+#include "spike_list.h"
 #include "thread_pool.h"
-
-#if defined(__GNUC__)
-#define SIAMSNN_INLINE inline __attribute__((always_inline))
-#else
-#define SIAMSNN_INLINE inline
-#endif
 
 namespace siamsnn {
 
@@ -33,66 +28,70 @@ constexpr int64_t PARALLEL_EVENTS = 500000;
 // Bytes of kernel rows that are swept together: they and the potentials stay in the first-level cache.
 constexpr int64_t CACHED_BYTES = 32 * 1024;
 
-struct ConvolutionGeometry {
-    int images;                               // side by side, each with a height of its own
-    int height, width, channels;              // presynaptic layer
-    int out_height, out_width, out_channels;  // postsynaptic layer
-    int kernel, stride, groups;
-    int block;  // output channels that are added together: 16, 32, 48 or 64
-};
+// With fewer spikes than this under a line of the kernel (on average), all of its lines are swept together, if they
+// take no more than so many bytes: the end of each short run of spikes costs as much as five spikes.
+constexpr double SHORT_RUN = 12;
+constexpr int64_t GATHERED_BYTES = 128 * 1024;
 
-// So many bytes of potentials or weights, unaligned.  It has to be as wide as
-// the processor's registers: the compiler keeps an array of a few of them in
-// registers then, and in memory otherwise (a fifth of the speed).
-template <typename Real, int Bytes>
-struct Vector {
-    static constexpr int width = Bytes / sizeof(Real);
-    typedef Real type __attribute__((vector_size(Bytes), aligned(sizeof(Real)), may_alias));
-};
+// How a strip is swept: so many lines of the kernel, and places within a line, at once.  Either is 1 or all, as the
+// spikes under an output are added in the order of their pixels.
+struct Sweep {
+    int lines, places;
 
-// Spikes of one step, by channel group and within it by pixel.  The spikes of
-// neighbouring pixels of a line are then side by side, and so are the kernel
-// rows that they add: row[q] - ox*stride*pixel_rows is where a spike under the
-// output ox finds its row in the kernel's line.
-template <typename Real>
-struct SpikeList {
-    std::vector<int32_t> row;     // (x*channels of a group + channel in the group) * block
-    std::vector<Real> amplitude;  // what the spike carries; empty: all carry 1
-    std::vector<int32_t> start;   // [group][pixel]: its first spike; and the end
-};
-
-template <typename Real>
-void collect(SpikeList<Real>& list, const int32_t* spikes, int n, const Real* amplitude,
-             int amplitude_stride, const ConvolutionGeometry& g) {
-    const int group_channels = g.channels / g.groups;
-    const int64_t pixels = (int64_t)g.images * g.height * g.width;
-    list.row.resize(n);
-    list.amplitude.resize(n);
-    list.start.resize(g.groups * pixels + 1);
-    // where the next spike of each group goes: behind those of the groups before it
-    std::vector<int> next(g.groups + 1, 0);
-    if (g.groups > 1)
-        for (int q = 0; q < n; q++) next[spikes[q] % g.channels / group_channels + 1]++;
-    for (int group = 1; group <= g.groups; group++) next[group] += next[group - 1];
-    list.start[g.groups * pixels] = n;
-    // one walk over pixels and groups beside the spikes, which are sorted: no divisions
-    bool unit = true;
-    int q = 0, x = 0, first = 0;
-    for (int64_t pixel = 0; pixel < pixels; pixel++) {
-        for (int group = 0; group < g.groups; group++, first += group_channels) {
-            int place = list.start[group * pixels + pixel] = next[group];
-            const int column = x * group_channels - first;
-            for (; q < n && spikes[q] < first + group_channels; q++, place++) {
-                list.row[place] = (column + spikes[q]) * g.block;
-                const Real a = amplitude[q * amplitude_stride];
-                list.amplitude[place] = a;
-                unit &= a == Real(1);
-            }
-            next[group] = place;
-        }
-        if (++x == g.width) x = 0;
+    Sweep(int spikes, int64_t place_bytes, const ConvolutionGeometry& g)
+        : lines(1), places(std::min<int64_t>(g.kernel, std::max<int64_t>(1, CACHED_BYTES / place_bytes))) {
+        const double run = (double)spikes * g.kernel / ((double)g.groups * g.images * g.height * g.width);
+        if (places == g.kernel && run < SHORT_RUN && g.kernel * g.kernel * place_bytes <= GATHERED_BYTES)
+            lines = g.kernel;
     }
-    if (unit) list.amplitude.clear();
+};
+
+// target[0..channels) += amplitude[q] * w[row[q]..] for q < n.
+template <typename Real, int B, bool Unit, int Bytes>
+SIAMSNN_INLINE void add_rows(const int32_t* row, const Real* amplitude, int n, const Real* w,
+                             Real* __restrict__ target, int channels) {
+    typedef typename Vector<Real, Bytes>::type V;
+    constexpr int width = Vector<Real, Bytes>::width;
+    Real edge[B];  // a last block narrower than B works on a padded copy
+    Real* place = target;
+    if (channels < B) {
+        std::fill(std::copy(target, target + channels, edge), edge + B, Real(0));
+        place = edge;
+    }
+    V sum[B / width];
+    for (int k = 0; k < B / width; k++) sum[k] = *(const V*)(place + k * width);
+    for (int q = 0; q < n; q++) {
+        const Real* ww = w + row[q];
+        if (Unit) {
+            for (int k = 0; k < B / width; k++) sum[k] += *(const V*)(ww + k * width);
+        } else {
+            const Real a = amplitude[q];
+            for (int k = 0; k < B / width; k++) sum[k] += a * *(const V*)(ww + k * width);
+        }
+    }
+    for (int k = 0; k < B / width; k++) *(V*)(place + k * width) = sum[k];
+    if (channels < B) std::copy(edge, edge + channels, target);
+}
+
+// The spikes under one output, line after line, with their rows counted from the start of the kernel: row and amplitude
+// have room for as many as there can be, and for SPIKE_PADDING more.  Returns how many they are.
+template <bool Unit, typename Real>
+SIAMSNN_INLINE int gather(const int32_t* list_row, const Real* list_amplitude, const int32_t* start, int kernel, int width,
+                          int offset, int line_rows, int32_t* row, Real* amplitude) {
+    typedef Vector<int32_t, 32>::type Eight;
+    int n = 0;
+    for (int ky = 0; ky < kernel; ky++, start += width, offset += line_rows) {
+        const int from = start[0], count = start[kernel] - from;
+        // eight at a time, the first two without asking: what is written behind the end is overwritten
+        const int32_t* source = list_row + from;
+        int32_t* place = row + n;
+        *(Eight*)place = *(const Eight*)source + offset;
+        *(Eight*)(place + 8) = *(const Eight*)(source + 8) + offset;
+        for (int q = 16; q < count; q += 8) *(Eight*)(place + q) = *(const Eight*)(source + q) + offset;
+        if (!Unit) std::copy_n(list_amplitude + from, count, amplitude + n);
+        n += count;
+    }
+    return n;
 }
 
 // Add all spikes under a strip of output rows of one image, for one block of
@@ -100,49 +99,41 @@ void collect(SpikeList<Real>& list, const int32_t* spikes, int n, const Real* am
 // first-level cache holds; with these outermost, their rows stay there while
 // the strip is swept.
 template <typename Real, int B, bool Unit, int Bytes>
-SIAMSNN_INLINE int64_t add_strip(const SpikeList<Real>& list, const Real* __restrict__ kernel,
+SIAMSNN_INLINE int64_t add_strip(const SpikeList<Real>& list, const Sweep& sweep, const Real* __restrict__ kernel,
                                  Real* __restrict__ v, int image, int group, int first_channel,
                                  int channels, int first_row, int last_row, const ConvolutionGeometry& g) {
-    typedef typename Vector<Real, Bytes>::type V;
-    constexpr int width = Vector<Real, Bytes>::width;
-    const int pixel_rows = g.channels / g.groups * B;
-    const int places = std::max<int64_t>(1, CACHED_BYTES / (pixel_rows * (int64_t)sizeof(Real)));
+    // copies, which no store can change
+    const int kernel_side = g.kernel, stride = g.stride, width = g.width, out_width = g.out_width;
+    const int out_channels = g.out_channels, lines = sweep.lines, places = sweep.places;
+    const int pixel_rows = g.channels / g.groups * B, line_rows = kernel_side * pixel_rows;
     const int32_t* row = list.row.data();
     const Real* amplitude = list.amplitude.data();
-    const int32_t* pixel_start = &list.start[(int64_t)(group * g.images + image) * g.height * g.width];
-    v += (int64_t)image * g.out_height * g.out_width * g.out_channels + first_channel;
+    const int32_t* pixel_start = &list.start[(int64_t)(group * g.images + image) * g.height * width];
+    v += (int64_t)image * g.out_height * out_width * out_channels + first_channel;
+    static thread_local std::vector<int32_t> gathered_row;
+    static thread_local std::vector<Real> gathered_amplitude;
+    gathered_row.resize(kernel_side * kernel_side * (g.channels / g.groups) + SPIKE_PADDING);
+    gathered_amplitude.resize(Unit ? 0 : gathered_row.size());
+    int32_t* window_row = gathered_row.data();
+    Real* window_amplitude = gathered_amplitude.data();
     int64_t events = 0;
-    for (int ky = 0; ky < g.kernel; ky++)
-        for (int kx = 0; kx < g.kernel; kx += places) {
-            const int last_kx = std::min(g.kernel, kx + places);
+    for (int ky = 0; ky < kernel_side; ky += lines)
+        for (int kx = 0; kx < kernel_side; kx += places) {
+            const int last_kx = std::min(kernel_side, kx + places);
             for (int oy = first_row; oy < last_row; oy++) {
-                const int32_t* start = pixel_start + (oy * g.stride + ky) * g.width;
-                Real* target = v + (int64_t)oy * g.out_width * g.out_channels;
-                const Real* line = kernel + (int64_t)ky * g.kernel * pixel_rows;
-                for (int ox = 0; ox < g.out_width; ox++, target += g.out_channels) {
-                    const int from = start[ox * g.stride + kx], to = start[ox * g.stride + last_kx];
-                    if (from == to) continue;
-                    const Real* w = line - (int64_t)ox * g.stride * pixel_rows;
-                    Real edge[B];  // a last block narrower than B works on a padded copy
-                    Real* place = target;
-                    if (channels < B) {
-                        std::fill(std::copy(target, target + channels, edge), edge + B, Real(0));
-                        place = edge;
-                    }
-                    V sum[B / width];
-                    for (int k = 0; k < B / width; k++) sum[k] = *(const V*)(place + k * width);
-                    for (int q = from; q < to; q++) {
-                        const Real* ww = w + row[q];
-                        if (Unit) {
-                            for (int k = 0; k < B / width; k++) sum[k] += *(const V*)(ww + k * width);
-                        } else {
-                            const Real a = amplitude[q];
-                            for (int k = 0; k < B / width; k++) sum[k] += a * *(const V*)(ww + k * width);
-                        }
-                    }
-                    for (int k = 0; k < B / width; k++) *(V*)(place + k * width) = sum[k];
-                    if (channels < B) std::copy(edge, edge + channels, target);
-                    events += to - from;
+                const int32_t* start = pixel_start + (oy * stride + ky) * width;
+                Real* target = v + (int64_t)oy * out_width * out_channels;
+                for (int ox = 0; ox < out_width; ox++, target += out_channels, start += stride) {
+                    const int before = ox * stride * pixel_rows, from = start[kx];
+                    int n = start[last_kx] - from;
+                    if (lines > 1) {
+                        n = gather<Unit>(row, amplitude, start, kernel_side, width, -before, line_rows, window_row,
+                                         window_amplitude);
+                        add_rows<Real, B, Unit, Bytes>(window_row, window_amplitude, n, kernel, target, channels);
+                    } else if (n > 0)
+                        add_rows<Real, B, Unit, Bytes>(row + from, amplitude + from, n,
+                                                       kernel + (int64_t)ky * line_rows - before, target, channels);
+                    events += n;
                 }
             }
         }
@@ -150,9 +141,9 @@ SIAMSNN_INLINE int64_t add_strip(const SpikeList<Real>& list, const Real* __rest
 }
 
 #define SIAMSNN_PARAMETERS(REAL)                                                                   \
-    const SpikeList<REAL>&list, const REAL *kernel, REAL *v, int image, int group, int first_channel, \
+    const SpikeList<REAL>&list, const Sweep &sweep, const REAL *kernel, REAL *v, int image, int group, int first_channel, \
         int channels, int first_row, int last_row, const ConvolutionGeometry &g
-#define SIAMSNN_ARGUMENTS list, kernel, v, image, group, first_channel, channels, first_row, last_row, g
+#define SIAMSNN_ARGUMENTS list, sweep, kernel, v, image, group, first_channel, channels, first_row, last_row, g
 
 // One strip with vectors of so many bytes, for processors that have them.
 #define SIAMSNN_STRIP(NAME, TARGET, BYTES)                                                         \
@@ -186,8 +177,7 @@ template <typename Real>
 int64_t add_strip_any(SIAMSNN_PARAMETERS(Real)) {
     return g.block == 16   ? add_strip_widest<Real, 16>(SIAMSNN_ARGUMENTS)
            : g.block == 32 ? add_strip_widest<Real, 32>(SIAMSNN_ARGUMENTS)
-           : g.block == 48 ? add_strip_widest<Real, 48>(SIAMSNN_ARGUMENTS)
-                           : add_strip_widest<Real, 64>(SIAMSNN_ARGUMENTS);
+                           : add_strip_widest<Real, 48>(SIAMSNN_ARGUMENTS);
 }
 #undef SIAMSNN_STRIP
 #undef SIAMSNN_PARAMETERS
@@ -200,18 +190,19 @@ int64_t convolve_events(const int32_t* spikes, int n, const Real* amplitude, int
                         const Real* kernel, Real* v, const ConvolutionGeometry& g,
                         int strip, int threads) {
     static thread_local SpikeList<Real> list;
-    collect(list, spikes, n, amplitude, amplitude_stride, g);
+    list.collect(spikes, n, amplitude, amplitude_stride, g);
     const SpikeList<Real>& spike_list = list;  // the calling thread's, for every worker
     const int group_outputs = g.out_channels / g.groups;
     const int blocks = (group_outputs + g.block - 1) / g.block;
     const int strips = (g.out_height + strip - 1) / strip, parts = g.images * strips;
     const int64_t block_size = (int64_t)g.kernel * g.kernel * (g.channels / g.groups) * g.block;
     const int64_t fan_out = (int64_t)g.kernel * g.kernel / (g.stride * g.stride) * group_outputs;
+    const Sweep sweep(n, (int64_t)g.channels / g.groups * g.block * sizeof(Real), g);
     std::atomic<int64_t> events{0};
     auto add = [&](int task) {
         const int s = task % strips, image = task / strips % g.images;
         const int gb = task / parts, b = gb % blocks, group = gb / blocks;
-        events += add_strip_any(spike_list, kernel + gb * block_size, v, image, group,
+        events += add_strip_any(spike_list, sweep, kernel + gb * block_size, v, image, group,
                                 group * group_outputs + b * g.block,
                                 std::min(g.block, group_outputs - b * g.block), s * strip,
                                 std::min(g.out_height, (s + 1) * strip), g);
