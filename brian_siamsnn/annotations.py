@@ -53,7 +53,7 @@ def read_boxes(path: FilePath, origin: int = 0) -> np.ndarray:
     try:
         lines = path.read_text(encoding="utf-8-sig").rstrip().splitlines()
     except (OSError, UnicodeDecodeError) as error:
-        reason = getattr(error, "strerror", None) or error
+        reason = getattr(error, "strerror", None) or "it is not UTF-8"
         raise InputError(f"{path}: expected a text file of boxes, but it cannot be read ({reason}); write it anew, or "
                          "delete it to run without true boxes") from None  # fmt: skip
     if not lines:

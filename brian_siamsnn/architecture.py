@@ -5,7 +5,7 @@ knows PyTorch or Brian2, so a model file describes itself with these.
 """
 
 import re
-from dataclasses import asdict, dataclass, fields
+from dataclasses import MISSING, asdict, dataclass, fields
 from typing import Any, TypeAlias
 
 from .errors import InputError
@@ -206,8 +206,12 @@ def layers_from_json(entries: list[dict[str, Any]]) -> tuple[Layer, ...]:
         if not isinstance(entry, dict) or entry.get("type") not in tuple(kinds):
             raise InputError(f"layers: expected a description with a type out of {list(kinds)}, "
                              f"got {entry!r:.60} as number {k}")  # fmt: skip
-        try:
-            layers.append(kinds[entry["type"]](**{key: value for key, value in entry.items() if key != "type"}))
-        except TypeError as error:
-            raise InputError(f"layer {entry.get('name', k)!r:.60}: not a layer description ({error})") from None
+        kind, values = kinds[entry["type"]], {key: value for key, value in entry.items() if key != "type"}
+        known = [field.name for field in fields(kind)]
+        absent = [field.name for field in fields(kind) if field.default is MISSING and field.name not in values]
+        unknown = sorted(values.keys() - set(known))
+        if absent or unknown:
+            problem = f"{absent[0]!r} is missing" if absent else f"{unknown[0]!r:.60} is none of its keys {known}"
+            raise InputError(f"layer {entry.get('name', k)!r:.60}: not a layer description: {problem}")
+        layers.append(kind(**values))
     return tuple(layers)

@@ -23,6 +23,8 @@ __all__ = ["export", "fold_batch_norm", "import_checkpoint"]
 #: SiamFC's batch norm (siamfc-pytorch, backbones.py).
 BATCH_NORM_EPSILON = 1e-6
 
+_MEND = "take one that torch.save(network.state_dict(), ...) wrote"
+
 
 def fold_batch_norm(
     w: np.ndarray,
@@ -84,14 +86,15 @@ def import_checkpoint(path: FilePath, layers: tuple[Layer, ...] = ALEXNET) -> Si
     try:
         state = torch.load(path, map_location="cpu", weights_only=True)
     except Exception:  # torch raises many kinds, none of them documented, with advice to load unsafely
-        raise InputError(f"{path}: not a PyTorch checkpoint of plain tensors; it is damaged, another kind of file, or "
-                         "holds Python objects, which are not loaded because they can run code; "
-                         "take one that torch.save(network.state_dict(), ...) wrote") from None  # fmt: skip
+        raise InputError(
+            f"{path}: not a PyTorch checkpoint of plain tensors; it is damaged, another kind of file, "
+            f"or holds Python objects, which are not loaded because they can run code; {_MEND}"
+        ) from None
     for key in ("state_dict", "model"):
         if isinstance(state, dict) and isinstance(state.get(key), dict):
             state = state[key]
     if not isinstance(state, dict):
-        raise InputError(f"{path}: expected a state dictionary, got {type(state).__name__}")
+        raise InputError(f"{path}: expected a state dictionary, got {type(state).__name__}; {_MEND}")
     tensors = {
         str(key).removeprefix("module."): _array(value, f"{path}: {key}")
         for key, value in state.items()
@@ -118,15 +121,17 @@ def import_checkpoint(path: FilePath, layers: tuple[Layer, ...] = ALEXNET) -> Si
 def _array(tensor, name):
     """A tensor of a checkpoint in NumPy, single precision."""
     try:
+        if tensor.is_sparse or tensor.is_complex():
+            raise RuntimeError("it is sparse" if tensor.is_sparse else "its numbers are complex")
         # a view such as expand() makes says a huge shape and stores a few numbers
         if tensor.numel() * tensor.element_size() > tensor.untyped_storage().nbytes():
             raise RuntimeError(f"of shape {tuple(tensor.shape)} it stores fewer numbers")
-        if tensor.is_complex():
-            raise RuntimeError("its numbers are complex")
         return tensor.detach().float().numpy()
     except (RuntimeError, TypeError, NotImplementedError) as error:  # sparse, quantised, without data, ...
         reason = str(error).splitlines()[0].split(". ")[0]
-        raise InputError(f"{name}: expected a plain tensor of numbers, got another kind ({reason:.120})") from None
+        raise InputError(
+            f"{name}: expected a plain tensor of numbers, got another kind ({reason:.120}); {_MEND}"
+        ) from None
 
 
 def export(
@@ -174,7 +179,7 @@ def _layer_weights(tensors, layer, path):
     if prefix is None:
         found = ", ".join(sorted(tensors)[:6]) or "none"
         raise InputError(f"{path}: no weights for {layer.name} (looked for {prefixes[0]}.weight and the like); "
-                         f"its first keys: {found}")  # fmt: skip
+                         f"its first keys: {found}; is it another --architecture, or not SiamFC?")  # fmt: skip
     w = tensors[f"{prefix}.weight"]
     check_tensor(f"{path}: {prefix}.weight", w, layer.weight_shape)
     b = tensors.get(f"{prefix}.bias", np.zeros(layer.out_channels, np.float32))
@@ -184,7 +189,7 @@ def _layer_weights(tensors, layer, path):
         parts = [tensors.get(f"{norm}.{key}") for key in ("weight", "bias", "running_mean", "running_var")]
         for key, part in zip(("weight", "bias", "running_mean", "running_var"), parts, strict=True):
             if part is None:
-                raise InputError(f"{path}: {norm}.{key} is missing beside {norm}.running_mean")
+                raise InputError(f"{path}: {norm}.{key} is missing beside {norm}.running_mean; {_MEND}")
             check_tensor(f"{path}: {norm}.{key}", part, (layer.out_channels,))
         if (parts[-1] < 0).any():
             raise InputError(f"{path}: {norm}.running_var: expected variances of 0 or more, got {parts[-1].min():g}")

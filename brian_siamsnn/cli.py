@@ -24,17 +24,20 @@ from .cli_models import train_command, weights
 from .cli_options import Box, prepare, quiet, tracking_options, versions, view_options
 from .cli_spikes import spikes_command
 from .cli_vot import vot_command
-from .errors import InputError
+from .errors import InputError, reason_of
+from .geometry import room_to_grow
 
 if TYPE_CHECKING:
-    from typing import Any
+    from typing import Any, NoReturn
+
+    from .cli_options import BoxValue
 
 __all__ = ["main"]
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__)
-def cli():
+def cli() -> None:
     """Track an object through a video with a spiking Siamese network, written as Brian2 equations."""
 
 
@@ -44,7 +47,7 @@ def cli():
               "with the mouse where it is absent and the source has none.")  # fmt: skip
 @tracking_options
 @view_options
-def track_command(source, box, **options):
+def track_command(source: str, box: BoxValue | None, **options: Any) -> int:
     """Track one object through SOURCE.
 
     SOURCE is a video file, a camera's number, a folder of images, an OTB, VOT
@@ -57,35 +60,60 @@ def track_command(source, box, **options):
 @cli.command()
 @tracking_options
 @view_options
-def demo(**options):
-    """Track a target in a synthetic sequence, whose boxes are known; needs no files."""
+def demo(**options: Any) -> int:
+    """Track a fish through a rendered sequence; needs no files.
+
+    Its true boxes are known, so the summary has overlap, AUC and precision.
+    """
     return _track("synthetic", None, **options)
 
 
-def _track(source, box, model, kind, steps, matching, coding, hidden_coding, pooling, v_init, threshold_scale,
-            early_stop, scales, frames, output, show, report, **constants):  # fmt: skip
-    # imported here so that --help and a mistyped option answer at once
-    from .conversion import scale_thresholds
+def _track(
+    source: str,
+    given: BoxValue | None,
+    model: str,
+    kind: str,
+    steps: int,
+    matching: str,
+    coding: str,
+    hidden_coding: str,
+    pooling: str,
+    v_init: float | None,
+    threshold_scale: float,
+    early_stop: int | None,
+    scales: str,
+    frames: int | None,
+    output: Path | None,
+    show: bool,
+    report: bool,
+    **constants: Any,
+) -> int:
+    # imported here so that --help and a mistyped option answer at once, and what needs Brian2 after what may be wrong
     from .live import LiveView, draw_box, require_window
-    from .matchers import ConvolutionalMatcher, SpikingMatcher
-    from .metering import Meter
-    from .recorder import Recorder
     from .report import write_report
     from .sequences import open_source
-    from .tracker import SiameseTracker
     from .tracking import known_box, track, write_json
     from .weights import load
 
     sequence = open_source(source)
-    drawn = box is None and sequence.first_box is None
+    drawn = given is None and sequence.first_box is None
     if drawn:
         require_window(f"{sequence.name}: no box is known for its first frame, and drawing one",
                        "give it with --init x,y,w,h")  # fmt: skip
     else:
-        box = known_box(sequence, box)
+        box = known_box(sequence, given)
+        if not sequence.live:
+            height, width = next(iter(sequence)).shape[:2]
+            room_to_grow(box, width, height)  # a box that is off is said before anything is compiled
     if show:
         require_window("--show", "leave it out; tracked.mp4 and --report show the same afterwards")
     network = load(model)
+    from .conversion import scale_thresholds
+    from .matchers import ConvolutionalMatcher, SpikingMatcher
+    from .metering import Meter
+    from .recorder import Recorder
+    from .tracker import SiameseTracker
+
     quiet()
     if kind == "snn":
         network = scale_thresholds(network, threshold_scale)
@@ -145,7 +173,7 @@ def _track(source, box, model, kind, steps, matching, coding, hidden_coding, poo
     return 0
 
 
-def _report(summary, folder):
+def _report(summary: dict[str, Any], folder: Path) -> str:
     parts = [f"{summary['frames']} frames"]
     if summary["fps"]:
         parts.append(f"{summary['fps']:.2f} frames/s")
@@ -170,7 +198,7 @@ cli.add_command(inspect_command)
 cli.add_command(spikes_command)
 
 
-def main(arguments=None):
+def main(arguments: list[str] | None = None) -> NoReturn:
     """Run the command line; what the user can mend is one line on stderr and exit code 2."""
     # OpenCV and FFmpeg report a broken video on stderr as well, at length; OpenCV 5 moved the switch
     (cv2.setLogLevel if hasattr(cv2, "setLogLevel") else cv2.utils.logging.setLogLevel)(0)
@@ -178,6 +206,11 @@ def main(arguments=None):
     try:
         code = cli.main(args=arguments, prog_name="brian-siamsnn", standalone_mode=False)
     except click.ClickException as error:
+        if isinstance(
+            error, getattr(click.exceptions, "NoArgsIsHelpError", ())
+        ):  # of click 8.2; before, it exits with 0
+            click.echo(error.format_message())
+            sys.exit(0)
         context = getattr(error, "ctx", None)
         hint = f" (see '{context.command_path} --help')" if context else ""
         click.echo(f"error: {error.format_message()}{hint}", err=True)
@@ -189,7 +222,7 @@ def main(arguments=None):
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(1)
     except OSError as error:  # whatever is wrong with a disk or a file, a user can mend
-        click.echo(f"error: {error.filename or 'files'}: {error.strerror or error}", err=True)
+        click.echo(f"error: {error.filename or 'files'}: {error.strerror or reason_of(error)}", err=True)
         sys.exit(2)
     except MemoryError as error:
         click.echo(f"error: not enough memory ({error}); take fewer --steps or a smaller --model", err=True)

@@ -1,13 +1,19 @@
 """``brian-siamsnn bench``: how fast a model tracks on this machine, and where the time goes."""
 
+from __future__ import annotations
+
 import time
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 from tqdm import tqdm
 
 from .cli_options import prepare, quiet, versions
 from .tracker import SCALES
+
+if TYPE_CHECKING:
+    from typing import Any
 
 __all__ = ["bench_command"]
 
@@ -28,8 +34,13 @@ __all__ = ["bench_command"]
 @click.option("--threads", type=click.IntRange(1), help="Threads of the kernels [default: all processors].")
 @click.option("--profile", is_flag=True, help="Also the time of each layer and phase of the time step.")
 @click.option("--json", "json_file", type=click.Path(path_type=Path, dir_okay=False), help="Write the figures here.")
-def bench_command(model, steps, scales, frames, threads, profile, json_file):
-    """Track the synthetic sequence and tell how long a frame takes (median)."""
+def bench_command(
+    model: str, steps: int, scales: str, frames: int, threads: int | None, profile: bool, json_file: Path | None
+) -> None:
+    """Tell how long a frame takes on this machine.
+
+    The median over the synthetic sequence.
+    """
     import numpy as np
 
     from .geometry import EXEMPLAR_SIZE, SEARCH_SIZE, box_centre, exemplar_side
@@ -57,7 +68,7 @@ def bench_command(model, steps, scales, frames, threads, profile, json_file):
         seconds.append(time.perf_counter() - began)
         operations.append(matcher.operations - before)
     seconds, operations = seconds[1:], operations[1:]
-    result = {
+    result: dict[str, Any] = {
         "model": str(model),
         "steps": steps,
         "scales": int(scales),

@@ -1,5 +1,7 @@
 """The command ``devices``: what each of Brian2's devices can do for a model."""
 
+from __future__ import annotations
+
 import json
 from pathlib import Path
 
@@ -14,8 +16,11 @@ __all__ = ["devices"]
 @click.option("--coding", default="rate", show_default=True, metavar="NAME|FILE",
               help="Neuron model of the output layer.")  # fmt: skip
 @click.option("--json", "path", type=click.Path(path_type=Path, dir_okay=False), help="Write the table as JSON, too.")
-def devices(model, coding, path):
-    """Say what each of Brian2's devices can do for a model, and what it would need. Builds nothing."""
+def devices(model: str, coding: str, path: Path | None) -> None:
+    """Say what each of Brian2's devices can do for a model.
+
+    And what it would need in memory, disk and compilation. Builds nothing.
+    """
     from .conversion import SpikingModel
     from .devices import survey
     from .geometry import SEARCH_SIZE

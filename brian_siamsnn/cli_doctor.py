@@ -1,5 +1,7 @@
 """``brian-siamsnn doctor``: what works on this machine, what does not, and what mends it."""
 
+from __future__ import annotations
+
 import json
 from dataclasses import asdict
 from pathlib import Path
@@ -11,8 +13,11 @@ __all__ = ["doctor_command"]
 
 @click.command("doctor")
 @click.option("--json", "json_file", type=click.Path(path_type=Path, dir_okay=False), help="Write the findings here.")
-def doctor_command(json_file):
-    """Check this installation; the exit code is 1 if tracking cannot work."""
+def doctor_command(json_file: Path | None) -> int:
+    """Check this installation.
+
+    The exit code is 1 if tracking cannot work.
+    """
     from .doctor import examine
     from .resources import write_whole
 

@@ -1,12 +1,23 @@
 """``brian-siamsnn energy``: what tracking a sequence costs, on every piece of hardware that there are figures for."""
 
+from __future__ import annotations
+
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 from tqdm import tqdm
 
 from .cli_options import Box, prepare, quiet, tracking_options, versions
 from .errors import InputError
+
+if TYPE_CHECKING:
+    from typing import Any
+
+    from matplotlib.figure import Figure
+
+    from .cli_options import BoxValue
+    from .matchers import SpikingMatcher
 
 __all__ = ["energy_command"]
 
@@ -19,7 +30,9 @@ __all__ = ["energy_command"]
               help="TOML file with hardware of your own; see docs/energy.md.")  # fmt: skip
 @click.option("--json", "json_file", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE",
               help="Write all counts and energies there as well.")  # fmt: skip
-def energy_command(source, box, cost_models, json_file, **options):
+def energy_command(
+    source: str, box: BoxValue | None, cost_models: Path | None, json_file: Path | None, **options: Any
+) -> int:
     """Count every operation of tracking SOURCE, and price it.
 
     SOURCE is as for 'track', 'synthetic' by default. Prints operations by layer, energy by hardware, and the paper's
@@ -38,14 +51,14 @@ def energy_command(source, box, cost_models, json_file, **options):
         raise InputError("energy: it counts the spiking network, and works out the CNN beside it; leave --tracker snn")
     costs = load_cost_models(cost_models)
     sequence = open_source(source)
-    box = known_box(sequence, box)
+    first_box = known_box(sequence, box)
     scales, frames = int(options["scales"]), options["frames"]
     quiet()
     meter = Meter(_matcher(options))
     prepare(meter)
     total = min(filter(None, (sequence.frame_count, frames)), default=None)
     with tqdm(total=total, desc=sequence.name, unit=" frames", disable=None) as bar:
-        result = track(sequence, SiameseTracker(meter, scales), box, frames, None, bar.update)
+        result = track(sequence, SiameseTracker(meter, scales), first_box, frames, None, bar.update)
     frame, model = meter.mean_frame(), meter.search_branch.model
     report = energy_report(frame, model, costs, scales)
     folder = options["output"] or Path("brian-siamsnn-output") / sequence.name
@@ -73,7 +86,7 @@ def energy_command(source, box, cost_models, json_file, **options):
     return 0
 
 
-def _matcher(options):
+def _matcher(options: dict[str, Any]) -> SpikingMatcher:
     from .conversion import scale_thresholds
     from .matchers import SpikingMatcher
     from .weights import load
@@ -87,7 +100,7 @@ def _matcher(options):
                                                              "lambda_t")})  # fmt: skip
 
 
-def _save(figure, path):
+def _save(figure: Figure, path: Path) -> None:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         figure.savefig(path, dpi=120)

@@ -1,19 +1,25 @@
 """The command ``equations``: neuron models as text, with everything that can be set."""
 
+from __future__ import annotations
+
 import re
+from typing import TYPE_CHECKING
 
 import click
+
+if TYPE_CHECKING:
+    from .equation_files import Choice, Parameter
 
 __all__ = ["equations_command"]
 
 
 @click.command("equations")
 @click.argument("name", required=False, metavar="[NAME|FILE[:KEY=VALUE,...]]")
-def equations_command(name):
-    """Print a neuron model: its equations, parameters and choices; without a name, list those that ship.
+def equations_command(name: str | None) -> None:
+    """Print a neuron model; without a name, list those that ship.
 
-    What is printed is what Brian2 is given, with the values after the colon filled in:
-    brian-siamsnn equations two_status:reading=ceil,beta=0.7
+    Its equations, parameters and choices. What is printed is what Brian2 is given, with the values after the colon
+    filled in: brian-siamsnn equations two_status:reading=ceil,beta=0.7
     """
     from .equation_files import EquationFile, shipped_models
 
@@ -28,7 +34,7 @@ def equations_command(name):
         click.echo(f"{file.path.stem:<{width}}  {equation:<7}  {first.rstrip('.:;')}")
 
 
-def _model(name):
+def _model(name: str) -> str:
     """Text of one model."""
     from .equation_files import EquationFile
     from .neurons import load_equations, split_values
@@ -71,6 +77,6 @@ def _model(name):
     return "\n".join(lines)
 
 
-def _about(entry):
+def _about(entry: Parameter | Choice) -> list[str]:
     text = "; ".join(filter(None, (entry.source, entry.description)))
     return [f"    {text}"] if text else []

@@ -1,7 +1,10 @@
 """``brian-siamsnn evaluate``."""
 
+from __future__ import annotations
+
 import re
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -9,6 +12,11 @@ from .cli_options import matcher_options
 from .datasets import DATASETS, SUBSETS, open_dataset
 from .errors import InputError
 from .otb import canonical
+
+if TYPE_CHECKING:
+    from typing import Any
+
+    from .datasets import Dataset
 
 __all__ = ["evaluate_command"]
 
@@ -49,8 +57,18 @@ _SOME_FAILED = 1
     "brian-siamsnn-output/evaluate/NAME].",
 )
 def evaluate_command(
-    root, dataset, sequences, subset, frames, workers, scheduler, boxes, annotations, output, **settings
-):
+    root: Path | None,
+    dataset: str | None,
+    sequences: str,
+    subset: str | None,
+    frames: int | None,
+    workers: int,
+    scheduler: str | None,
+    boxes: tuple[str, ...],
+    annotations: Path | None,
+    output: Path | None,
+    **settings: Any,
+) -> int:
     """Evaluate on all sequences of a folder (one-pass evaluation).
 
     ROOT holds a folder for each sequence, as OTB, GOT-10k and VOT come; without
@@ -79,7 +97,17 @@ def evaluate_command(
     return _SOME_FAILED if failed else 0
 
 
-def _run(root, kind, names, subset, frames, workers, scheduler, output, settings):
+def _run(
+    root: Path | None,
+    kind: str | None,
+    names: list[str],
+    subset: str | None,
+    frames: int | None,
+    workers: int,
+    scheduler: str | None,
+    output: Path | None,
+    settings: dict[str, Any],
+) -> tuple[list[dict[str, Any]], Path]:
     from .configuration import Configuration
     from .evaluation_run import evaluate
 
@@ -92,37 +120,44 @@ def _run(root, kind, names, subset, frames, workers, scheduler, output, settings
     return [evaluate(configuration, dataset, folder, workers, scheduler)], folder
 
 
-def _score(root, kind, names, subset, boxes, annotations, frames):
+def _score(
+    root: Path | None,
+    kind: str | None,
+    names: list[str],
+    subset: str | None,
+    boxes: tuple[str, ...],
+    annotations: Path | None,
+    frames: int | None,
+) -> tuple[list[dict[str, Any]], Path]:
     from .evaluation_compare import annotated_truth, compare, dataset_truth, named_results
 
     dataset = None
     if annotations is None:
         dataset = open_dataset(root, kind, names, subset)
         _tell_missing(dataset)
-        truth = dataset_truth(dataset)
+        truth, place = dataset_truth(dataset), dataset.name
     else:
-        truth = annotated_truth(annotations, names, SUBSETS.get(subset, ()))
+        truth, place = annotated_truth(annotations, names, SUBSETS[subset] if subset else ()), annotations.stem
     trackers = named_results(boxes)
-    place = dataset.name if dataset else annotations.stem
     return compare(trackers, truth, frames, dataset), _default(place) / _slug("-".join(trackers))
 
 
-def _default(name):
+def _default(name: str) -> Path:
     return Path("brian-siamsnn-output") / "evaluate" / name
 
 
-def _slug(text):
+def _slug(text: str) -> str:
     return re.sub(r"[^A-Za-z0-9.=]+", "-", text).strip("-")[:100]
 
 
-def _tell_missing(dataset):
+def _tell_missing(dataset: Dataset) -> None:
     if dataset.missing:
         click.echo(f"note: {len(dataset.missing)} sequences are not there: {', '.join(dataset.missing)}", err=True)
     if dataset.ignored:
         click.echo(f"note: folders without annotations are passed over: {', '.join(dataset.ignored)}", err=True)
 
 
-def _summary(reports, folder):
+def _summary(reports: list[dict[str, Any]], folder: Path) -> str:
     from .evaluation_report import attribute_table
 
     lines = [attribute_table(reports)]

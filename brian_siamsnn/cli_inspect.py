@@ -1,13 +1,23 @@
 """The command ``inspect``: what the conversion loses, layer by layer."""
 
+from __future__ import annotations
+
 import csv
 import io
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 from tqdm import tqdm
 
 from .cli_options import coding_options, quiet
+
+if TYPE_CHECKING:
+    from typing import Any
+
+    from matplotlib.figure import Figure
+
+    from .inspection import LayerInspection
 
 __all__ = ["inspect_command"]
 
@@ -25,8 +35,19 @@ _COLUMNS = ("correlation", "correlation_unclipped", "error", "error_unclipped", 
 @click.option("--output", type=click.Path(path_type=Path, file_okay=False),
               help="Folder for inspection.csv, inspection_steps.csv and inspection.png "
                    "[default: brian-siamsnn-output/NAME].")  # fmt: skip
-def inspect_command(source, model, steps, coding, hidden_coding, pooling, v_init, threshold_scale, frames, output):
-    """Compare every layer of the spiking network with the CNN that it was converted from.
+def inspect_command(
+    source: str,
+    model: str,
+    steps: int,
+    coding: str,
+    hidden_coding: str,
+    pooling: str,
+    v_init: float | None,
+    threshold_scale: float,
+    frames: int,
+    output: Path | None,
+) -> None:
+    """Compare each layer with the CNN it was converted from.
 
     For each layer: how well its spikes, summed over the steps, agree with the
     CNN's activations (correlation, mean error), how much it fires, and how many
@@ -54,7 +75,7 @@ def inspect_command(source, model, steps, coding, hidden_coding, pooling, v_init
     click.echo(f"inspection.csv, inspection_steps.csv and inspection.png are in {folder}")
 
 
-def _table(layers):
+def _table(layers: list[LayerInspection]) -> str:
     head = ["layer", "correlation", "(unclipped)", "error", "(unclipped)", "of scale", "rate", "spikes", "silent",
             "saturated"]  # fmt: skip
     rows = [[layer.name, f"{layer.correlation:.4f}", f"{layer.correlation_unclipped:.4f}", f"{layer.error:.4g}",
@@ -66,7 +87,7 @@ def _table(layers):
                      for row in [head, *rows])  # fmt: skip
 
 
-def _write(folder, layers, figure):
+def _write(folder: Path, layers: list[LayerInspection], figure: Figure) -> None:
     from .errors import InputError
     from .resources import write_whole
 
@@ -84,7 +105,7 @@ def _write(folder, layers, figure):
     write_whole(folder / "inspection.png", picture.getvalue())
 
 
-def _csv(rows):
+def _csv(rows: list[list[Any]]) -> bytes:
     text = io.StringIO(newline="")
     csv.writer(text, lineterminator="\n").writerows(rows)
     return text.getvalue().encode()

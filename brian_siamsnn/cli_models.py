@@ -1,7 +1,10 @@
 """Commands that make model files, ``weights import`` and ``train``, and exchange them."""
 
+from __future__ import annotations
+
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 from tqdm import tqdm
@@ -11,6 +14,10 @@ from .errors import InputError
 from .geometry import EXEMPLAR_SIZE, SEARCH_SIZE
 from .recipe import Recipe
 
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
 __all__ = ["train_command", "weights"]
 
 #: What a training run does unless told otherwise.
@@ -18,8 +25,8 @@ _RECIPE = Recipe()
 
 
 @click.group()
-def weights():
-    """Model files."""
+def weights() -> None:
+    """Make model files of checkpoints, and exchange them."""
 
 
 @weights.command("import")
@@ -32,8 +39,10 @@ def weights():
               help="Of the activations, that a spike in every step stands for.")  # fmt: skip
 @click.option("--calibration", default="synthetic", show_default=True, metavar="SOURCE",
               help="Images to find the activation scales on: a folder of natural images is best.")  # fmt: skip
-def import_command(checkpoint, output, architecture, normalisation, percentile, calibration):
-    """Convert a SiamFC CHECKPOINT (a PyTorch file) into a model file, ready to spike."""
+def import_command(
+    checkpoint: Path, output: Path, architecture: str, normalisation: str, percentile: float, calibration: str
+) -> None:
+    """Convert a SiamFC CHECKPOINT of PyTorch, ready to spike."""
     from .architecture import architecture as layers_of
     from .calibration import CALIBRATION_CROPS, calibrate, calibration_crops
     from .checkpoints import import_checkpoint
@@ -57,8 +66,11 @@ def import_command(checkpoint, output, architecture, normalisation, percentile, 
               help="Neuromorphic Intermediate Representation.")  # fmt: skip
 @click.option("--image-size", type=click.IntRange(1), default=SEARCH_SIZE, show_default=True,
               help=f"Side of the images in pixels; the exemplar's is {EXEMPLAR_SIZE}.")  # fmt: skip
-def export_command(model, output, image_size):
-    """Write the spiking network of MODEL, a name or a file, for other simulators (see docs/interchange.md)."""
+def export_command(model: str, output: Path, image_size: int) -> None:
+    """Write a spiking network for other simulators (NIR).
+
+    MODEL is a name or a file; see docs/interchange.md.
+    """
     from .conversion import SpikingModel
     from .interchange import write_nir
     from .weights import load
@@ -73,8 +85,11 @@ def export_command(model, output, image_size):
 @weights.command("import-nir")
 @click.argument("graph", type=click.Path(path_type=Path))
 @click.option("--output", required=True, type=click.Path(path_type=Path), help="Model file to write (.safetensors).")
-def import_nir_command(graph, output):
-    """Make a model file of a NIR GRAPH, a chain of Conv2d and IF made by any program."""
+def import_nir_command(graph: Path, output: Path) -> None:
+    """Make a model file of a NIR GRAPH.
+
+    A chain of Conv2d and IF, made by any program.
+    """
     from .interchange import read_nir, unit_scales
     from .weights import write
 
@@ -83,7 +98,7 @@ def import_nir_command(graph, output):
     click.echo(f"{output}: {len(spiking.layers)} layers, weights in units of spikes")
 
 
-def _setting(name, help, **options):
+def _setting(name: str, help: str, **options: Any) -> Callable[[Any], Any]:
     """Option for a setting of the recipe, with its default and type."""
     default = getattr(_RECIPE, name)
     return click.option("--" + name.replace("_", "-"), type=type(default), default=default, show_default=True,
@@ -117,8 +132,17 @@ def _setting(name, help, **options):
 @_setting("seed", "Of weights and pairs.")
 @click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto", show_default=True,
               help="Where to train; auto takes a GPU where there is one.")  # fmt: skip
-def train_command(data, output, initial, teacher, pool, device, held_out, **settings):
-    """Train a network that survives its conversion, and write it ready to spike.
+def train_command(
+    data: Path,
+    output: Path,
+    initial: Path | None,
+    teacher: str | None,
+    pool: Path | None,
+    device: str,
+    held_out: str,
+    **settings: Any,
+) -> None:
+    """Train a network, and write it ready to spike.
 
     A run that was stopped goes on where it last reported, to the same end. Beside the model are written
     STEM.checkpoint.pt and STEM.png with the loss and the held-out score.
@@ -127,7 +151,7 @@ def train_command(data, output, initial, teacher, pool, device, held_out, **sett
     from .weights import load
 
     recipe = Recipe(held_out=tuple(name.strip() for name in held_out.split(",") if name.strip()), **settings)
-    model = train(data, output, recipe, teacher=teacher and load(teacher), initial=initial,
+    model = train(data, output, recipe, teacher=load(teacher) if teacher else None, initial=initial,
                   pool=pool, device=_device(device))  # fmt: skip
     training = model.provenance["training"]
     last = training["history"][-1]
@@ -136,7 +160,7 @@ def train_command(data, output, initial, teacher, pool, device, held_out, **sett
                f"{output.with_suffix('.png')}")  # fmt: skip
 
 
-def _device(name):
+def _device(name: str) -> str:
     from .siamfc import torch
 
     if name == "auto":

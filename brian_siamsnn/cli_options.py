@@ -1,6 +1,9 @@
 """What several commands share: their options, the box type, and how a matcher is made ready."""
 
+from __future__ import annotations
+
 from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import click
 
@@ -8,8 +11,21 @@ from . import __version__
 from .matching import MATCHINGS
 from .tracker import SCALES
 
-__all__ = ["Box", "coding_options", "matcher_options", "prepare", "quiet", "tracking_options", "versions",
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from .matchers import ConvolutionalMatcher, SpikingMatcher
+    from .metering import Meter
+
+    #: A function that becomes a command.
+    Command: TypeAlias = Callable[..., Any]
+
+__all__ = ["Box", "BoxValue", "coding_options", "matcher_options", "prepare", "quiet", "tracking_options", "versions",
            "view_options"]  # fmt: skip
+
+
+#: What an option of the type :class:`Box` gives.
+BoxValue: TypeAlias = tuple[float, ...]
 
 
 class Box(click.ParamType):
@@ -17,18 +33,18 @@ class Box(click.ParamType):
 
     name = "x,y,w,h"
 
-    def convert(self, value, parameter, context):
+    def convert(self, value: Any, parameter: click.Parameter | None, context: click.Context | None) -> BoxValue:
         """Read the text of the option."""
         try:
             box = tuple(float(part) for part in value.split(","))
         except ValueError:
             box = ()
         if len(box) != 4:
-            self.fail(f"expected four numbers x,y,w,h, got {value!r}", parameter, context)
+            self.fail(f"expected four numbers x,y,w,h, got {value!r}; for example 205,151,17,50", parameter, context)
         return box
 
 
-def coding_options(command):
+def coding_options(command: Command) -> Command:
     """Options that describe the spiking network: its time steps and neurons."""
     return _apply(command, [
         click.option("--steps", type=click.IntRange(1), default=20, show_default=True,
@@ -47,7 +63,7 @@ def coding_options(command):
     ])  # fmt: skip
 
 
-def matcher_options(command):
+def matcher_options(command: Command) -> Command:
     """Options that say which tracker it is."""
     return _apply(command, [
         click.option("--model", default="compact", show_default=True, metavar="NAME|FILE",
@@ -70,7 +86,7 @@ def matcher_options(command):
     ])  # fmt: skip
 
 
-def tracking_options(command):
+def tracking_options(command: Command) -> Command:
     """Options that ``track`` and ``demo`` share."""
     return matcher_options(_apply(command, [
         click.option("--frames", type=click.IntRange(1), help="Stop after so many frames."),
@@ -80,7 +96,7 @@ def tracking_options(command):
     ]))  # fmt: skip
 
 
-def view_options(command):
+def view_options(command: Command) -> Command:
     """Options of ``track`` and ``demo`` that say how the run is looked at."""
     return _apply(command, [
         click.option("--show", is_flag=True,
@@ -90,13 +106,13 @@ def view_options(command):
     ])  # fmt: skip
 
 
-def _apply(command, options):
+def _apply(command: Command, options: list[Callable[[Command], Command]]) -> Command:
     for option in reversed(options):
         command = option(command)
     return command
 
 
-def quiet():
+def quiet() -> None:
     """Leave Brian2's log to errors: what a user has to know is said by this program."""
     import logging
 
@@ -107,11 +123,13 @@ def quiet():
     BrianLogger.initialize()
 
 
-def prepare(matcher):
+def prepare(matcher: SpikingMatcher | ConvolutionalMatcher | Meter) -> None:
     """Make the code of the equations, and say so, since it takes a while the first time."""
     from brian2 import prefs
 
-    if not hasattr(matcher, "search_branch"):
+    from .matchers import ConvolutionalMatcher
+
+    if isinstance(matcher, ConvolutionalMatcher):  # it has no equations
         return
     click.echo("preparing the equations (compiled once on a machine, that takes a minute) ...", err=True)
     matcher.prepare()
@@ -120,7 +138,7 @@ def prepare(matcher):
                    "code: the same spikes, slower", err=True)  # fmt: skip
 
 
-def versions():
+def versions() -> dict[str, str]:
     """Versions of what a result depends on."""
     import brian2
     import numpy

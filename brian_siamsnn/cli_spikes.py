@@ -12,6 +12,10 @@ from .cli_options import Box, quiet
 from .errors import InputError
 
 if TYPE_CHECKING:
+    import numpy.typing as npt
+
+    from .cli_options import BoxValue
+    from .frames import Sequence
     from .spikes import SpikeTrains
 
 __all__ = ["spikes_command"]
@@ -35,7 +39,18 @@ __all__ = ["spikes_command"]
               help="Time steps T that each image is shown for.")  # fmt: skip
 @click.option("--coding", default="rate", show_default=True, metavar="NAME|FILE",
               help="Neuron model of the output layer.")  # fmt: skip
-def spikes_command(source, layers, format, output, frame, box, init, model, steps, coding):
+def spikes_command(
+    source: str,
+    layers: str,
+    format: str | None,
+    output: Path | None,
+    frame: int,
+    box: BoxValue | None,
+    init: BoxValue | None,
+    model: str,
+    steps: int,
+    coding: str,
+) -> None:
     """Write the spike trains behind one frame of SOURCE.
 
     The exemplar is cut around the target in the first frame, the search crop
@@ -46,6 +61,7 @@ def spikes_command(source, layers, format, output, frame, box, init, model, step
     from .recording import record_spikes, target_crop
     from .sequences import open_source
     from .spike_files import format_of, write_spikes
+    from .spike_nwb import nwb_packages
     from .weights import load
 
     sequence = open_source(source)
@@ -57,13 +73,16 @@ def spikes_command(source, layers, format, output, frame, box, init, model, step
     if layers != "all":
         layers = None if layers == "last" else [name.strip() for name in layers.split(",")]
     output = output or Path("brian-siamsnn-output") / sequence.name / f"spikes.{format or 'npz'}"
-    # a mistake in the name shall not show only when everything is simulated
+    # a mistake in the name, or a package that is not there, shall not show only when everything is simulated
     format = format_of(output, format)
+    if format == "nwb":
+        nwb_packages()
     try:
         output.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise InputError(f"{output.parent}: cannot be made ({error.strerror})") from None
     quiet()
+    click.echo("the first time on a machine, Brian2 compiles the neurons, which takes a minute ...", err=True)
     fill = first.mean((0, 1)).tolist()
     crops = {"exemplar": target_crop(first, init, "exemplar", fill), "search": target_crop(image, box, "search", fill)}
     populations: dict[str, SpikeTrains] = {}
@@ -78,10 +97,10 @@ def spikes_command(source, layers, format, output, frame, box, init, model, step
     click.echo(f"{output}: {output.stat().st_size:,} bytes")
 
 
-def _frames(sequence, frame):
+def _frames(sequence: Sequence, frame: int) -> tuple[np.ndarray, np.ndarray]:
     """The first frame and the one that is asked for."""
-    count = sequence.frame_count
-    if count is None or frame < count:
+    count = sequence.frame_count or 0
+    if not count or frame < count:
         for k, image in enumerate(sequence):
             if k == 0:
                 first = image
@@ -91,7 +110,7 @@ def _frames(sequence, frame):
     raise InputError(f"{sequence.name}: expected --frame from 0 to {count - 1}, got {frame}")
 
 
-def _box(sequence, frame, box, option):
+def _box(sequence: Sequence, frame: int, box: BoxValue | None, option: str) -> npt.ArrayLike:
     if box is not None:
         return box
     if sequence.boxes is not None and frame < len(sequence.boxes) and np.isfinite(sequence.boxes[frame]).all():

@@ -1,12 +1,18 @@
 """``brian-siamsnn vot``."""
 
+from __future__ import annotations
+
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from .cli_options import matcher_options, quiet
 from .errors import InputError
 from .resources import write_whole
+
+if TYPE_CHECKING:
+    from typing import Any
 
 __all__ = ["vot_command"]
 
@@ -21,10 +27,10 @@ __all__ = ["vot_command"]
 )
 @click.option("--identifier", default="brian_siamsnn", show_default=True, metavar="NAME",
               help="Name of the tracker in the toolkit, with --register.")  # fmt: skip
-def vot_command(register, identifier, **settings):
-    """Track for the VOT toolkit, which starts this command and speaks TraX with it.
+def vot_command(register: Path | None, identifier: str, **settings: Any) -> None:
+    """Track for the VOT toolkit, over TraX.
 
-    In a workspace of the toolkit: 'brian-siamsnn vot --register trackers.ini',
+    The toolkit starts this command. In a workspace of the toolkit: 'brian-siamsnn vot --register trackers.ini',
     with the options that the tracker shall have, then 'vot evaluate
     brian_siamsnn' and 'vot analysis brian_siamsnn'.
     """

@@ -172,7 +172,12 @@ def _compiler():
 
 
 def open_branch(
-    model: SpikingModel, image_size: int, steps: int = 20, coding: Coding = "rate", device: str = "runtime", **options
+    model: SpikingModel,
+    image_size: int,
+    steps: int = 20,
+    coding: Coding = "rate",
+    device: str = "runtime",
+    **options: Any,
 ) -> SpikingBranch | StandaloneBranch | GennBranch:
     """A branch on a device.
 

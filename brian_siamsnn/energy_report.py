@@ -153,7 +153,7 @@ def format_report(report: dict[str, Any]) -> str:
     for one in spiking:
         if reasons := one.get("chips_at_least", {}).get("reasons"):
             lacking.setdefault("; ".join(reasons), []).append(one["title"])
-    notes = [f"One chip is not enough on {', '.join(titles)}: {reasons}." for reasons, titles in lacking.items()]
+    notes = [f"Does not fit as it is on {'; '.join(titles)}: {reasons}." for reasons, titles in lacking.items()]
     first = (f"A frame: {counts['synaptic_operations']:,.0f} synaptic operations and {counts['spikes']:,.0f} spikes "
              f"in {counts['steps']:.4g} steps over all scales.")  # fmt: skip
     return "\n\n".join([first, layers, hardware, table3, "\n".join(notes)]).rstrip()

@@ -23,7 +23,7 @@ from brian2.equations.equations import BOOLEAN, DIFFERENTIAL_EQUATION, INTEGER, 
 from brian2.parsing.expressions import is_boolean_expression, parse_expression_dimensions
 from brian2.units.fundamentalunits import DIMENSIONLESS, have_same_dimensions
 
-from .errors import InputError
+from .errors import InputError, reason_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -129,7 +129,10 @@ def _model(path, key, text):
     try:
         equations = Equations(textwrap.dedent(text))
     except Exception as error:  # its parser raises whatever it does
-        raise InputError(f"{path}: {key!r}: not equations of Brian2: {_reason(error)}") from None
+        raise InputError(
+            f"{path}: {key!r}: not equations of Brian2: {reason_of(error)}; "
+            "expected lines such as 'v : 1' or 'x = 2*v : 1'"
+        ) from None
     for equation in equations.values():
         if odd := sorted(set(equation.flags) - _FLAGS):
             raise InputError(f"{path}: {key!r}: {equation.varname}: expected flags out of {sorted(_FLAGS)}, got {odd}")
@@ -142,7 +145,7 @@ def _tree(path, key, text, mode):
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
         got = text.strip()
         got = got if len(got) < 100 else f"{got[:100]} ..."
-        raise InputError(f"{path}: {key!r}: not an expression of Brian2: {_reason(error)}; got {got!r}") from None
+        raise InputError(f"{path}: {key!r}: not an expression of Brian2: {reason_of(error)}; got {got!r}") from None
 
 
 def _language(path, key, tree):
@@ -178,12 +181,13 @@ def _dimensions(path, key, text, variables, expected=DIMENSIONLESS):
     _language(path, key, tree)
     if unknown := [name for name in _names(tree) if name not in variables and name not in ("True", "False")]:
         raise InputError(
-            f"{path}: {key!r}: {unknown[0]!r} is neither a variable of the model nor one of its parameters"
+            f"{path}: {key!r}: {unknown[0]!r} is neither a variable of the model nor one of its parameters; "
+            f"add a line '{unknown[0]} : 1' to 'model', or a table [parameters.{unknown[0]}]"
         )
     try:
         found = parse_expression_dimensions(text.strip(), variables)
     except Exception as error:
-        raise InputError(f"{path}: {key!r}: {_reason(error)}") from None
+        raise InputError(f"{path}: {key!r}: {reason_of(error)}") from None
     if not have_same_dimensions(found, expected):
         raise InputError(f"{path}: {key!r}: expected a quantity of dimension {expected}, got {text.strip()!r} "
                          f"of dimension {found}")  # fmt: skip
@@ -204,7 +208,3 @@ def _statements(path, key, text, variables, model):
             raise InputError(f"{path}: {key!r}: {name!r} is neither a variable of the model nor one of its parameters")
         _dimensions(path, key, ast.unparse(node.value), variables)
         variables.setdefault(name, Variable(name, DIMENSIONLESS))
-
-
-def _reason(error):
-    return (str(error).strip() or type(error).__name__).splitlines()[0]

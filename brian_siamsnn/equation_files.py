@@ -140,7 +140,10 @@ class EquationFile:
         try:
             text = tomllib.loads(content.decode("utf-8"))
         except (ValueError, RecursionError) as error:  # not UTF-8, not TOML, or nested without end
-            raise InputError(f"{path}: not a TOML file ({error})") from None
+            raise InputError(
+                f"{path}: not a TOML file ({error}); see one that ships with "
+                "'brian-siamsnn equations rate', or copy equations/rate.toml"
+            ) from None
         _known(text, (*_TEXTS, *_TABLES), path, "of a neuron model")
         for key, needed in _TEXTS.items():
             if needed or key in text:
@@ -165,7 +168,10 @@ class EquationFile:
         for key in given:
             if key not in self.parameters and key not in self.choices:
                 known = [*self.parameters, *self.choices]
-                raise InputError(f"{name}: {key!r} is not one of its parameters {known}")
+                raise InputError(
+                    f"{name}: {key!r} is not one of its parameters {known}; "
+                    f"'brian-siamsnn equations {name}' prints them"
+                )
         values = {
             key: parameter.read(given.get(key, defaults.get(key, parameter.default)), f"{name}: {key}")
             for key, parameter in self.parameters.items()
@@ -188,7 +194,10 @@ class EquationFile:
                 continue
             for left in re.findall(r"\{(.*?)\}", text):
                 if (part, left) != ("on_pre", "amplitude"):
-                    raise InputError(f"{self.path}: {part!r}: {{{left}}} is not one of the choices {list(readings)}")
+                    raise InputError(
+                        f"{self.path}: {part!r}: {{{left}}} is not one of the choices {list(readings)}; "
+                        f"add it as a table [choices.NAME], or write it out"
+                    )
         return texts
 
 
@@ -263,4 +272,6 @@ def _initial(path, key, value, parameters):
     _name(path, "initial", key)
     if isinstance(value, str) and value in parameters or _number(value):
         return value
-    raise InputError(f"{path}: initial {key} = {value!r}: expected a number or one of {list(parameters)}")
+    raise InputError(
+        f"{path}: initial {key} = {value!r}: expected a number or one of {list(parameters)}, the parameters"
+    )

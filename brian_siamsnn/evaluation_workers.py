@@ -116,10 +116,11 @@ def _client(workers, scheduler):
         if scheduler is None:
             environment = {name: "1" for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")}
             stack.enter_context(dask.config.set({"distributed.nanny.pre-spawn-environ": environment}))
-            cluster = LocalCluster(n_workers=workers, threads_per_worker=1, processes=True, dashboard_address=None)
-            scheduler = stack.enter_context(cluster)
+            scheduler = LocalCluster(n_workers=workers, threads_per_worker=1, processes=True, dashboard_address=None)
+            stack.callback(_close, scheduler)
         try:
-            client = stack.enter_context(Client(scheduler, timeout=_PATIENCE, set_as_default=False))
+            client = Client(scheduler, timeout=_PATIENCE, set_as_default=False)
+            stack.callback(_close, client)
             client.wait_for_workers(1, timeout=_PATIENCE)
         except (OSError, ValueError, TimeoutError) as error:
             raise InputError(
@@ -128,6 +129,12 @@ def _client(workers, scheduler):
             ) from None
         _prepare_workers(client)
         yield client
+
+
+def _close(cluster_or_client):
+    """Close it; on a busy machine that may take longer than Dask waits, when all work is done and nothing is lost."""
+    with contextlib.suppress(TimeoutError):
+        cluster_or_client.close()
 
 
 def _prepare_workers(client, attempts=5):

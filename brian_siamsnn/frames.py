@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import cv2
 import numpy as np
@@ -126,7 +126,7 @@ def _breaks_off(jpeg):
     return b"\xff\xd9" not in jpeg[place:]
 
 
-def image_sequence(name: str, paths: Collection[FilePath], **known) -> Sequence:
+def image_sequence(name: str, paths: Collection[FilePath], **known: Any) -> Sequence:
     """Sequence of image files.
 
     Parameters

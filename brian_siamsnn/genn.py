@@ -191,7 +191,7 @@ class GennBranch(CompiledBranch):
         steps: int = 20,
         coding: Coding = "rate",
         backend: str = "cpu",
-        **options,
+        **options: Any,
     ) -> None:
         if backend not in ("cpu", "cuda"):
             raise InputError(f"backend: expected 'cpu' or 'cuda', got {backend!r}")

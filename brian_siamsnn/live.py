@@ -143,7 +143,7 @@ class LiveView:
         _open(self._window)
         return self
 
-    def __exit__(self, *exception) -> None:
+    def __exit__(self, *exception: object) -> None:
         cv2.destroyAllWindows()
 
     def __call__(

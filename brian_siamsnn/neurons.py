@@ -17,7 +17,7 @@ from brian2.equations.equations import SUBEXPRESSION
 from .architecture import convolutions
 from .equation_checks import check_equations
 from .equation_files import EquationFile
-from .errors import InputError
+from .errors import InputError, reason_of
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -92,8 +92,8 @@ class NeuronEquations:
         try:
             return self._group(size, name, clock, dtype, method)
         except Exception as error:  # Brian2 raises whatever its parsers do
-            reason = str(error.__cause__ or error).splitlines()[0]
-            raise InputError(f"{self.name}: Brian2 does not accept these equations: {reason}") from error
+            raise InputError(f"{self.name}: Brian2 does not accept these equations: {reason_of(error)}; 'brian-siamsnn "
+                             f"equations NAME' prints them as it is given them") from error  # fmt: skip
 
     def _group(self, size, name, clock, dtype, method):
         equations = Equations(self.model)
@@ -153,7 +153,7 @@ def reset_state(group: NeuronGroup | Synapses, initial: dict[str, float]) -> Non
             group.variables[equation.varname].get_value()[:] = initial.get(equation.varname, 0)
 
 
-def load_equations(name: FilePath, *, defaults: dict[str, float] | None = None, **values) -> NeuronEquations:
+def load_equations(name: FilePath, *, defaults: dict[str, float] | None = None, **values: Any) -> NeuronEquations:
     """Read a neuron model.
 
     Parameters

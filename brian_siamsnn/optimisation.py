@@ -155,7 +155,7 @@ class TrainingRun:
             loss = loss + self.recipe.operations_weight * self._operations() / sum(self._synapses.values())
         return loss
 
-    def _gate(self, name) -> Any:
+    def _gate(self, name: str) -> Any:
         """One of the activations of :mod:`.quantisation`, which have a bound and a rate."""
         return self.gates[name]
 

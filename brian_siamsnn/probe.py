@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from brian2 import Clock, Network, SpikeMonitor, StateMonitor, Synapses, get_device, ms, network_operation, prefs
@@ -67,7 +67,7 @@ def probe(
     *,
     arriving: npt.ArrayLike | None = None,
     weights: npt.ArrayLike | None = None,
-    **values,
+    **values: Any,
 ) -> NeuronRun:
     """Simulate one neuron.
 

@@ -58,7 +58,7 @@ def report_page(name: str, recorder: Recorder, summary: dict[str, Any], fps: flo
     return head + html.escape(name) + middle + encoded + tail
 
 
-def write_report(path: FilePath, *arguments, **options) -> None:
+def write_report(path: FilePath, *arguments: Any, **options: Any) -> None:
     """Write a page of :func:`report_page`, whole or not at all.
 
     Raises

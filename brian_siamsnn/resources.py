@@ -45,7 +45,9 @@ def find(folder: str, name: FilePath, suffix: str) -> Path:
         return Path(name)
     shipped = ", ".join(names(folder, suffix)) or "none"
     what = "a folder; no such file" if os.path.isdir(name) else "no such file"
-    raise InputError(f"{name or repr(name)}: {what}, and not one of the {folder} that ship ({shipped})")
+    given = name if str(name).strip() else repr(name)
+    raise InputError(f"{given}: {what}, and not one of the {folder} that ship ({shipped}); give one of these, or the "
+                     f"path of a {suffix} file")  # fmt: skip
 
 
 def names(folder: str, suffix: str) -> list[str]:
@@ -87,7 +89,10 @@ def write_whole(path: FilePath, content: bytes) -> None:
         os.replace(unfinished, path)
     except (OSError, ValueError) as error:  # a ValueError is a null character in the name
         reason = getattr(error, "strerror", None) or error
-        raise InputError(f"{path}: cannot be written ({reason}); what was there before is unchanged") from None
+        raise InputError(
+            f"{path}: cannot be written ({reason}); what was there before is unchanged; "
+            "make room, or give another place"
+        ) from None
     finally:
         with suppress(OSError, ValueError):
             unfinished.unlink()

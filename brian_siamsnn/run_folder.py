@@ -64,7 +64,7 @@ class RunFolder:
     def __enter__(self) -> RunFolder:
         return self
 
-    def __exit__(self, *exception) -> None:
+    def __exit__(self, *exception: object) -> None:
         for file in (self._boxes, self._video):
             with suppress(OSError, InputError):
                 if file is not None:

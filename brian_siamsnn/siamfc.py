@@ -21,7 +21,9 @@ try:
     from torch import nn
     from torch.nn import functional
 except ImportError:
-    raise InputError("brian_siamsnn.siamfc needs PyTorch: pip install 'brian_siamsnn[torch]'") from None
+    raise InputError(
+        "training, importing checkpoints and --tracker cnn need PyTorch: pip install 'brian_siamsnn[torch]'"
+    ) from None
 
 __all__ = ["SiamFC", "balanced_loss", "labels"]
 

@@ -12,13 +12,17 @@ from __future__ import annotations
 import io
 import uuid
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from .errors import InputError
 from .spikes import SpikeTrains
 
-__all__ = ["nwb_bytes", "read_nwb"]
+if TYPE_CHECKING:
+    from types import ModuleType
+
+__all__ = ["nwb_bytes", "nwb_packages", "read_nwb"]
 
 #: Steps in a second.
 _PER_SECOND = 1000
@@ -41,7 +45,7 @@ def nwb_bytes(populations: dict[str, SpikeTrains]) -> bytes:
     InputError
         If pynwb is not installed.
     """
-    pynwb, h5py = _packages()
+    pynwb, h5py = nwb_packages()
     file = pynwb.NWBFile(
         session_description="spike trains of a simulated spiking Siamese network; one time step is 1 ms",
         identifier=str(uuid.uuid4()),
@@ -125,7 +129,7 @@ def read_nwb(content: bytes) -> dict[str, SpikeTrains]:
     InputError
         If it is no such file, or pynwb is not installed.
     """
-    pynwb, h5py = _packages()
+    pynwb, h5py = nwb_packages()
     try:
         with h5py.File(io.BytesIO(content), "r") as hdf, pynwb.NWBHDF5IO(file=hdf, mode="r") as source:
             file = source.read()
@@ -156,7 +160,14 @@ def _of_population(name, units, *sizes):
     return SpikeTrains(neuron[keep], step[keep], units["amplitude"][keep], tuple(shape), steps)
 
 
-def _packages():
+def nwb_packages() -> tuple[ModuleType, ModuleType]:
+    """The modules pynwb and h5py.
+
+    Raises
+    ------
+    InputError
+        If they are not installed.
+    """
     try:
         import h5py
         import pynwb

@@ -7,7 +7,7 @@ program to the same ``event_kernel.h`` that the runtime uses.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from brian2 import Function, NeuronGroup, defaultclock, get_device, prefs
@@ -86,7 +86,7 @@ class StandaloneBranch(CompiledBranch):
         coding: Coding = "rate",
         connectivity: str = "kernel",
         threads: int | None = None,
-        **options,
+        **options: Any,
     ) -> None:
         if connectivity not in ("kernel", "synapses"):
             raise InputError(f"connectivity: expected 'kernel' or 'synapses', got {connectivity!r}")

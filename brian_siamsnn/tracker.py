@@ -9,24 +9,25 @@ tracker (Bertinetto 2016; MATLAB ``tracker.m``, siamfc-pytorch).
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
 
 from .errors import InputError
-from .geometry import EXEMPLAR_SIZE, SEARCH_SIZE, STRIDE, box_centre, checked_box, exemplar_side
+from .geometry import EXEMPLAR_SIZE, SEARCH_SIZE, STRIDE, box_centre, checked_box, exemplar_side, room_to_grow
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     import numpy.typing as npt
 
+    from .aliases import Matcher
+
 __all__ = ["SCALES", "ScaleSearch", "SiameseTracker", "crop", "rgb_image"]
 
 UPSAMPLING = 16  # of the response map
 SIZE_LIMITS = 0.2, 5.0  # of the target, relative to the first frame
-LARGEST = 2  # of the target, relative to the image: what is cut out around it has to fit into memory
 
 
 @dataclass(frozen=True)
@@ -68,7 +69,8 @@ def rgb_image(image: np.ndarray) -> np.ndarray:
     if image.ndim == 2:
         image = image[:, :, None]
     if image.ndim != 3 or image.shape[2] not in (1, 3) or image.size == 0 or image.dtype != np.uint8:
-        raise InputError(f"image: expected 8-bit gray (H, W) or RGB (H, W, 3), got {image.dtype} {image.shape}")
+        raise InputError(f"image: expected 8-bit gray (H, W) or RGB (H, W, 3), got {image.dtype} {image.shape}; "
+                         "scale it to 0-255 and convert it with astype(numpy.uint8)")  # fmt: skip
     return np.repeat(image, 3, axis=2) if image.shape[2] == 1 else image
 
 
@@ -112,8 +114,8 @@ class SiameseTracker:
 
     Parameters
     ----------
-    matcher : matcher
-        See :mod:`brian_siamsnn.matchers`.
+    matcher : Matcher
+        Of :mod:`brian_siamsnn.matchers`, or anything with its two methods, see :class:`brian_siamsnn.aliases.Matcher`.
     scales : {1, 3, 5}
         Sizes of the search region that are tried in every frame.
 
@@ -134,7 +136,7 @@ class SiameseTracker:
     >>> boxes = [tracker.update(frame) for frame in frames[1:]]  # doctest: +SKIP
     """
 
-    def __init__(self, matcher: Any, scales: int = 3) -> None:
+    def __init__(self, matcher: Matcher, scales: int = 3) -> None:
         if scales not in SCALES:
             raise InputError(f"scales: expected one of {list(SCALES)}, got {scales}")
         self.matcher, self._search = matcher, SCALES[scales]
@@ -165,13 +167,7 @@ class SiameseTracker:
         image = rgb_image(image)
         box = checked_box(box)
         height, width = image.shape[:2]
-        if box[0] >= width or box[1] >= height or box[0] + box[2] <= 0 or box[1] + box[3] <= 0:
-            raise InputError(f"box: {box.tolist()} lies outside the image of {width} x {height} pixels")
-        room = float(min(LARGEST * width / box[2], LARGEST * height / box[3]))
-        if room < 1:
-            raise InputError(f"box: {box.tolist()} is more than {LARGEST} times as large as the image of {width} x "
-                             f"{height} pixels; give the object's box x, y, width, height in pixels")  # fmt: skip
-        self._growth = min(SIZE_LIMITS[1], room)
+        self._growth = min(SIZE_LIMITS[1], room_to_grow(box, width, height))
         centre = self._centre = box_centre(box)[::-1]  # y, x
         self._size = box[:1:-1].copy()  # h, w
         self._first_size = self._size.copy()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
 from io import BytesIO
 from pathlib import Path
@@ -17,10 +16,10 @@ from tqdm import tqdm
 from .calibration import calibrate, calibration_crops
 from .checkpoints import export
 from .errors import InputError
-from .geometry import SEARCH_SIZE, STRIDE
-from .optimisation import Batch, TrainingRun
-from .pairs import MAX_SHIFT, PairSampler, held_out_pairs, read_photos, read_videos
-from .pool import PairPool, cut_windows, images_to_tensor
+from .geometry import STRIDE
+from .optimisation import TrainingRun
+from .pairs import PairSampler, held_out_pairs, read_photos, read_videos
+from .pool import PairPool, images_to_tensor
 from .quantisation import ACTIVATIONS
 from .recipe import Recipe
 from .resources import write_whole
@@ -28,6 +27,7 @@ from .sequences import image_sequence
 
 # by way of siamfc, which says what to install where PyTorch is missing
 from .siamfc import SiamFC, balanced_loss, labels, torch
+from .training_batches import ahead, new_batch, pooled_batch, to_tensors
 from .weights import write
 
 if TYPE_CHECKING:
@@ -41,10 +41,6 @@ __all__ = ["held_out_score", "train"]
 
 #: Held-out pairs per video.
 HELD_OUT_PAIRS = 40
-#: Side of the search crops that are trained on, pixels. Nothing is padded, so a response cell sees the same pixels as
-#: in a whole crop; a window costs a third less and is another one in each epoch.
-WINDOW = 207
-_ROOM = (SEARCH_SIZE - WINDOW) // STRIDE
 
 
 def held_out_score(
@@ -164,9 +160,9 @@ def train(
         identity = {**sources, "teacher": settings["teacher"]}
         pool = PairPool(pool or output.with_suffix(".pool"), sampler, network, identity, recipe.pairs, device)
         pool.fill()
-        cut = lambda step: _pooled_batch(pool, recipe, step)  # noqa: E731
+        cut = lambda step: pooled_batch(pool, recipe, step)  # noqa: E731
     else:
-        cut = lambda step: _new_batch(sampler, recipe, step)  # noqa: E731
+        cut = lambda step: new_batch(sampler, recipe, step)  # noqa: E731
     _optimise(run, cut, scored, settings, checkpoint, output.with_suffix(".png"))
     model = _model(run, photos, {"recipe": settings, "history": run.history, "seconds": round(run.seconds, 1)})
     write(model, output)
@@ -178,8 +174,8 @@ def _optimise(run, cut, scored, settings, checkpoint, figure):
     recipe, losses = run.recipe, []
     started = perf_counter() - run.seconds
     with tqdm(total=recipe.steps, initial=run.step, desc="training", unit="step", disable=None) as progress:
-        for arrays in _ahead(cut, run.step, recipe.steps):
-            losses.append(run.advance(_to_device(arrays, run.device)))
+        for arrays in ahead(cut, run.step, recipe.steps):
+            losses.append(run.advance(to_tensors(arrays, run.device)))
             progress.update()
             if run.step % recipe.report_every == 0 or run.step == recipe.steps:
                 operations = run.operations if run.spiking else None
@@ -233,47 +229,6 @@ def _digest(model):
     for name, (w, b) in sorted(model.weights.items()):
         digest.update(name.encode() + w.tobytes() + b.tobytes())
     return digest.hexdigest()
-
-
-def _windows(displacements, rng):
-    """A window of each search crop that keeps its target within MAX_SHIFT: first cells (x, y), shape (B, 2)."""
-    cells = np.arange(_ROOM + 1)
-    left = np.asarray(displacements)[..., None] - (cells - _ROOM / 2) * STRIDE
-    # the middle one always does
-    return np.array([[rng.choice(cells[np.abs(axis) <= MAX_SHIFT]) for axis in row] for row in left])
-
-
-def _pooled_batch(pool, recipe, step):
-    rng = np.random.default_rng((recipe.seed, 1, step))
-    indices = np.sort(rng.choice(pool.size, recipe.batch, replace=False))
-    return pool.batch(indices, _windows(pool.displacements(indices), rng), WINDOW)
-
-
-def _new_batch(sampler, recipe, step):
-    pairs = [sampler(index) for index in range(step * recipe.batch, (step + 1) * recipe.batch)]
-    exemplars, searches, displacements = (np.stack(part) for part in zip(*pairs, strict=True))
-    starts = _windows(displacements, np.random.default_rng((recipe.seed, 1, step)))
-    return exemplars, *cut_windows(searches, displacements, starts, WINDOW)
-
-
-def _to_device(arrays, device):
-    exemplars, searches, displacements, *teacher = arrays
-    features = tuple(torch.from_numpy(values).to(device).permute(0, 3, 1, 2) for values in teacher)
-    cells = torch.from_numpy(displacements / STRIDE).float().to(device)
-    return Batch(images_to_tensor(exemplars, device), images_to_tensor(searches, device), cells, features or None)
-
-
-def _ahead(cut, start, stop):
-    """Batches number ``start`` to ``stop``, each cut in a second thread while the one before is used."""
-    if start >= stop:
-        return
-    with ThreadPoolExecutor(1) as thread:
-        upcoming = thread.submit(cut, start)
-        for step in range(start, stop):
-            current = upcoming.result()
-            if step + 1 < stop:
-                upcoming = thread.submit(cut, step + 1)
-            yield current
 
 
 def _model(run, photos, log):

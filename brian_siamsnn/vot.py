@@ -23,6 +23,8 @@ from .tracker import SiameseTracker, rgb_image
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from .matchers import ConvolutionalMatcher, SpikingMatcher
+
 __all__ = ["box_of_region", "registry_entry", "serve"]
 
 #: Seconds that the toolkit waits for an answer; the first may have to compile the equations.
@@ -75,7 +77,7 @@ def box_of_region(region: Any) -> np.ndarray:
     return polygon_to_box(np.ravel(corners))
 
 
-def serve(matcher: Any, scales: int = 3) -> None:
+def serve(matcher: SpikingMatcher | ConvolutionalMatcher, scales: int = 3) -> None:
     """Answer the toolkit until it says that it is done.
 
     Parameters

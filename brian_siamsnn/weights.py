@@ -38,6 +38,8 @@ __all__ = ["INPUT_CONVENTION", "SiameseModel", "check_tensor", "load", "read", "
 
 FORMAT = "brian_siamsnn model 1"
 
+_MEND = "fetch it again, or make it with 'brian-siamsnn weights import' or 'train'"
+
 _KINDS = {"response": (dict, "an object"), "normalisation": (str, "text"), "provenance": (dict, "an object")}
 
 #: What every model takes; a checkpoint with another convention has it folded into conv1.
@@ -173,22 +175,21 @@ def read(path: FilePath) -> SiameseModel:
     except FileNotFoundError:
         raise InputError(f"{path}: no such file") from None
     except (SafetensorError, OSError, MemoryError) as error:
-        raise InputError(f"{path}: not a whole model file ({str(error):.200}); fetch it again, or make one from a "
-                         "checkpoint with 'brian-siamsnn weights import'") from None  # fmt: skip
+        raise InputError(f"{path}: not a whole model file ({str(error):.200}); {_MEND}") from None
     try:
         return _model(json.loads(text), tensors)
     except InputError as error:
-        raise InputError(f"{path}: {error}") from None
+        raise InputError(f"{path}: {error}" + ("" if "; " in str(error) else f"; {_MEND}")) from None
     except KeyError as error:
-        raise InputError(f"{path}: its description is incomplete ({error}); write it anew") from None
+        raise InputError(f"{path}: its description is incomplete ({error} is missing); {_MEND}") from None
     except (TypeError, ValueError, ArithmeticError, RecursionError) as error:  # no JSON, or other types in it
-        raise InputError(f"{path}: its description cannot be read ({str(error):.200}); write it anew") from None
+        raise InputError(f"{path}: its description cannot be read ({str(error):.200}); {_MEND}") from None
 
 
 def _tensor(file, name, path):
     kind = file.get_slice(name).get_dtype()
     if kind not in ("F16", "F32", "F64"):
-        raise InputError(f"{path}: {name}: expected floating-point numbers (F16, F32, F64), got {kind}")
+        raise InputError(f"{path}: {name}: expected floating-point numbers (F16, F32, F64), got {kind}; {_MEND}")
     return file.get_tensor(name)
 
 
@@ -200,17 +201,22 @@ def _model(description, tensors):
     if description["format"] != FORMAT:
         raise InputError(f"expected the format {FORMAT!r}, got {description['format']!r:.60}")
     if stated != _digest(tensors, description):
-        raise InputError("its checksum does not fit its content; it was altered or damaged")
+        raise InputError("its checksum does not fit its content, for it was altered or damaged")
     for key, (kind, words) in _KINDS.items():
         if not isinstance(description[key], kind):
             raise InputError(f"its description: {key}: expected {words}, got {description[key]!r:.60}")
+    numbers = {**{f"response {key}": description["response"][key] for key in ("scale", "bias")},
+               "initial_potential": description["initial_potential"]}  # fmt: skip
+    for key, value in numbers.items():
+        if not isinstance(value, int | float) or isinstance(value, bool):
+            raise InputError(f"its description: {key}: expected a number, got {value!r:.60}")
     layers = layers_from_json(description["layers"])
     parts = ("weight", "bias", "scale") if description["normalisation"] else ("weight", "bias")
     for layer in convolutions(layers):
         for part in parts:
             if f"{layer.name}.{part}" not in tensors:
                 raise InputError(f"{layer.name}.{part}: expected in the file, which holds "
-                                 f"{', '.join(sorted(tensors)[:9]) or 'none'}; write it anew")  # fmt: skip
+                                 f"{', '.join(sorted(tensors)[:9]) or 'none'}")  # fmt: skip
     names = [layer.name for layer in convolutions(layers)]
     return SiameseModel(
         layers,

@@ -17,17 +17,27 @@ STEPS = 20
 
 
 def simulate(codings=CODINGS, gates=GATES):
-    """Spikes of every population: name to [[neuron, step, amplitude], ...]."""
+    """Spikes of every population: name to [(neuron, step, amplitude), ...]."""
     clock = brian2.Clock(dt=1 * ms)
-    network, monitors, n = brian2.Network(), {}, 6
+    network, result, n = brian2.Network(), {}, 6
 
     def add(name, model, size, order):
         equations = load_equations(model)
         group = equations.group(size, name, clock)
         group.thresholder["spike"].when, group.thresholder["spike"].order = "thresholds", order
-        monitors[model] = brian2.SpikeMonitor(group, variables=[equations.amplitude], name=f"{name}_spikes",
-                                              when="thresholds", order=9)  # fmt: skip
-        network.add(group, monitors[model])
+        spikes, fired = result.setdefault(model, []), group.variables["_spikespace"]
+        amplitude, now = group.variables[equations.amplitude], clock.variables["timestep"]
+
+        def record():  # a SpikeMonitor would be code to compile, and is compared in test_network.py
+            neurons = fired.get_value()[: fired.get_value()[-1]]
+            amplitudes = np.broadcast_to(amplitude.get_value(), size)[neurons]
+            spikes.extend(
+                zip(neurons.tolist(), [int(now.get_value()[0])] * len(neurons), amplitudes.tolist(), strict=True)
+            )
+
+        network.add(
+            group, brian2.NetworkOperation(record, clock=clock, when="thresholds", order=9, name=f"{name}_spikes")
+        )
         return equations, group
 
     def join(sender, source, receiver, target, order, i, j, w=None):
@@ -54,9 +64,4 @@ def simulate(codings=CODINGS, gates=GATES):
                 equations, group = add(f"gate{g}", gate, 3, 2)
                 join(sender, source, equations, group, 1, *windows)
     network.run(STEPS * ms, namespace={})
-    result = {}
-    for name, monitor in monitors.items():
-        amplitude = np.array(getattr(monitor, load_equations(name).amplitude)[:], float)
-        steps = np.round(np.array(monitor.t / ms)).astype(int)
-        result[name] = sorted(zip(np.array(monitor.i[:]).tolist(), steps.tolist(), amplitude.tolist(), strict=True))
-    return result
+    return {name: sorted(spikes) for name, spikes in result.items()}

@@ -69,6 +69,8 @@ def simulate(model, current, steps, output_threshold=None, hidden_threshold=None
 
 #: Strides, groups, kernel sizes, pools that overlap or do not, borders that a stride leaves over,
 #: and channel counts that fill the kernel's blocks of 16, 32, 48 and 64 outputs or do not.
+#: As few layers as have everything: each is code to compile.
+SMALLEST = (Convolution("conv1", 3, 6, 3), MaxPool("pool1", 3, 2), Convolution("conv2", 6, 8, 3, groups=2))
 NETWORKS = {
     "plain": (
         Convolution("conv1", 3, 8, 3),

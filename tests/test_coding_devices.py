@@ -1,6 +1,5 @@
 """Every coding and gate gives the same spikes with both of the runtime's code generators (others: test_devices.py)."""
 
-import brian2
 import pytest
 from coding_network import CODINGS, GATES, STEPS, simulate
 
@@ -23,10 +22,9 @@ def test_numpy_gives_the_spikes_of_single_neurons(numpy_spikes):
 
 
 @pytest.mark.cython
-def test_cython_gives_the_spikes_of_numpy(numpy_spikes, monkeypatch):
+def test_cython_gives_the_spikes_of_numpy(numpy_spikes, use_cython):
     # those whose equations test_network.py does not compile; every population here takes a quarter of a minute
     codings, gates = ["phase:K=4", "burst", "two_status:beta=0.625,p=3"], ["max_pool_first"]
-    monkeypatch.setitem(brian2.prefs, "codegen.target", "cython")
-    monkeypatch.setitem(brian2.prefs, "codegen.cpp.extra_compile_args_gcc", ["-w", "-O0"])
+    use_cython(optimised=False)
     found = simulate(codings, gates)
     assert all(found[name] == numpy_spikes[name] for name in (*codings, *gates))

@@ -8,9 +8,10 @@ import brian2
 import numpy as np
 import pytest
 from brian2.devices.device import runtime_device
-from reference import NETWORKS, image, small_model
+from conftest import UNOPTIMISED
+from reference import NETWORKS, SMALLEST, image, small_model
 
-from brian_siamsnn import genn
+from brian_siamsnn import genn, standalone
 from brian_siamsnn.architecture import ALEXNET, Convolution, MaxPool
 from brian_siamsnn.cli import main
 from brian_siamsnn.compiled import CompiledBranch
@@ -22,8 +23,6 @@ from brian_siamsnn.network import SpikingBranch
 from brian_siamsnn.neurons import load_equations
 
 SIZE, STEPS = 26, 12
-#: As few layers as have everything: each is code to compile.
-POOL = (Convolution("conv1", 3, 6, 3), MaxPool("pool1", 3, 2), Convolution("conv2", 6, 8, 3, groups=2))
 CEIL = "two_status:reading=ceil,beta=0.625,p=4"
 
 
@@ -67,21 +66,23 @@ def needs(device):
     ("device", "network", "coding", "options"),
     [
         # the network of test_network.py, whose compiled code Brian2 then has already
-        pytest.param("runtime", NETWORKS["pools"], "rate", {}, marks=pytest.mark.cython),
-        pytest.param("cpp_standalone", POOL, CEIL, {}, marks=[pytest.mark.standalone, pytest.mark.slow]),
-        pytest.param("cpp_standalone", POOL, "burst", {"pooling": "max_pool_first"},
+        pytest.param("runtime", SMALLEST, "rate", {}, marks=pytest.mark.cython),
+        pytest.param("cpp_standalone", SMALLEST, CEIL, {}, marks=[pytest.mark.standalone, pytest.mark.slow]),
+        pytest.param("cpp_standalone", SMALLEST, "burst", {"pooling": "max_pool_first"},
                      marks=[pytest.mark.standalone, pytest.mark.slow]),
-        pytest.param("cpp_standalone", POOL, "phase:K=4", {"connectivity": "synapses"},
+        pytest.param("cpp_standalone", SMALLEST, "phase:K=4", {"connectivity": "synapses"},
                      marks=[pytest.mark.standalone, pytest.mark.slow]),
         pytest.param("genn", NETWORKS["groups"], CEIL, {}, marks=[pytest.mark.genn, pytest.mark.slow]),
         pytest.param("genn", NETWORKS["pools"], "rate", {}, marks=[pytest.mark.genn, pytest.mark.slow]),
         pytest.param("genn_cuda", NETWORKS["groups"], CEIL, {}, marks=[pytest.mark.genn, pytest.mark.slow]),
     ],
 )  # fmt: skip
-def test_every_device_gives_the_same_spikes(device, network, coding, options, monkeypatch):
+def test_every_device_gives_the_same_spikes(device, network, coding, options, use_cython, monkeypatch):
     needs(device)
     if device == "runtime":
-        monkeypatch.setitem(brian2.prefs, "codegen.target", "cython")
+        use_cython()
+    if options:  # one program is compiled as users have it; the others sum in the same order, for nothing is contracted
+        monkeypatch.setattr(standalone, "_FLAGS", [*UNOPTIMISED, "-std=c++17", "-pthread"])
     model = small_model(network)
     layers = tuple(layer.name for layer in model.layers)
     images = np.stack([image(SIZE, seed) for seed in (1, 2)])

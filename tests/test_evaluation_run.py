@@ -17,6 +17,7 @@ from brian_siamsnn.datasets import open_dataset
 from brian_siamsnn.errors import InputError
 from brian_siamsnn.evaluation_report import attribute_table, make_report, score_boxes
 from brian_siamsnn.evaluation_store import Store
+from brian_siamsnn.evaluation_workers import distribute
 from brian_siamsnn.synthetic import SyntheticSequence
 
 FAST = ["--steps", "2", "--scales", "1"]
@@ -156,6 +157,19 @@ def test_a_worker_that_dies_loses_nothing(longer, tmp_path):
     assert len(before) >= 2
     assert boxes_of(output) == boxes_of(whole)
     assert scores_of(output) == scores_of(whole)
+
+
+def test_a_cluster_that_is_slow_to_close_loses_nothing(monkeypatch):
+    distributed = pytest.importorskip("distributed", reason="workers are Dask's")
+    close = distributed.LocalCluster.close
+
+    def slow(self, *arguments, **options):
+        close(self, *arguments, **options)
+        raise TimeoutError
+
+    monkeypatch.setattr(distributed.LocalCluster, "close", slow)
+    jobs = {"a": (1,), "b": (2,)}
+    assert dict(distribute(lambda number, threads, tell: 10 * number, jobs, workers=2)) == {"a": 10, "b": 20}
 
 
 def test_a_broken_sequence_is_reported_and_the_others_finish(tmp_path, capsys):

@@ -258,9 +258,13 @@ def test_the_player_goes_through_the_frames_by_keyboard_slider_and_plot(run, ope
     browser = opened(page_of(recorder, steps=STEPS))
     readout = browser.find_element("id", "readout")
     assert browser.find_element("id", "title").text == "fish"
+    assert readout.text == f"frame 1 of 5, overlap {recorder.overlap[1]:.2f}"
+    assert shown_image(browser, "response")[1] == recorder.pictures[1]["response"]
+    ActionChains(browser).send_keys(Keys.ARROW_LEFT).perform()
     assert readout.text == "frame 0 of 5, overlap 1.00"
     assert shown_image(browser, "picture") == (640, recorder.pictures[0]["image"])
     assert not browser.find_element("id", "response").is_displayed()
+    assert not browser.find_element("id", "raster").is_displayed()
 
     ActionChains(browser).send_keys(Keys.ARROW_RIGHT).send_keys(Keys.ARROW_RIGHT).perform()
     assert readout.text == f"frame 2 of 5, overlap {recorder.overlap[2]:.2f}"

@@ -23,11 +23,12 @@ from brian_siamsnn import code_cache
 from brian_siamsnn.annotations import read_boxes
 from brian_siamsnn.architecture import Convolution, MaxPool, check_layers, layers_from_json
 from brian_siamsnn.cli import main
-from brian_siamsnn.errors import InputError
+from brian_siamsnn.errors import InputError, reason_of
 from brian_siamsnn.frames import read_image
 from brian_siamsnn.matchers import SpikingMatcher
+from brian_siamsnn.neurons import load_equations
 from brian_siamsnn.overlay import VideoWriter, draw_overlay
-from brian_siamsnn.resources import write_whole
+from brian_siamsnn.resources import find, write_whole
 from brian_siamsnn.sequences import open_source
 from brian_siamsnn.tracker import SiameseTracker
 from brian_siamsnn.weights import SiameseModel, load, read
@@ -340,3 +341,25 @@ def test_an_output_that_nobody_reads_is_no_traceback():
     done = subprocess.run(command_line, stdout=writing, stderr=subprocess.PIPE, text=True, timeout=120)
     os.close(writing)
     assert (done.returncode, done.stderr) == (1, "")
+
+
+@pytest.mark.parametrize(
+    ("error", "reason"),
+    [
+        (ValueError("no such thing"), "no such thing"),
+        (ValueError("\n  two   words\nand more"), "two words"),
+        # as Brian2's parser says it
+        (ValueError("Parsing failed: \n1v : 1\n^\nExpected end of text"), "1v : 1"),
+        (TimeoutError(), "TimeoutError"),
+    ],
+)
+def test_a_reason_is_never_empty(error, reason):
+    assert reason_of(error) == reason
+
+
+def test_what_brian2_cannot_parse_is_said_by_what_is_wrong(tmp_path):
+    """Its own first line is "Parsing failed:", and the reason that follows is that of the exception behind it."""
+    text = find("equations", "rate", ".toml").read_text(encoding="utf-8").replace("v : 1\n", "v : 1 (constant\n", 1)
+    (tmp_path / "own.toml").write_text(text, encoding="utf-8")
+    with pytest.raises(InputError, match=r"'model': not equations of Brian2: Expected end of text, found '\('"):
+        load_equations(tmp_path / "own.toml")

@@ -1,5 +1,9 @@
 """SiamFC's tracker with matchers whose responses are known."""
 
+import re
+from pathlib import Path
+
+import cv2
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -158,3 +162,19 @@ def test_boxes_outside_the_image_are_refused(box):
 def test_a_tiny_and_a_huge_box_are_tracked():
     for box in ((150.0, 100.0, 1.0, 1.0), (-100.0, -100.0, 500.0, 400.0)):
         np.testing.assert_allclose(tracker(box).update(BLACK), box, atol=rounding(box))
+
+
+def test_the_matcher_of_the_documentation_follows_an_object():
+    """docs/extending.md: a pattern that moves by 16 crop pixels, two cells, takes the box along."""
+    text = (Path(__file__).parents[1] / "docs" / "extending.md").read_text(encoding="utf-8")
+    (block,) = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
+    names = {}
+    exec(compile(block, "docs/extending.md", "exec"), names)
+    rng = np.random.default_rng(0)
+    image = cv2.GaussianBlur(rng.integers(0, 255, (240, 320, 3), np.uint8), (0, 0), 2)
+    box = np.array([130.0, 90.0, 40.0, 40.0])  # 80 pixels a side are cut out: 8 crop pixels are 5.04 of them
+    tracked = names["tracker"]
+    tracked.init(image, box)
+    np.testing.assert_allclose(tracked.update(image)[:2], box[:2], atol=1)
+    moved = np.roll(image, (-10, 10), (0, 1))
+    np.testing.assert_allclose(tracked.update(moved)[:2], box[:2] + [10, -10], atol=1)

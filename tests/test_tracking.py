@@ -127,6 +127,23 @@ def test_bad_input_is_one_line_and_exit_code_2(arguments, message, tmp_path, mon
     assert error.startswith("error: ") and message in error
 
 
+def test_a_box_that_is_off_is_said_before_anything_is_made(monkeypatch, capsys):
+    def too_early(*arguments, **options):
+        raise AssertionError("a network was made")
+
+    monkeypatch.setattr("brian_siamsnn.matchers.SpikingMatcher", too_early)
+    assert command("track", "synthetic", "--init", "5000,10,20,20") == 2
+    assert "lies outside the image" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("arguments", [[], ["weights"]])
+def test_a_command_alone_is_answered_with_its_help(arguments, capsys):
+    command(*arguments)  # with code 0 or 2, by the version of click
+    told = capsys.readouterr()
+    lines = (told.out + told.err).splitlines()
+    assert lines[0].startswith("Usage: brian-siamsnn") and not any(line.endswith("...") for line in lines[1:])
+
+
 def test_a_model_file_cut_short(tmp_path, capsys):
     from brian_siamsnn.resources import find
 

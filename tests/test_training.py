@@ -15,7 +15,7 @@ from brian_siamsnn.weights import SiameseModel, read
 
 torch = pytest.importorskip("torch")
 
-from brian_siamsnn import training  # noqa: E402
+from brian_siamsnn import training, training_batches  # noqa: E402
 from brian_siamsnn.optimisation import TrainingRun  # noqa: E402
 from brian_siamsnn.siamfc import SiamFC  # noqa: E402
 
@@ -218,7 +218,7 @@ def test_a_killed_run_goes_on_to_the_same_end(data, tmp_path, monkeypatch, teach
     recipe = Recipe(report_every=report_every, activation="clip_noise", operations_weight=0.1, **TINY)
     options = {"teacher": teacher} if taught else {}
     whole = training.train(data, tmp_path / "whole.safetensors", recipe, **options)
-    make_batch = training._to_device
+    make_batch = training_batches.to_tensors
 
     def killed(arrays, device):
         calls.append(arrays)
@@ -229,7 +229,7 @@ def test_a_killed_run_goes_on_to_the_same_end(data, tmp_path, monkeypatch, teach
     calls = []
     output = tmp_path / "killed.safetensors"
     with monkeypatch.context() as patch:
-        patch.setattr(training, "_to_device", killed)
+        patch.setattr(training, "to_tensors", killed)
         with pytest.raises(KeyboardInterrupt):
             training.train(data, output, recipe, **options)
     assert not output.exists()
@@ -314,19 +314,19 @@ def test_the_last_layer_learns_to_be_rectified():
 
 def test_a_run_learns_its_batch_by_heart(data, teacher):
     sampler = PairSampler(read_videos(data / "video"), read_photos(data / "photos"), 0)
-    cut = training._new_batch(sampler, Recipe(batch=4), 0)
+    cut = training_batches.new_batch(sampler, Recipe(batch=4), 0)
     z, x = (np.random.default_rng(side).normal(size=(4, side, side, 64)).astype(np.float32) for side in (6, 16))
     # features at random can hardly be explained, but no term may stand in another's way
     for taught, share in (((), 0.8), ((z, x), 0.95)):
         run = TrainingRun(Recipe(architecture="4-6-5", activation="relu"), teacher_response=(0.1, 0.0))
-        losses = [run.advance(training._to_device((*cut, *taught), "cpu")) for _ in range(12)]
+        losses = [run.advance(training_batches.to_tensors((*cut, *taught), "cpu")) for _ in range(12)]
         assert losses[-1] < share * losses[0]
 
 
 def test_operations_are_rates_times_synapses_and_their_weight_lowers_them():
     rng = np.random.default_rng(0)
     exemplars, searches = (rng.integers(0, 256, (2, side, side, 3), dtype=np.uint8) for side in (127, 207))
-    batch = training._to_device((exemplars, searches, np.zeros((2, 2))), "cpu")
+    batch = training_batches.to_tensors((exemplars, searches, np.zeros((2, 2))), "cpu")
     operations = {}
     for weight in (0.0, 30.0):
         run = TrainingRun(Recipe(architecture="4-6-5", spiking_share=1.0, steps=15, learning_rate=0.02,
@@ -386,7 +386,7 @@ def test_a_diverging_run_says_so(data, tmp_path):
 
 def test_windows_keep_their_targets_where_the_response_can_show_them():
     displacements = np.array([[32.0, -32.0], [0.0, 0.0], [-31.0, 4.0]])
-    seen = [training._windows(displacements, np.random.default_rng(seed)) for seed in range(300)]
+    seen = [training_batches.windows(displacements, np.random.default_rng(seed)) for seed in range(300)]
     left = displacements - (np.array(seen) - 3) * 8
     assert np.abs(left).max() <= 32
     # a target in the middle can be anywhere within 24 pixels, one at the edge only nearer

@@ -1,15 +1,14 @@
 """Fuzz every way in for long, and report what was refused and how it was said.
 
-    python -m tests.fuzz [--examples 1000] [--seed 0] [--output FOLDER] [TARGET ...]
+    python -m tests.fuzz [--examples 1000] [--seed 0] [--output FOLDER] [--messages docs/messages.md] [TARGET ...]
 
-Prints examples, refused ones and seconds per target, and writes messages.csv: each message that was met, with its
-numbers and quotations left out, and how often.  Ends with code 1 if a target failed; its shortest failing example is
-printed.
+Prints examples, refused ones and seconds per target, and writes messages.csv: each message that was met, its shortest
+example, and how often; --messages writes them as a page of the documentation.  Ends with code 1 if a target failed; its
+shortest failing example is printed.
 """
 
 import argparse
 import csv
-import re
 import sys
 import time
 import traceback
@@ -21,19 +20,11 @@ import cv2
 from hypothesis import HealthCheck, given, seed, settings
 from hypothesis import strategies as st
 
+from .messages import page, readable, template
 from .targets import TARGETS, attempt
 
 
-def template(message):
-    """A message without what differs from one example to the next."""
-    message = re.sub(r"^.*?:(?= )", "NAME:", message)
-    message = re.sub(r"'(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\"", "'...'", message)
-    message = re.sub(r"(got|holds) .*?(; | as number|$)", r"\1 ...\2", message)
-    message = re.sub(r"[\[{(][^\])}]*[\])}]", "(...)", message)
-    return re.sub(r"[-+]?\b\d+(\.\d+)?(e[-+]?\d+)?|(?<=conv)\d", "N", message)
-
-
-def run(target, examples, number, messages):
+def run(target, examples, number, messages, shortest):
     """Examples that were tried and refused; the failure, if there is one."""
     tried = Counter()
 
@@ -45,7 +36,9 @@ def run(target, examples, number, messages):
         message = attempt(target, data)
         if message is not None:
             tried["refused"] += 1
-            messages[target, template(message)] += 1
+            kind = target, template(message)
+            messages[kind] += 1
+            shortest[kind] = min(message, shortest.get(kind, message), key=readable)
 
     try:
         check()
@@ -63,13 +56,15 @@ def main():
     parser.add_argument("--examples", type=int, default=1000)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--output", type=Path, default=Path("brian-siamsnn-output") / "fuzz")
+    parser.add_argument("--messages", type=Path, metavar="FILE", help="write the messages as Markdown, too")
     arguments = parser.parse_args()
     warnings.simplefilter("ignore")
     (cv2.setLogLevel if hasattr(cv2, "setLogLevel") else cv2.utils.logging.setLogLevel)(0)
-    messages, failed = Counter(), 0
+    messages, shortest, examples, failed = Counter(), {}, 0, 0
     for target in arguments.targets or TARGETS:
         began = time.perf_counter()
-        tried = run(target, arguments.examples, arguments.seed, messages)
+        tried = run(target, arguments.examples, arguments.seed, messages, shortest)
+        examples += tried["examples"]
         failed += tried["failed"]
         print(f"{target:<18}{tried['examples']:>7} examples{tried['refused']:>7} refused"
               f"{time.perf_counter() - began:>7.0f} s  {'FAILED' if tried['failed'] else ''}", flush=True)  # fmt: skip
@@ -77,7 +72,10 @@ def main():
     with open(arguments.output / "messages.csv", "w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file)
         writer.writerow(["target", "count", "message"])
-        writer.writerows([target, count, message] for (target, message), count in sorted(messages.items()))
+        writer.writerows([kind[0], count, shortest[kind]] for kind, count in sorted(messages.items()))
+    if arguments.messages:
+        command = f"python -m tests.fuzz --examples {arguments.examples} --messages {arguments.messages}"
+        arguments.messages.write_text(page(messages, shortest, examples, command), encoding="utf-8")
     print(f"{len(messages)} messages in {arguments.output / 'messages.csv'}")
     sys.exit(1 if failed else 0)
 

@@ -1,9 +1,11 @@
 """Runs that are killed, or whose disk is full, at any moment: what has its final name is whole.
 
-    python -m tests.fuzz.interrupted [--kills 50] [--limits 50]
+    python -m tests.fuzz.interrupted [--kills 50] [--limits 50] [--matcher snn]
 
 A child process writes one run after the other into one folder: boxes, video, summary, model and a page, all with the
 number of the run in them.  It is killed (signal 9), or not let to write any more, and the files are examined.
+It tracks with a matcher that answers at once, so that the moments of writing are met often, or with the network that
+ships.
 """
 
 import argparse
@@ -22,16 +24,18 @@ import time
 from collections import Counter
 from pathlib import Path
 
+import brian2
 import cv2
 import numpy as np
 
 from brian_siamsnn.cli_options import quiet
 from brian_siamsnn.errors import InputError
 from brian_siamsnn.frames import Sequence
+from brian_siamsnn.matchers import SpikingMatcher
 from brian_siamsnn.resources import write_whole
 from brian_siamsnn.tracker import SiameseTracker
 from brian_siamsnn.tracking import track, write_json
-from brian_siamsnn.weights import read, write
+from brian_siamsnn.weights import load, read, write
 
 from .files import image
 from .targets import Peak, model
@@ -44,22 +48,43 @@ def frames():
     return [np.roll(image(96, 128), k, axis=1) for k in range(FRAMES)]
 
 
-def work(folder, run):
-    """One run, as the command line does it."""
+@functools.cache
+def spiking():
+    """The network that ships, at few steps, and in Brian2's NumPy code, so that nothing is compiled."""
+    brian2.prefs.codegen.target = "numpy"
+    return SpikingMatcher(load("compact"), 4, crops=1, threads=1)
+
+
+def boxes_of(folder, run, matcher):
+    """Track for one run, and the boxes; they depend on the run's number."""
     sequence = Sequence("killed", lambda: iter(frames()), FRAMES)
-    result = track(sequence, SiameseTracker(Peak(float(run)), 1), (20, 20, 30 + run % 7, 30), output=folder)
-    write_json(folder / "summary.json", {"run": run, "frames": len(result.boxes)})
+    tracker = SiameseTracker(spiking() if matcher == "snn" else Peak(float(run)), 1)
+    return track(sequence, tracker, (20, 20, 30 + run % 7, 30), output=folder).boxes
+
+
+@functools.cache
+def expected(run, matcher):
+    """What a run that nobody interrupts writes as its boxes."""
+    with tempfile.TemporaryDirectory() as folder:
+        boxes_of(Path(folder), run, matcher)
+        return (Path(folder) / "boxes.csv").read_text(encoding="utf-8")
+
+
+def work(folder, run, matcher="peak"):
+    """One run, as the command line does it."""
+    boxes = boxes_of(folder, run, matcher)
+    write_json(folder / "summary.json", {"run": run, "frames": len(boxes)})
     write(dataclasses.replace(model()[0], provenance={"run": run}), folder / "model.safetensors")
     write_whole(folder / "page.html", f"{run} ".encode() * 50_000)
 
 
-def _child(folder, first, limit, said):
+def _child(folder, first, limit, said, matcher):
     quiet()
     if limit is not None:
         resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
     try:
         for run in range(first, sys.maxsize):
-            work(folder, run)
+            work(folder, run, matcher)
             said.value = run
     except InputError as error:
         assert limit is not None and "\n" not in str(error), error
@@ -69,21 +94,22 @@ def _child(folder, first, limit, said):
         os._exit(3)
 
 
-def examine(folder, finished):
+def examine(folder, finished, matcher="peak"):
     """Check what is in the folder after the run ``finished`` and before the end of the next; what it was like."""
     seen = Counter()
     rows = (folder / "boxes.csv").read_text(encoding="utf-8")
     lines = rows.splitlines()
     assert rows.endswith("\n") and len(lines) == FRAMES + 1, rows
-    widths = {line.split(",")[3] for line in lines[1:2]}
-    assert widths <= {f"{30 + run % 7:.4f}" for run in (finished, finished + 1)}
+    # the boxes of seven runs differ with the spiking network, those of all with the other
+    known = {run: expected(run % 7 if matcher == "snn" else run, matcher) for run in (finished, finished + 1)}
+    assert rows in known.values(), rows
     capture = cv2.VideoCapture(str(folder / "tracked.mp4"))
     assert sum(1 for _ in iter(lambda: capture.read()[0], False)) == FRAMES
     summary = folder / "summary.json"
     if summary.exists():
         content = json.loads(summary.read_text(encoding="utf-8"))
         assert content["frames"] == FRAMES and content["run"] in (finished, finished + 1)
-        assert widths == {f"{30 + content['run'] % 7:.4f}"}, "boxes of one run, summary of another"
+        assert rows == known[content["run"]], "boxes of one run, summary of another"
     else:
         seen["between boxes and summary"] += 1
     assert read(folder / "model.safetensors").provenance["run"] in (finished, finished + 1)
@@ -94,13 +120,13 @@ def examine(folder, finished):
 
 
 @contextlib.contextmanager
-def _started(folder, first, limit=None):
+def _started(folder, first, limit=None, matcher="peak"):
     """A child at work, and the number of the run that it has finished last."""
     # forked from a process that has imported all and done nothing: threads of this one would be missed in a child
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload([__name__])
     said = context.Value("q", first - 1)
-    process = context.Process(target=_child, args=(folder, first, limit, said))
+    process = context.Process(target=_child, args=(folder, first, limit, said, matcher))
     process.start()
     try:
         yield process, said
@@ -116,23 +142,26 @@ def _wait(happened, seconds=300):
         time.sleep(0.005)
 
 
-def kill(count, rng):
+def kill(count, rng, matcher="peak"):
     """Kill runs ``count`` times; how often at which kind of moment."""
     seen = Counter()
     with tempfile.TemporaryDirectory() as name:
         folder, finished = Path(name), 0
-        work(folder, 0)
+        work(folder, 0, matcher)
+        began = time.monotonic()
+        work(folder, 0, matcher)
+        one_run = time.monotonic() - began
         for _ in range(count):
-            with _started(folder, finished + 1) as (_, said):
+            with _started(folder, finished + 1, matcher=matcher) as (_, said):
                 _wait(lambda: said.value > finished)  # noqa: B023
-                time.sleep(rng.uniform(0, 0.3))
+                time.sleep(rng.uniform(0, max(0.3, one_run)))
             seen["runs finished before"] += said.value - finished
             finished = said.value
-            seen += examine(folder, finished)
+            seen += examine(folder, finished, matcher)
             for hidden in folder.glob(".*.*"):  # what write_whole had begun
                 hidden.unlink()
                 seen["amid a whole file"] += 1
-            work(folder, finished := finished + 7)  # the folder can be used again at once
+            work(folder, finished := finished + 7, matcher)  # the folder can be used again at once
     return seen
 
 
@@ -164,8 +193,9 @@ def main():
     parser.add_argument("--limits", type=int, default=50)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--disk", type=Path, help="A small file system to fill up, in place of limits to each file.")
+    parser.add_argument("--matcher", choices=["peak", "snn"], default="peak", help="What is tracked with while killed.")
     arguments = parser.parse_args()
-    print("killed:", dict(kill(arguments.kills, random.Random(arguments.seed))))
+    print("killed:", dict(kill(arguments.kills, random.Random(arguments.seed), arguments.matcher)))
     print("full:", dict(fill(arguments.limits, random.Random(arguments.seed), arguments.disk)))
 
 
