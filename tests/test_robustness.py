@@ -131,10 +131,10 @@ def test_a_model_for_another_tracker_or_without_end_is_refused():
     wide = SiameseModel((*layers, Convolution("conv2", 65536, 1, 1)),
                         {**weights, "conv2": (np.ones((1, 65536, 1, 1)), np.zeros(1))},
                         scales={"conv1": np.ones(65536), "conv2": np.ones(1)}, normalisation="x")  # fmt: skip
-    from brian_siamsnn import network
+    from brian_siamsnn import layer_objects, network
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(network, "available_memory", lambda: 2**30)
+        patch.setattr(layer_objects, "available_memory", lambda: 2**30)
         with pytest.raises(InputError, match="million neurons for images of 127 pixels, about 1 GiB|about 2 GiB"):
             network.SpikingBranch(network_model(wide), 255)
     with pytest.raises(InputError, match="expected 1 to 5000 steps"):
