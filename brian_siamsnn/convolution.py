@@ -91,21 +91,21 @@ class SharedKernel(BrianObject):
     ) -> None:
         super().__init__(clock=source.clock, when="thresholds", order=order, name=f"{target.name}_input")
         self.source, self.target, self.layer = source, target, layer
-        self.amplitude, self.threads = amplitude, threads
+        self.threads = threads
         self.shape_in, self.shape_out = shape_in, shape_out
         self.images = source.N // int(np.prod(shape_in))
         self.dtype = self.values("v" if isinstance(layer, Convolution) else "m").dtype
         self.events = np.zeros(steps, np.int64)
-        self._step = source.clock.variables["timestep"]
+        self._step = source.clock.variables["timestep"].get_value()
+        self._space = source.variables["_spikespace"].get_value()
+        self._amplitude = source.variables[amplitude].get_value()
 
     def spikes(self) -> tuple[np.ndarray, np.ndarray]:
         """Indices of the neurons that fired in this step, ascending, and what each spike carries.
 
         The amplitudes are one number if all neurons share it.
         """
-        space = self.source.variables["_spikespace"].get_value()
-        fired = space[: space[-1]]
-        amplitude = self.source.variables[self.amplitude].get_value()
+        fired, amplitude = self._space[: self._space[-1]], self._amplitude
         return fired, np.asarray(amplitude if amplitude.size == 1 else amplitude[fired], self.dtype)
 
     def reset(self) -> None:
@@ -114,7 +114,7 @@ class SharedKernel(BrianObject):
 
     def count(self, events: int) -> None:
         """Note the events of this step."""
-        self.events[self._step.get_value()[0]] = events
+        self.events[self._step[0]] = events
 
     def values(self, variable: str) -> np.ndarray:
         """The array behind a variable of the postsynaptic group."""
@@ -147,13 +147,14 @@ class SharedKernelConvolution(SharedKernel):
         self.block = kernel_block(layer)
         self.groups = layer.groups
         self.kernel = blocked_kernel(weights, layer.groups, self.block).astype(self.dtype)
+        self._v = self.values("v")
 
     def run(self) -> None:
         """Add this step's spikes."""
         fired, amplitude = self.spikes()
         layer = self.layer
         self.count(_events.convolve(
-            fired, amplitude, self.kernel, self.values("v"), self.images, self.shape_in, self.shape_out,
+            fired, amplitude, self.kernel, self._v, self.images, self.shape_in, self.shape_out,
             layer.kernel, layer.stride, self.groups, self.block, STRIP, self.threads,
         ))  # fmt: skip
 

@@ -32,7 +32,7 @@ from .additive_pooling import additive_pool, place_weights
 from .architecture import Convolution
 from .compiled import CompiledBranch
 from .connectivity import pooling_synapses
-from .errors import InputError
+from .errors import InputError, reason_of
 from .network import TIME_STEP
 from .neurons import load_equations
 
@@ -241,8 +241,7 @@ class GennBranch(CompiledBranch):
             try:
                 self.network.run(self.images * self.frame.length * TIME_STEP, namespace={})
             except (NotImplementedError, RuntimeError) as error:
-                reason = str(error.__cause__ or error).splitlines()[0]
-                raise InputError(f"GeNN does not build this network: {reason}") from error
+                raise InputError(f"GeNN does not build this network: {reason_of(error)}") from error
 
     def _command(self):
         return ["./main", "test", repr(self.images * self.frame.length * float(TIME_STEP))]

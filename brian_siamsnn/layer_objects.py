@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from functools import partial
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from brian2 import Synapses, get_device, ms
@@ -15,6 +16,8 @@ from .errors import InputError
 from .resources import available_memory
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     import numpy.typing as npt
     from brian2 import Clock, NeuronGroup
 
@@ -23,7 +26,7 @@ if TYPE_CHECKING:
     from .conversion import SpikingModel
     from .neurons import NeuronEquations
 
-__all__ = ["Tally", "check_memory", "explicit_synapses", "layer_group"]
+__all__ = ["Call", "Tally", "calls_of", "check_memory", "explicit_synapses", "layer_group"]
 
 #: Bytes that a neuron takes in single precision: its variables, spikes, and the kernel's lists, rounded up.
 _BYTES_PER_NEURON = 32
@@ -56,8 +59,8 @@ class Tally(BrianObject):
 
     def __init__(self, group: NeuronGroup, steps: int, order: int) -> None:
         super().__init__(clock=group.clock, when="thresholds", order=order, name=f"{group.name}_tally")
-        self._space = group.variables["_spikespace"]
-        self._step = group.clock.variables["timestep"]
+        self._space = group.variables["_spikespace"].get_value()
+        self._step = group.clock.variables["timestep"].get_value()
         self.spikes, self.events = np.zeros(steps, np.int64), np.zeros(steps, np.int64)
         self._fan_out: np.ndarray | None = None
         self._channels = 1
@@ -68,8 +71,7 @@ class Tally(BrianObject):
 
     def run(self) -> None:
         """Count this step's."""
-        space, step = self._space.get_value(), self._step.get_value()[0]
-        fired = space[: space[-1]]
+        fired, step = self._space[: self._space[-1]], self._step[0]
         self.spikes[step] = len(fired)
         if self._fan_out is not None:
             self.events[step] = self._fan_out[fired // self._channels % self._fan_out.size].sum()
@@ -125,6 +127,32 @@ def _update_with_threshold(group, equations):
         if operation.name == f"{group.name}_update":
             operation.active = False
             thresholder.update_abstract_code = update_abstract_code
+
+
+class Call(NamedTuple):
+    """Something that a step runs, by the name of Brian2's object."""
+
+    name: str
+    run: Callable[[], Any]
+
+
+def calls_of(item: BrianObject) -> list[Call]:
+    """What a step runs of one of Brian2's objects.
+
+    Its compiled code at once, where ``run`` would do nothing else; that saves a twentieth of a small network's time.
+
+    Parameters
+    ----------
+    item : brian2.BrianObject
+        Of a network that was run.
+    """
+    codes = getattr(item, "code_objects", ())
+    if type(item).run is not BrianObject.run:
+        return [Call(item.name, item.run)]
+    if all(code.class_name == "cython" and not code.nonconstant_values for code in codes):
+        compiled = [(code.compiled_code["run"], code.namespace) for code in codes]
+        return [Call(item.name, partial(module.main, namespace)) for module, namespace in compiled if module]
+    return [Call(item.name, item.run)]
 
 
 def explicit_synapses(

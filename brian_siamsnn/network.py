@@ -24,7 +24,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from brian2 import Clock, Network, SpikeMonitor, get_device, ms
-from brian2.core.base import BrianObjectException
 
 from .architecture import Convolution
 from .code_cache import check_compiled, remove_broken
@@ -35,8 +34,8 @@ from .convolution import (
     available_threads,
     check_kernel_equations,
 )
-from .errors import InputError
-from .layer_objects import Tally, check_memory, explicit_synapses, layer_group
+from .errors import InputError, reason_of
+from .layer_objects import Tally, calls_of, check_memory, explicit_synapses, layer_group
 from .neurons import branch_equations, reset_state
 from .spikes import SpikeTrains
 
@@ -194,15 +193,14 @@ class SpikingBranch:
         self._prepared()
 
     def _prepared(self):
-        """Brian2's objects in the order in which a step runs them."""
+        """What a step runs of Brian2's objects, in their order."""
         if self._ready is None:
             try:
                 self.network.run(0 * ms, namespace={})
             except Exception as error:  # Brian2's code generation raises whatever it does
-                reason = str(error.__cause__ or error).splitlines()[0]
-                raise InputError(f"Brian2 cannot make code of these equations: {reason}") from error
+                raise InputError(f"Brian2 cannot make code of these equations: {reason_of(error)}") from error
             check_compiled(self.network.sorted_objects)
-            self._ready = [obj for obj in self.network.sorted_objects if obj.active]
+            self._ready = [call for obj in self.network.sorted_objects if obj.active for call in calls_of(obj)]
         return self._ready
 
     def reset(self) -> None:
@@ -233,7 +231,7 @@ class SpikingBranch:
         image : ndarray, shape (image_size, image_size, 3)
             RGB, 0 to 255; with ``images=n`` shape (n, image_size, image_size, 3).
         execute : callable
-            Runs one of Brian2's objects for one step; a profiler measures here.
+            Runs one of Brian2's objects, which has a name and a method ``run``, for one step; a profiler measures here.
 
         Returns
         -------
@@ -296,13 +294,12 @@ class SpikingBranch:
         step, t = self.clock.variables["timestep"].get_value(), self.clock.variables["t"].get_value()
         try:
             for k in range(1, self.steps + 1):
-                for obj in ready:
-                    execute(obj)
+                for call in ready:
+                    execute(call)
                 step[0], t[0] = k, k * self.clock.dt_
                 yield k
-        except BrianObjectException as error:
-            reason = str(error.__cause__ or error).splitlines()[0]
-            raise InputError(f"step {int(step[0]) + 1}: these equations cannot be run: {reason}") from error
+        except Exception as error:  # the equations' own, such as a division by zero
+            raise InputError(f"step {int(step[0]) + 1}: these equations cannot be run: {reason_of(error)}") from error
         finally:
             self.steps_run = int(step[0])
             self.spikes = {name: tally.spikes.copy() for name, tally in self._tallies.items()}

@@ -76,13 +76,13 @@ def test_cython_gives_the_spikes_of_numpy(use_cython):
 
 
 @pytest.mark.cython
-def test_code_that_cython_refuses_is_said(monkeypatch, tmp_path):
+def test_code_that_cython_refuses_is_said(use_cython, tmp_path):
     """Brian2 goes on without it: the neurons would never fire."""
     own = tmp_path / "own.toml"
     own.write_text((Path(__file__).parent.parent / "equations" / "rate.toml").read_text().replace("v_th", "cdef"))
-    monkeypatch.setitem(brian2.prefs, "codegen.target", "cython")
+    use_cython(optimised=False)
     with pytest.raises(InputError, match="Cython does not compile .* keyword"):
-        run(small_model(NETWORKS["pools"]), "kernel", coding=own)
+        run(small_model(SMALLEST), "kernel", coding=own)
 
 
 def test_one_thread_gives_the_spikes_of_two():
