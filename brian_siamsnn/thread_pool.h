@@ -10,15 +10,14 @@
 #ifndef BRIAN_SIAMSNN_THREAD_POOL_H
 #define BRIAN_SIAMSNN_THREAD_POOL_H
 
-#include <algorithm>
 #include <atomic>
 #include <condition_variable>
 #include <cstdint>
 #include <mutex>
 #include <thread>
 #if defined(__linux__)
-#include <pthread.h>
 #include <sched.h>
+#include <unistd.h>
 #endif
 
 namespace siamsnn {
@@ -36,13 +35,8 @@ public:
         Job job;
         {
             std::lock_guard<std::mutex> lock(mutex_);
-            for (; helpers_ < std::min(threads - 1, MOST_HELPERS); helpers_++) {
-                std::thread helper(&ThreadPool::help, this, helpers_);
-                handle_[helpers_] = helper.native_handle();
-                helper.detach();
-            }
-            leave_own_processor();
-            job = job_ = {body, context, tasks, threads - 1, job_.number + 1};
+            for (; helpers_ < threads - 1; helpers_++) std::thread(&ThreadPool::help, this, helpers_).detach();
+            job = job_ = {body, context, tasks, threads - 1, this_processor(), job_.number + 1};
             finished_.store(0);
             next_.store(static_cast<int64_t>(job.number) << 32);
         }
@@ -61,7 +55,7 @@ private:
     struct Job {
         void (*body)(void*, int) = nullptr;
         void* context = nullptr;
-        int tasks = 0, helpers = 0;
+        int tasks = 0, helpers = 0, processor = -1;  // the caller's
         int32_t number = 0;
     };
 
@@ -77,28 +71,24 @@ private:
         }
     }
 
+    // The system likes to wake a helper on the processor of the thread that wakes it, where it waits until that has done
+    // all of the work.  A helper that finds itself there goes to another one, for the jobs to come.
 #if defined(__linux__)
-    // The system likes to wake a helper on the processor of the thread that wakes it, where it would have to wait until
-    // that has done all of the work.  One that was there in its last job is sent to the others.
-    void leave_own_processor() {
-        const int here = sched_getcpu();
-        for (int k = 0; k < helpers_; k++) {
-            if (processor_[k].load(std::memory_order_relaxed) != here) continue;
-            cpu_set_t others;
-            if (sched_getaffinity(0, sizeof others, &others)) continue;
-            CPU_CLR(here, &others);
-            if (CPU_COUNT(&others)) pthread_setaffinity_np(handle_[k], sizeof others, &others);
-        }
+    static int this_processor() { return sched_getcpu(); }
+
+    static void leave(int processor) {
+        cpu_set_t others;  // of those that the process may use
+        if (sched_getcpu() != processor || sched_getaffinity(getpid(), sizeof others, &others)) return;
+        CPU_CLR(processor, &others);
+        if (CPU_COUNT(&others)) sched_setaffinity(0, sizeof others, &others);
     }
-    void note_processor(int index) { processor_[index].store(sched_getcpu(), std::memory_order_relaxed); }
 #else
-    void leave_own_processor() {}
-    void note_processor(int) {}
+    static int this_processor() { return -1; }
+    static void leave(int) {}
 #endif
 
     void help(int index) {
         int32_t seen = 0;
-        note_processor(index);
         std::unique_lock<std::mutex> lock(mutex_);
         for (;;) {
             wake_.wait(lock, [&] { return job_.number != seen; });
@@ -106,7 +96,7 @@ private:
             seen = job.number;
             if (index >= job.helpers) continue;
             lock.unlock();
-            note_processor(index);
+            leave(job.processor);
             work(job);
             lock.lock();
         }
@@ -115,10 +105,7 @@ private:
     std::mutex mutex_, turn_;
     std::condition_variable wake_;
     Job job_;
-    static constexpr int MOST_HELPERS = 255;
     int helpers_ = 0;
-    std::thread::native_handle_type handle_[MOST_HELPERS];
-    std::atomic<int> processor_[MOST_HELPERS]{};
     std::atomic<int64_t> next_{0};
     std::atomic<int> finished_{0};
 };

@@ -1,6 +1,10 @@
 """The compiled kernels, called with made-up spikes, against every synapse added in turn: bit by bit."""
 
+import os
+import sys
+
 import numpy as np
+import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
@@ -109,3 +113,24 @@ def test_pools_are_their_synapses(images, place, channels, rate, strip, threads)
         np.testing.assert_array_equal(m, windows.max((-1, -2)).ravel())
         np.testing.assert_array_equal(rise[m > emitted], (m - emitted)[m > emitted])
         emitted[:] = m
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="processors of a process, and forks, are Linux's here")
+def test_a_forked_child_may_use_all_processors():
+    """The helpers stay behind; what moves them to another processor must not move the child."""
+    layer, shape_in, shape_out = Convolution("conv", 48, 32, 3), (64, 64, 48), (62, 62, 32)
+    rng = np.random.default_rng(0)
+    fired, _ = spike_times(rng, 1, shape_in, 0.3)
+    weights = blocked_kernel(rng.normal(size=layer.weight_shape).astype(np.float32), 1, kernel_block(layer))
+
+    def convolved():
+        v = np.zeros(int(np.prod(shape_out)), np.float32)
+        _events.convolve(fired, np.ones(1, np.float32), weights, v, 1, shape_in, shape_out, 3, 1, 1, 32, 8, 2)
+        return v
+
+    expected, allowed = convolved(), os.sched_getaffinity(0)
+    child = os.fork()
+    if child == 0:
+        same = all(np.array_equal(convolved(), expected) for _ in range(20))
+        os._exit(0 if same and os.sched_getaffinity(0) == allowed else 1)
+    assert os.waitpid(child, 0)[1] == 0
