@@ -206,9 +206,8 @@ def main(arguments: list[str] | None = None) -> NoReturn:
     try:
         code = cli.main(args=arguments, prog_name="brian-siamsnn", standalone_mode=False)
     except click.ClickException as error:
-        if isinstance(
-            error, getattr(click.exceptions, "NoArgsIsHelpError", ())
-        ):  # of click 8.2; before, it exits with 0
+        # of click 8.2; before, it exits with 0
+        if isinstance(error, getattr(click.exceptions, "NoArgsIsHelpError", ())):
             click.echo(error.format_message())
             sys.exit(0)
         context = getattr(error, "ctx", None)

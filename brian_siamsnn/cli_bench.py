@@ -56,7 +56,7 @@ def bench_command(
     prepare(matcher)
     # the first update finds memory and caches cold, and is not counted; drawing a frame in between would empty them
     sequence = SyntheticSequence(frames=frames + 2)
-    drawn = list(sequence)
+    drawn = list(tqdm(sequence, desc="drawing", unit=" frames", disable=None))
     tracker = SiameseTracker(matcher, int(scales))
     seconds, operations = [], []
     for k, frame in enumerate(tqdm(drawn, desc="bench", unit=" frames", disable=None)):

@@ -11,6 +11,7 @@ import shutil
 import subprocess
 import tempfile
 import weakref
+from abc import ABC, abstractmethod
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -23,6 +24,7 @@ from .architecture import Convolution
 from .connectivity import convolution_synapses, fan_out, pooling_synapses
 from .errors import InputError
 from .framing import Frame, frame_start, image_current
+from .layer_objects import check_input
 from .network import TIME_STEP
 from .neurons import branch_equations
 from .spikes import SpikeTrains
@@ -42,7 +44,7 @@ _PREFERENCES = ("core.network.default_schedule", "core.default_float_dtype", "co
                 "codegen.generators.cpp.restrict_keyword")  # fmt: skip
 
 
-class CompiledBranch:
+class CompiledBranch(ABC):
     """Base of the branches that are compiled; see :class:`StandaloneBranch` and :class:`GennBranch`.
 
     Parameters
@@ -114,13 +116,13 @@ class CompiledBranch:
         with self._on_device():
             self._build()
 
+    @abstractmethod
     def _compile(self, device):
         """Compile the project that Brian2 has written."""
-        raise NotImplementedError
 
+    @abstractmethod
     def _options(self) -> dict[str, Any]:
         """What Brian2's device is activated with."""
-        raise NotImplementedError
 
     def _translated(self, k, equations):
         """Equations of layer number k as this device takes them."""
@@ -145,9 +147,7 @@ class CompiledBranch:
         for k, layer in enumerate(self.model.layers):
             equations, shape = self.equations[layer.name], self.shapes[layer.name]
             group = groups[layer.name] = self._group(k, equations)
-            if isinstance(layer, Convolution) and "I" not in group.variables:
-                raise InputError(f"{equations.name}: a neuron of a network needs a variable I, its input current; "
-                                 f"it has {sorted(group.equations.names)}")  # fmt: skip
+            check_input(equations, layer, group)
             if isinstance(layer, Convolution) and k > 0:
                 group.I = np.tile(self.model.weights[layer.name][1], shape[0] * shape[1])
             self._start(k, group, equations)

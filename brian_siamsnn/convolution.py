@@ -62,8 +62,7 @@ class SharedKernel(BrianObject):
         Variable of ``source`` that holds what a spike carries.
     layer : Convolution or MaxPool
     shape_in, shape_out : tuple
-        (height, width, channels) of the two groups.
-        of one image; the groups may hold several images side by side.
+        (height, width, channels) of one image of the two groups; the groups may hold several images side by side.
     steps : int
         T.
     order : int

@@ -112,8 +112,10 @@ SIAMSNN_INLINE int64_t add_strip(const GroupSpikes<Real>& list, const Sweep& swe
     v += (int64_t)image * g.out_height * out_width * out_channels + first_channel;
     static thread_local std::vector<int32_t> gathered_row;
     static thread_local std::vector<Real> gathered_amplitude;
-    gathered_row.resize(kernel_side * kernel_side * (g.channels / g.groups) + SPIKE_PADDING);
-    gathered_amplitude.resize(Unit ? 0 : gathered_row.size());
+    if (lines > 1) {
+        gathered_row.resize(kernel_side * kernel_side * (g.channels / g.groups) + SPIKE_PADDING);
+        gathered_amplitude.resize(Unit ? 0 : gathered_row.size());
+    }
     int32_t* window_row = gathered_row.data();
     Real* window_amplitude = gathered_amplitude.data();
     int64_t events = 0;

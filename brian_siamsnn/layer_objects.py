@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from .conversion import SpikingModel
     from .neurons import NeuronEquations
 
-__all__ = ["Call", "Tally", "calls_of", "check_memory", "explicit_synapses", "layer_group"]
+__all__ = ["Call", "Tally", "calls_of", "check_input", "check_memory", "explicit_synapses", "layer_group"]
 
 #: Bytes that a neuron takes in single precision: its variables, spikes, and the kernel's lists, rounded up.
 _BYTES_PER_NEURON = 32
@@ -103,12 +103,17 @@ def layer_group(
     thresholder.when, thresholder.order = "thresholds", 10 * k
     if get_device().code_object_class() is CythonCodeObject:
         thresholder.codeobj_class = _BranchlessCythonCode
-    if isinstance(layer, Convolution) and "I" not in group.variables:
-        raise InputError(f"{equations.name}: a neuron of a network needs a variable I, its input current; "
-                         f"it has {sorted(group.equations.names)}")  # fmt: skip
+    check_input(equations, layer, group)
     if k == 0:
         _update_with_threshold(group, equations)
     return group
+
+
+def check_input(equations: NeuronEquations, layer: Layer, group: NeuronGroup) -> None:
+    """Raise :class:`InputError` if the neurons of a convolution have no place for its input current."""
+    if isinstance(layer, Convolution) and "I" not in group.variables:
+        raise InputError(f"{equations.name}: a neuron of a network needs a variable I, its input current; "
+                         f"it has {sorted(group.equations.names)}")  # fmt: skip
 
 
 def _update_with_threshold(group, equations):
@@ -188,16 +193,17 @@ def explicit_synapses(
     )  # fmt: skip
     before, after = (int(np.prod(shape)) for shape in shapes)
     images = source.N // before
-    w: Any = None
+    image = np.arange(images, dtype=np.int32)[:, None]
+
+    def connect(i, j):  # the same pairs of neurons in every image
+        synapses.connect(i=(i + image * before).ravel(), j=(j + image * after).ravel())
+
     if isinstance(layer, Convolution) and weights is not None:
         i, j, w = convolution_synapses(*shapes, layer, weights)
-    else:
-        i, j = pooling_synapses(*shapes, layer)
-    # the same pairs of neurons in every image
-    image = np.arange(images, dtype=np.int32)[:, None]
-    synapses.connect(i=(i + image * before).ravel(), j=(j + image * after).ravel())
-    if w is not None:
+        connect(i, j)
         synapses.variables["w"].get_value()[:] = np.tile(w, images)
+    else:
+        connect(*pooling_synapses(*shapes, layer))
     synapses.pre.when, synapses.pre.order = "thresholds", order
     return synapses
 

@@ -164,11 +164,8 @@ class SpikingBranch:
     def _join(self, k, layer, group, equations):
         """What brings the spikes of the layer before."""
         before, order = self.model.layers[k - 1].name, 10 * k - 5
-        source, sender, shapes = (
-            self.groups[before],
-            self.equations[before],
-            (self.shapes[before], self.shapes[layer.name]),
-        )
+        source, sender = self.groups[before], self.equations[before]
+        shapes = self.shapes[before], self.shapes[layer.name]
         weights = self.model.weights[layer.name][0] if isinstance(layer, Convolution) else None
         if self._explicit:
             self._tallies[before].count_events(fan_out(*shapes, layer), shapes[0][2])

@@ -58,13 +58,12 @@ template <typename Real>
 class SpikeList {
 public:
     std::vector<GroupSpikes<Real>> groups;
-    bool unit = true;  // all spikes carry 1
 
     // From neuron indices, ascending.
     void collect(const int32_t* spikes, int n, const Real* amplitudes, int amplitude_stride,
                  const ConvolutionGeometry& g) {
         const int64_t pixels = (int64_t)g.images * g.height * g.width;
-        unit = true;
+        bool unit = true;
         for (int q = 0; q < (amplitude_stride ? n : 1); q++) unit &= amplitudes[q] == Real(1);
         groups.resize(g.groups);
         for (auto& group : groups) group.clear(n, pixels, unit);
@@ -90,10 +89,11 @@ private:
                 int64_t pixels) {
         int32_t *row = list.row.data(), *start = list.start.data(), m = list.count;
         Real* amplitude = list.amplitude.data();
+        const bool carried = !list.amplitude.empty();
         for (int q = 0; q < some; q++) {
             const bool mine = group_[q] == k;
             row[m] = row_[q];
-            if (!unit) amplitude[m] = amplitudes[q * amplitude_stride];
+            if (carried) amplitude[m] = amplitudes[q * amplitude_stride];
             m += mine;
             start[mine ? pixel_[q] + 1 : pixels + 1] = m;
         }
