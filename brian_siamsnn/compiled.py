@@ -11,7 +11,6 @@ import shutil
 import subprocess
 import tempfile
 import weakref
-from abc import ABC, abstractmethod
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -44,7 +43,7 @@ _PREFERENCES = ("core.network.default_schedule", "core.default_float_dtype", "co
                 "codegen.generators.cpp.restrict_keyword")  # fmt: skip
 
 
-class CompiledBranch(ABC):
+class CompiledBranch:
     """Base of the branches that are compiled; see :class:`StandaloneBranch` and :class:`GennBranch`.
 
     Parameters
@@ -116,13 +115,13 @@ class CompiledBranch(ABC):
         with self._on_device():
             self._build()
 
-    @abstractmethod
     def _compile(self, device):
         """Compile the project that Brian2 has written."""
+        raise NotImplementedError
 
-    @abstractmethod
     def _options(self) -> dict[str, Any]:
         """What Brian2's device is activated with."""
+        raise NotImplementedError
 
     def _translated(self, k, equations):
         """Equations of layer number k as this device takes them."""
