@@ -7,7 +7,9 @@ setup(
         Extension(
             "brian_siamsnn._events",
             ["brian_siamsnn/_events.pyx"],
-            depends=[f"brian_siamsnn/{name}.h" for name in ("event_kernel", "spike_list", "thread_pool")],
+            depends=[
+                f"brian_siamsnn/{name}.h" for name in ("event_kernel", "pooling_kernel", "spike_list", "thread_pool")
+            ],
             include_dirs=["brian_siamsnn"],
             language="c++",
             # no contraction of a*b + c: explicit Synapses round the product too

@@ -2,10 +2,36 @@ import numpy as np
 
 Shape = tuple[int, ...]
 
+image_block: int
+
+def convolve_image(
+    image: np.ndarray,
+    weights: np.ndarray,
+    bias: np.ndarray,
+    current: np.ndarray,
+    kernel: int,
+    stride: int,
+    threads: int,
+) -> None: ...
 def convolve(
     spikes: np.ndarray,
     amplitude: np.ndarray,
     weights: np.ndarray,
+    v: np.ndarray,
+    images: int,
+    shape_in: Shape,
+    shape_out: Shape,
+    kernel: int,
+    stride: int,
+    groups: int,
+    block: int,
+    strip: int,
+    threads: int,
+) -> int: ...
+def convolve_fixed_point(
+    spikes: np.ndarray,
+    weights: np.ndarray,
+    unit: np.ndarray,
     v: np.ndarray,
     images: int,
     shape_in: Shape,
@@ -29,6 +55,8 @@ def pool(
     shape_out: Shape,
     kernel: int,
     stride: int,
+    strip: int,
+    threads: int,
 ) -> int: ...
 def gate(
     spikes: np.ndarray,
@@ -42,4 +70,6 @@ def gate(
     shape_out: Shape,
     kernel: int,
     stride: int,
+    strip: int,
+    threads: int,
 ) -> int: ...

@@ -16,8 +16,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from .architecture import Convolution, MaxPool, convolutions, sizes
+from . import _events
+from .architecture import Convolution, MaxPool, convolutions, output_size, sizes
 from .errors import InputError
+from .kernel_blocks import blocked_kernel
 from .weights import SiameseModel
 
 if TYPE_CHECKING:
@@ -227,16 +229,18 @@ class SpikingModel:
             result[layer.name] = (side, side, channels)
         return result
 
-    def current(self, image: np.ndarray) -> np.ndarray:
+    def current(self, image: np.ndarray, threads: int = 1) -> np.ndarray:
         """Input of the first layer each step: its convolution of the image, plus bias.
 
         The input is coded by real values (paper, III.D), so this does not change
-        over the steps and is worked out once an image, in NumPy.
+        over the steps and is worked out once an image (``image_kernel.h``).
 
         Parameters
         ----------
         image : ndarray, shape (H, W, 3)
             RGB, 0 to 255.
+        threads : int
+            Threads that share its rows; the result is the same with any number.
 
         Returns
         -------
@@ -244,17 +248,14 @@ class SpikingModel:
         """
         layer = self.layers[0]
         w, b = self.weights[layer.name]
-        image, channels = np.ascontiguousarray(image, np.float32), len(b)
-        height, width = ((side - layer.kernel) // layer.stride + 1 for side in image.shape[:2])
-        # each line of a window is contiguous, pixel by pixel: (y, x, line, place and colour)
-        line, pixel, value = image.strides
-        windows = np.lib.stride_tricks.as_strided(
-            image,
-            (height, width, layer.kernel, layer.kernel * image.shape[2]),
-            (layer.stride * line, layer.stride * pixel, line, value),
-        )
-        result = windows.reshape(height * width, -1) @ w.transpose(2, 3, 1, 0).reshape(-1, channels)
-        return (result + b).reshape(height, width, channels)
+        image = np.ascontiguousarray(image, np.float32)
+        height, width = (output_size(layer, side) for side in image.shape[:2])
+        padded = np.zeros(-(-len(b) // _events.image_block) * _events.image_block, np.float32)
+        padded[: len(b)] = b
+        current = np.empty((height, width, len(b)), np.float32)
+        weights = blocked_kernel(w, 1, _events.image_block)
+        _events.convolve_image(image, weights, padded, current, layer.kernel, layer.stride, threads)
+        return current
 
     def __post_init__(self) -> None:
         first = self.layers[0]

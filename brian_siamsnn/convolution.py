@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import os
 import re
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -20,6 +21,7 @@ from brian2.equations.equations import SUBEXPRESSION
 from . import _events
 from .architecture import Convolution
 from .errors import InputError
+from .kernel_blocks import blocked_kernel, kernel_block
 from .neurons import load_equations
 
 if TYPE_CHECKING:
@@ -36,13 +38,9 @@ __all__ = [
     "SharedKernelConvolution",
     "SharedKernelPooling",
     "available_threads",
-    "blocked_kernel",
     "check_kernel_equations",
-    "kernel_block",
 ]
 
-#: Output channels that the kernel can add together.
-_BLOCKS = (16, 32, 48)
 #: Output rows that are swept together: enough for the kernel rows in the first-level cache to be used again.
 STRIP = 8
 
@@ -127,6 +125,9 @@ class SharedKernelConvolution(SharedKernel):
     ----------
     weights : ndarray, shape (out, in/groups, kernel, kernel)
         Kept once, in the precision of the postsynaptic group.
+    units : ndarray, shape (out,), optional
+        Of fixed-point weights (:func:`brian_siamsnn.fixed_point.shared_units`): spikes that carry 1 are then summed as
+        integers.
     """
 
     def __init__(
@@ -141,21 +142,35 @@ class SharedKernelConvolution(SharedKernel):
         order: int,
         threads: int,
         weights: np.ndarray,
+        units: np.ndarray | None = None,
     ) -> None:
         super().__init__(source, target, amplitude, layer, shape_in, shape_out, steps, order, threads)
-        self.block = kernel_block(layer)
-        self.groups = layer.groups
-        self.kernel = blocked_kernel(weights, layer.groups, self.block).astype(self.dtype)
+        self._convolution, self._weights = layer, weights
         self._v = self.values("v")
+        self._fixed_point = None
+        if units is not None:
+            whole = (weights / units[:, None, None, None]).astype(np.int16)
+            block = kernel_block(layer, fixed_point=True)
+            self._fixed_point = blocked_kernel(whole, layer.groups, block), units.astype(self.dtype), block
+
+    @cached_property
+    def kernel(self) -> tuple[np.ndarray, int]:
+        """The weights by blocks of so many output channels."""
+        block = kernel_block(self._convolution)
+        return blocked_kernel(self._weights, self._convolution.groups, block).astype(self.dtype), block
 
     def run(self) -> None:
         """Add this step's spikes."""
         fired, amplitude = self.spikes()
-        layer = self.layer
-        self.count(_events.convolve(
-            fired, amplitude, self.kernel, self._v, self.images, self.shape_in, self.shape_out,
-            layer.kernel, layer.stride, self.groups, self.block, STRIP, self.threads,
-        ))  # fmt: skip
+        layer = self._convolution
+        place = (self._v, self.images, self.shape_in, self.shape_out, layer.kernel, layer.stride, layer.groups)
+        if self._fixed_point is not None and (amplitude == 1).all():
+            whole, units, block = self._fixed_point
+            events = _events.convolve_fixed_point(fired, whole, units, *place, block, STRIP, self.threads)
+        else:
+            weights, block = self.kernel
+            events = _events.convolve(fired, amplitude, weights, *place, block, STRIP, self.threads)
+        self.count(events)
 
 
 class SharedKernelPooling(SharedKernel):
@@ -233,26 +248,3 @@ def check_kernel_equations(equations: NeuronEquations, layer: Layer) -> None:
 
 def _plain(text):
     return "".join(text.split())
-
-
-def kernel_block(layer: Convolution) -> int:
-    """Output channels of a convolution that are added together.
-
-    All of a group's, up to 48; else 32, of which a line of the kernel stays in the first-level cache. A last part
-    that is narrower than the others is padded and costs as much as they do, so a width without a rest goes before.
-    """
-    outputs = layer.out_channels // layer.groups
-    if outputs <= _BLOCKS[-1]:
-        return next(block for block in _BLOCKS if outputs <= block)
-    return next((block for block in (32, 48, 16) if outputs % block == 0), 32)
-
-
-def blocked_kernel(weights: np.ndarray, groups: int, block: int) -> np.ndarray:
-    """Reorder weights to [group][block of outputs][ky][kx][input channel][output in the block], zero-padded."""
-    out, in_group, kernel, _ = weights.shape
-    per_group = out // groups
-    blocks = -(-per_group // block)
-    padded = np.zeros((groups, blocks * block, in_group, kernel, kernel), weights.dtype)
-    padded[:, :per_group] = weights.reshape(groups, per_group, in_group, kernel, kernel)
-    parts = padded.reshape(groups, blocks, block, in_group, kernel, kernel)
-    return np.ascontiguousarray(parts.transpose(0, 1, 4, 5, 3, 2)).ravel()

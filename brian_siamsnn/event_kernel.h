@@ -50,8 +50,9 @@ struct Sweep {
 template <typename Real, int B, bool Unit, int Bytes>
 SIAMSNN_INLINE void add_rows(const int32_t* row, const Real* amplitude, int n, const Real* w,
                              Real* __restrict__ target, int channels) {
-    typedef typename Vector<Real, Bytes>::type V;
-    constexpr int width = Vector<Real, Bytes>::width;
+    constexpr int bytes = B * sizeof(Real) % Bytes ? Bytes / 2 : Bytes;
+    typedef typename Vector<Real, bytes>::type V;
+    constexpr int width = Vector<Real, bytes>::width;
     Real edge[B];  // a last block narrower than B works on a padded copy
     Real* place = target;
     if (channels < B) {
@@ -94,22 +95,25 @@ SIAMSNN_INLINE int gather(const int32_t* list_row, const Real* list_amplitude, c
     return n;
 }
 
-// Add all spikes under a strip of output rows of one image, for one block of
-// output channels.  As many places of a kernel's line are taken at once as the
-// first-level cache holds; with these outermost, their rows stay there while
-// the strip is swept.
+// Some output rows of one image.
+struct Strip {
+    int image, first_row, last_row;
+};
+
+// Add all spikes under a strip to one block of output channels; target is the first output's place, and the next
+// output's is so many numbers further.  As many places of a kernel's line are taken at once as the first-level cache
+// holds; with these outermost, their rows stay there while the strip is swept.
 template <typename Real, int B, bool Unit, int Bytes>
 SIAMSNN_INLINE int64_t add_strip(const GroupSpikes<Real>& list, const Sweep& sweep, const Real* __restrict__ kernel,
-                                 Real* __restrict__ v, int image, int first_channel,
-                                 int channels, int first_row, int last_row, const ConvolutionGeometry& g) {
+                                 Real* __restrict__ target, int spacing, int channels, const Strip& strip,
+                                 const ConvolutionGeometry& g) {
     // copies, which no store can change
     const int kernel_side = g.kernel, stride = g.stride, width = g.width, out_width = g.out_width;
-    const int out_channels = g.out_channels, lines = sweep.lines, places = sweep.places;
+    const int lines = sweep.lines, places = sweep.places;
     const int pixel_rows = g.channels / g.groups * B, line_rows = kernel_side * pixel_rows;
     const int32_t* row = list.row.data();
     const Real* amplitude = list.amplitude.data();
-    const int32_t* pixel_start = &list.start[(int64_t)image * g.height * width];
-    v += (int64_t)image * g.out_height * out_width * out_channels + first_channel;
+    const int32_t* pixel_start = &list.start[(int64_t)strip.image * g.height * width];
     static thread_local std::vector<int32_t> gathered_row;
     static thread_local std::vector<Real> gathered_amplitude;
     if (lines > 1) {
@@ -122,19 +126,19 @@ SIAMSNN_INLINE int64_t add_strip(const GroupSpikes<Real>& list, const Sweep& swe
     for (int ky = 0; ky < kernel_side; ky += lines)
         for (int kx = 0; kx < kernel_side; kx += places) {
             const int last_kx = std::min(kernel_side, kx + places);
-            for (int oy = first_row; oy < last_row; oy++) {
+            const Real* line = kernel + (int64_t)ky * line_rows;
+            Real* sums = target;
+            for (int oy = strip.first_row; oy < strip.last_row; oy++) {
                 const int32_t* start = pixel_start + (oy * stride + ky) * width;
-                Real* target = v + (int64_t)oy * out_width * out_channels;
-                for (int ox = 0; ox < out_width; ox++, target += out_channels, start += stride) {
+                for (int ox = 0; ox < out_width; ox++, sums += spacing, start += stride) {
                     const int before = ox * stride * pixel_rows, from = start[kx];
                     int n = start[last_kx] - from;
                     if (lines > 1) {
                         n = gather<Unit>(row, amplitude, start, kernel_side, width, -before, line_rows, window_row,
                                          window_amplitude);
-                        add_rows<Real, B, Unit, Bytes>(window_row, window_amplitude, n, kernel, target, channels);
+                        add_rows<Real, B, Unit, Bytes>(window_row, window_amplitude, n, line, sums, channels);
                     } else if (n > 0)
-                        add_rows<Real, B, Unit, Bytes>(row + from, amplitude + from, n,
-                                                       kernel + (int64_t)ky * line_rows - before, target, channels);
+                        add_rows<Real, B, Unit, Bytes>(row + from, amplitude + from, n, line - before, sums, channels);
                     events += n;
                 }
             }
@@ -142,145 +146,133 @@ SIAMSNN_INLINE int64_t add_strip(const GroupSpikes<Real>& list, const Sweep& swe
     return events * channels;
 }
 
-#define SIAMSNN_PARAMETERS(REAL)                                                                   \
-    const GroupSpikes<REAL>&list, const Sweep &sweep, const REAL *kernel, REAL *v, int image, int first_channel, \
-        int channels, int first_row, int last_row, const ConvolutionGeometry &g
-#define SIAMSNN_ARGUMENTS list, sweep, kernel, v, image, first_channel, channels, first_row, last_row, g
+// v += unit * sums, for a strip of outputs.
+template <typename Real>
+SIAMSNN_INLINE void add_sums(const int16_t* __restrict__ sums, const Real* __restrict__ unit, Real* __restrict__ v,
+                             int outputs, int block, int channels, int spacing) {
+    for (int k = 0; k < outputs; k++, sums += block, v += spacing)
+        for (int o = 0; o < channels; o++) v[o] += unit[o] * sums[o];
+}
 
-// One strip with vectors of so many bytes, for processors that have them.
-#define SIAMSNN_STRIP(NAME, TARGET, BYTES)                                                         \
+#define SIAMSNN_PARAMETERS(REAL)                                                                                \
+    const GroupSpikes<REAL>&list, const Sweep &sweep, const REAL *kernel, REAL *target, int spacing, int channels, \
+        const Strip &strip, const ConvolutionGeometry &g
+#define SIAMSNN_ARGUMENTS list, sweep, kernel, target, spacing, channels, strip, g
+#define SIAMSNN_SUMS(REAL) \
+    const int16_t *sums, const REAL *unit, REAL *v, int outputs, int block, int channels, int spacing
+
+// Both with vectors of so many bytes, for processors that have them.
+#define SIAMSNN_WITH_VECTORS(NAME, TARGET, BYTES)                                                  \
     template <typename Real, int B>                                                                \
-    TARGET int64_t NAME(SIAMSNN_PARAMETERS(Real)) {                                                \
+    TARGET int64_t add_strip_##NAME(SIAMSNN_PARAMETERS(Real)) {                                    \
         return list.amplitude.empty() ? add_strip<Real, B, true, BYTES>(SIAMSNN_ARGUMENTS)         \
                                       : add_strip<Real, B, false, BYTES>(SIAMSNN_ARGUMENTS);       \
+    }                                                                                              \
+    template <typename Real>                                                                       \
+    TARGET void add_sums_##NAME(SIAMSNN_SUMS(Real)) {                                              \
+        add_sums(sums, unit, v, outputs, block, channels, spacing);                                \
     }
-SIAMSNN_STRIP(add_strip_16_bytes, , 16)
+SIAMSNN_WITH_VECTORS(16_bytes, , 16)
 
 // One binary for every x86-64 machine: the widest vectors that the processor has are chosen at run time.
 #if defined(__x86_64__) && defined(__GNUC__)
-SIAMSNN_STRIP(add_strip_32_bytes, __attribute__((target("avx2"))), 32)
-SIAMSNN_STRIP(add_strip_64_bytes, __attribute__((target("avx512f,avx512vl,avx512dq,avx512bw"))), 64)
+SIAMSNN_WITH_VECTORS(32_bytes, __attribute__((target("avx2"))), 32)
+SIAMSNN_WITH_VECTORS(64_bytes, __attribute__((target("avx512f,avx512vl,avx512dq,avx512bw"))), 64)
+#define SIAMSNN_WIDEST(NAME)                                              \
+    (__builtin_cpu_supports("avx512bw") ? NAME##_64_bytes SIAMSNN_INSTANCE \
+     : __builtin_cpu_supports("avx2")   ? NAME##_32_bytes SIAMSNN_INSTANCE \
+                                        : NAME##_16_bytes SIAMSNN_INSTANCE)
+#else
+#define SIAMSNN_WIDEST(NAME) NAME##_16_bytes SIAMSNN_INSTANCE
+#endif
 
 template <typename Real, int B>
 int64_t add_strip_widest(SIAMSNN_PARAMETERS(Real)) {
-    static const auto add = __builtin_cpu_supports("avx512bw") ? add_strip_64_bytes<Real, B>
-                            : __builtin_cpu_supports("avx2")   ? add_strip_32_bytes<Real, B>
-                                                               : add_strip_16_bytes<Real, B>;
+#define SIAMSNN_INSTANCE <Real, B>
+    static const auto add = SIAMSNN_WIDEST(add_strip);
+#undef SIAMSNN_INSTANCE
     return add(SIAMSNN_ARGUMENTS);
 }
-#else
-template <typename Real, int B>
-int64_t add_strip_widest(SIAMSNN_PARAMETERS(Real)) {
-    return add_strip_16_bytes<Real, B>(SIAMSNN_ARGUMENTS);
+
+template <typename Real>
+void add_sums_widest(SIAMSNN_SUMS(Real)) {
+#define SIAMSNN_INSTANCE <Real>
+    static const auto add = SIAMSNN_WIDEST(add_sums);
+#undef SIAMSNN_INSTANCE
+    add(sums, unit, v, outputs, block, channels, spacing);
 }
-#endif
 
 template <typename Real>
 int64_t add_strip_any(SIAMSNN_PARAMETERS(Real)) {
     return g.block == 16   ? add_strip_widest<Real, 16>(SIAMSNN_ARGUMENTS)
            : g.block == 32 ? add_strip_widest<Real, 32>(SIAMSNN_ARGUMENTS)
-                           : add_strip_widest<Real, 48>(SIAMSNN_ARGUMENTS);
+           : g.block == 48 ? add_strip_widest<Real, 48>(SIAMSNN_ARGUMENTS)
+                           : add_strip_widest<Real, 64>(SIAMSNN_ARGUMENTS);
 }
-#undef SIAMSNN_STRIP
 #undef SIAMSNN_PARAMETERS
 #undef SIAMSNN_ARGUMENTS
+#undef SIAMSNN_SUMS
+#undef SIAMSNN_WITH_VECTORS
+#undef SIAMSNN_WIDEST
+
+// add(strip, block number, its first channel, its channels) for all strips and blocks of a layer.
+template <typename Add>
+int64_t each_strip(const ConvolutionGeometry& g, int n, int rows, int threads, Add add) {
+    const int group_outputs = g.out_channels / g.groups;
+    const int blocks = (group_outputs + g.block - 1) / g.block;
+    const int strips = (g.out_height + rows - 1) / rows, parts = g.images * strips;
+    const int64_t fan_out = (int64_t)g.kernel * g.kernel / (g.stride * g.stride) * group_outputs;
+    std::atomic<int64_t> events{0};
+    auto task = [&](int number) {
+        const int s = number % strips, block = number / parts, b = block % blocks, group = block / blocks;
+        const Strip strip{number / strips % g.images, s * rows, std::min(g.out_height, (s + 1) * rows)};
+        events += add(strip, group, block, group * group_outputs + b * g.block,
+                      std::min(g.block, group_outputs - b * g.block));
+    };
+    parallel_for(g.groups * blocks * parts, n * fan_out > PARALLEL_EVENTS ? threads : 1, task);
+    return events;
+}
 
 // kernel: [groups][blocks][ky][kx][channels/groups][block], zero-padded.
 // Returns the number of synaptic events (spikes times fan-out).
 template <typename Real>
 int64_t convolve_events(const int32_t* spikes, int n, const Real* amplitude, int amplitude_stride,
                         const Real* kernel, Real* v, const ConvolutionGeometry& g,
-                        int strip, int threads) {
+                        int rows, int threads) {
     static thread_local SpikeList<Real> list;
     list.collect(spikes, n, amplitude, amplitude_stride, g);
     const SpikeList<Real>& spike_list = list;  // the calling thread's, for every worker
-    const int group_outputs = g.out_channels / g.groups;
-    const int blocks = (group_outputs + g.block - 1) / g.block;
-    const int strips = (g.out_height + strip - 1) / strip, parts = g.images * strips;
     const int64_t block_size = (int64_t)g.kernel * g.kernel * (g.channels / g.groups) * g.block;
-    const int64_t fan_out = (int64_t)g.kernel * g.kernel / (g.stride * g.stride) * group_outputs;
     const Sweep sweep(n, (int64_t)g.channels / g.groups * g.block * sizeof(Real), g);
-    std::atomic<int64_t> events{0};
-    auto add = [&](int task) {
-        const int s = task % strips, image = task / strips % g.images;
-        const int gb = task / parts, b = gb % blocks, group = gb / blocks;
-        events += add_strip_any(spike_list.groups[group], sweep, kernel + gb * block_size, v, image,
-                                group * group_outputs + b * g.block,
-                                std::min(g.block, group_outputs - b * g.block), s * strip,
-                                std::min(g.out_height, (s + 1) * strip), g);
-    };
-    parallel_for(g.groups * blocks * parts, n * fan_out > PARALLEL_EVENTS ? threads : 1, add);
-    return events;
+    return each_strip(g, n, rows, threads, [&](const Strip& strip, int group, int block, int first, int channels) {
+        Real* target = v + ((int64_t)strip.image * g.out_height + strip.first_row) * g.out_width * g.out_channels + first;
+        return add_strip_any(spike_list.groups[group], sweep, kernel + block * block_size, target, g.out_channels,
+                             channels, strip, g);
+    });
 }
 
-// Each spike at each window that it is under: arrive(window, neuron, what the neuron has sent so far, what the spike
-// carries).  sums is kept per presynaptic neuron.  The windows of a strip are one thread's, so each of them meets its
-// spikes in the order of their neurons.
-template <typename Real, typename Arrive>
-int64_t each_window(const int32_t* spikes, int n, const Real* amplitude, int amplitude_stride, Real* sums,
-                    const ConvolutionGeometry& g, int strip, int threads, Arrive arrive) {
-    // a spike here takes as long as about forty of a convolution's events
-    if (40 * (int64_t)n <= PARALLEL_EVENTS) threads = 1;
-    constexpr int SUMMED = 8192;
-    auto sum = [&](int task) {
-        for (int q = task * SUMMED; q < std::min(n, (task + 1) * SUMMED); q++)
-            sums[spikes[q]] += amplitude[q * amplitude_stride];
-    };
-    parallel_for((n + SUMMED - 1) / SUMMED, threads, sum);
-    const int strips = (g.out_height + strip - 1) / strip;
-    std::atomic<int64_t> events{0};
-    auto add = [&](int task) {
-        const int image = task / strips, first_oy = task % strips * strip;
-        const int last_oy = std::min(g.out_height, first_oy + strip) - 1;
-        int64_t first = ((int64_t)image * g.height + first_oy * g.stride) * g.width * g.channels, arrived = 0;
-        int q = std::lower_bound(spikes, spikes + n, first) - spikes;
-        for (int y = first_oy * g.stride; y < last_oy * g.stride + g.kernel; y++) {
-            // the windows over y are those with oy*stride <= y < oy*stride + kernel
-            const int oy0 = std::max(first_oy, y < g.kernel ? 0 : (y - g.kernel) / g.stride + 1);
-            const int oy1 = std::min(y / g.stride, last_oy);
-            for (int x = 0; x < g.width; x++, first += g.channels) {
-                if (q == n || spikes[q] >= first + g.channels) continue;
-                const int ox0 = x < g.kernel ? 0 : (x - g.kernel) / g.stride + 1;
-                const int ox1 = std::min(x / g.stride, g.out_width - 1);
-                const int windows = std::max(0, oy1 - oy0 + 1) * std::max(0, ox1 - ox0 + 1);
-                for (; q < n && spikes[q] < first + g.channels; q++, arrived += windows)
-                    for (int oy = oy0; oy <= oy1; oy++)
-                        for (int ox = ox0; ox <= ox1; ox++)
-                            arrive((((int64_t)image * g.out_height + oy) * g.out_width + ox) * g.channels + spikes[q] - first,
-                                   spikes[q], sums[spikes[q]], amplitude[q * amplitude_stride]);
-            }
-        }
-        events += arrived;
-    };
-    parallel_for(g.images * strips, threads, add);
-    return events;
-}
-
-// max_pool.toml: the running maximum over each window of its inputs' cumulated amplitudes.  maximum, emitted and rise
-// (how much of the maximum was not emitted yet) are kept per postsynaptic neuron.
+// The same for fixed-point weights (fixed_point.py) and spikes that all carry 1: the weights are multiples of one unit for
+// each output channel, and no sum of them exceeds 16 bits, so twice as many sums fit into a register.  They are exact,
+// and v += unit * sum rounds once.
 template <typename Real>
-int64_t pool_events(const int32_t* spikes, int n, const Real* amplitude, int amplitude_stride,
-                    Real* sums, Real* maximum, const Real* emitted, Real* rise,
-                    const ConvolutionGeometry& g, int strip, int threads) {
-    return each_window(spikes, n, amplitude, amplitude_stride, sums, g, strip, threads,
-                       [=](int64_t j, int32_t, Real total, Real) {
-                           maximum[j] = std::max(maximum[j], total);
-                           rise[j] = maximum[j] - emitted[j];
-                       });
-}
-
-// max_pool_first.toml and, without leaders, max_pool_all.toml: what a leading input's spike carries passes.
-template <typename Real>
-int64_t gate_events(const int32_t* spikes, int n, const Real* amplitude, int amplitude_stride,
-                    Real* sums, Real* maximum, int32_t* leader, Real* passed,
-                    const ConvolutionGeometry& g, int strip, int threads) {
-    return each_window(spikes, n, amplitude, amplitude_stride, sums, g, strip, threads,
-                       [=](int64_t j, int32_t i, Real total, Real carried) {
-                           if (total < maximum[j] || (leader && total == maximum[j] && i >= leader[j])) return;
-                           maximum[j] = total;
-                           passed[j] = carried;
-                           if (leader) leader[j] = i;
-                       });
+int64_t convolve_fixed_point(const int32_t* spikes, int n, const int16_t* kernel, const Real* unit, Real* v,
+                             const ConvolutionGeometry& g, int rows, int threads) {
+    static thread_local SpikeList<int16_t> list;
+    static const int16_t one = 1;
+    list.collect(spikes, n, &one, 0, g);
+    const SpikeList<int16_t>& spike_list = list;
+    const int64_t block_size = (int64_t)g.kernel * g.kernel * (g.channels / g.groups) * g.block;
+    const Sweep sweep(n, (int64_t)g.channels / g.groups * g.block * sizeof(int16_t), g);
+    return each_strip(g, n, rows, threads, [&](const Strip& strip, int group, int block, int first, int channels) {
+        static thread_local std::vector<int16_t> sums;
+        const int outputs = (strip.last_row - strip.first_row) * g.out_width;
+        Real* target = v + ((int64_t)strip.image * g.out_height + strip.first_row) * g.out_width * g.out_channels + first;
+        sums.assign((int64_t)outputs * g.block, 0);
+        const int64_t events = add_strip_any(spike_list.groups[group], sweep, kernel + block * block_size, sums.data(),
+                                             g.block, g.block, strip, g);
+        add_sums_widest(sums.data(), unit + first, target, outputs, g.block, channels, g.out_channels);
+        return events / g.block * channels;
+    });
 }
 
 }  // namespace siamsnn

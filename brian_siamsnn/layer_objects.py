@@ -78,7 +78,13 @@ class Tally(BrianObject):
 
 
 def layer_group(
-    equations: NeuronEquations, layer: Layer, k: int, size: int, clock: Clock, dtype: npt.DTypeLike
+    equations: NeuronEquations,
+    layer: Layer,
+    k: int,
+    size: int,
+    clock: Clock,
+    dtype: npt.DTypeLike,
+    fixed_point: bool = False,
 ) -> NeuronGroup:
     """Make the neurons of layer number k, which fire in its turn within a step.
 
@@ -92,6 +98,8 @@ def layer_group(
         Number of neurons, in all images.
     clock : brian2.Clock
     dtype : dtype
+    fixed_point : bool
+        Whether what arrives, and the input current, are fixed-point numbers, of which any sum is exact.
 
     Raises
     ------
@@ -104,7 +112,7 @@ def layer_group(
     if get_device().code_object_class() is CythonCodeObject:
         thresholder.codeobj_class = _BranchlessCythonCode
     check_input(equations, layer, group)
-    if k == 0:
+    if k == 0 or (fixed_point and "".join(equations.update.split()) == "v+=I"):
         _update_with_threshold(group, equations)
     return group
 
@@ -119,7 +127,8 @@ def check_input(equations: NeuronEquations, layer: Layer, group: NeuronGroup) ->
 def _update_with_threshold(group, equations):
     """Let one pass over the neurons do both.
 
-    The same, bit by bit, where no synapse adds something between the two: in the first layer.
+    The same, bit by bit, where no synapse adds something between the two (in the first layer), or where it does not
+    matter what is added first.
     """
     thresholder = group.thresholder["spike"]
     condition = thresholder.update_abstract_code

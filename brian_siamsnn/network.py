@@ -35,6 +35,7 @@ from .convolution import (
     check_kernel_equations,
 )
 from .errors import InputError, reason_of
+from .fixed_point import shared_units
 from .layer_objects import Tally, calls_of, check_memory, explicit_synapses, layer_group
 from .neurons import branch_equations, reset_state
 from .spikes import SpikeTrains
@@ -153,25 +154,30 @@ class SpikingBranch:
         name, shape = layer.name, self.shapes[layer.name]
         if not self._explicit:
             check_kernel_equations(equations, layer)
-        group = layer_group(equations, layer, k, self.images * int(np.prod(shape)), self.clock, self._dtype)
+        weights = units = None
+        if k > 0 and isinstance(layer, Convolution):
+            weights, bias = self.model.weights[name]
+            units = shared_units(weights, bias, equations.initial.get("v", 0.0))
+        group = layer_group(
+            equations, layer, k, self.images * int(np.prod(shape)), self.clock, self._dtype, units is not None
+        )
         if k > 0:
-            if isinstance(layer, Convolution):
-                group.variables["I"].get_value()[:] = np.tile(self.model.weights[name][1], group.N // shape[2])
-            self._inputs[name] = self._join(k, layer, group, equations)
+            if weights is not None:
+                group.variables["I"].get_value()[:] = np.tile(bias, group.N // shape[2])
+            self._inputs[name] = self._join(k, layer, group, equations, weights, units)
         self._tallies[name] = Tally(group, self.steps, 10 * k + 1)
         self.groups[name], self.equations[name] = group, equations
 
-    def _join(self, k, layer, group, equations):
+    def _join(self, k, layer, group, equations, weights, units):
         """What brings the spikes of the layer before."""
         before, order = self.model.layers[k - 1].name, 10 * k - 5
         source, sender = self.groups[before], self.equations[before]
         shapes = self.shapes[before], self.shapes[layer.name]
-        weights = self.model.weights[layer.name][0] if isinstance(layer, Convolution) else None
         if self._explicit:
             self._tallies[before].count_events(fan_out(*shapes, layer), shapes[0][2])
             return explicit_synapses(layer, source, group, shapes, sender, equations, weights, order, self._dtype)
         common = source, group, sender.amplitude, layer, *shapes, self.steps, order, self.threads
-        return SharedKernelPooling(*common) if weights is None else SharedKernelConvolution(*common, weights)
+        return SharedKernelPooling(*common) if weights is None else SharedKernelConvolution(*common, weights, units)
 
     def _monitor(self, name, order):
         return SpikeMonitor(self.groups[name], variables=[self.equations[name].amplitude], name=f"{name}_spikes",
@@ -287,7 +293,7 @@ class SpikingBranch:
         self.reset()
         first = self.groups[self.model.layers[0].name].variables["I"].get_value().reshape(self.images, -1)
         for current, one in zip(first, image.reshape(-1, *expected[-3:]), strict=True):
-            current[:] = self.model.current(one).ravel()
+            current[:] = self.model.current(one, self.threads).ravel()
         step, t = self.clock.variables["timestep"].get_value(), self.clock.variables["t"].get_value()
         try:
             for k in range(1, self.steps + 1):

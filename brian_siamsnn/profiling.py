@@ -63,7 +63,7 @@ def profile_branch(branch: SpikingBranch, images: np.ndarray, repeats: int = 5) 
     for repeat in range(repeats):
         began = time.perf_counter()
         for image in np.reshape(images, (-1, *np.shape(images)[-3:])):
-            branch.model.current(image)
+            branch.model.current(image, branch.threads)
         spent[first, "current"][repeat] = time.perf_counter() - began
 
         def timed(obj, repeat=repeat):

@@ -2,7 +2,7 @@
 
 With shared kernels, each layer's input is a function that Brian2 calls once a
 step, between the thresholds of the two layers; it hands the arrays of the
-program to the same ``event_kernel.h`` that the runtime uses.
+program to the same ``event_kernel.h`` and ``pooling_kernel.h`` that the runtime uses.
 """
 
 from __future__ import annotations
@@ -14,8 +14,9 @@ from brian2 import Function, NeuronGroup, defaultclock, get_device, prefs
 
 from .architecture import Convolution
 from .compiled import CompiledBranch
-from .convolution import STRIP, available_threads, blocked_kernel, check_kernel_equations, kernel_block
+from .convolution import STRIP, available_threads, check_kernel_equations
 from .errors import InputError
+from .kernel_blocks import blocked_kernel, kernel_block
 from .network import TIME_STEP
 from .resources import PACKAGE
 
@@ -28,8 +29,8 @@ __all__ = ["StandaloneBranch"]
 #: As the package's own kernel is compiled: sums are neither reordered nor contracted.
 _FLAGS = ["-w", "-O3", "-march=native", "-ffp-contract=off", "-std=c++17", "-pthread"]
 
-#: Where Brian2 finds the kernel; the header stands outside of the namespace that Brian2 puts functions in.
-_KERNEL = {"headers": ['"event_kernel.h"'], "include_dirs": [str(PACKAGE)]}
+#: Where Brian2 finds the kernel; the headers stand outside of the namespace that Brian2 puts functions in.
+_KERNEL = {"headers": ['"event_kernel.h"', '"pooling_kernel.h"'], "include_dirs": [str(PACKAGE)]}
 
 _FUNCTION = """
 static inline double {name}_kernel(const double none)

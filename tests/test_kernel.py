@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from brian_siamsnn import _events
 from brian_siamsnn.architecture import Convolution, MaxPool, output_size
 from brian_siamsnn.connectivity import convolution_synapses, pooling_synapses
-from brian_siamsnn.convolution import blocked_kernel, kernel_block
+from brian_siamsnn.kernel_blocks import blocked_kernel, kernel_block
 
 
 def spike_times(rng, images, shape, rate):
