@@ -112,8 +112,7 @@ def layer_group(
     if get_device().code_object_class() is CythonCodeObject:
         thresholder.codeobj_class = _BranchlessCythonCode
     check_input(equations, layer, group)
-    if k == 0 or (fixed_point and "".join(equations.update.split()) == "v+=I"):
-        _update_with_threshold(group, equations)
+    _in_one_pass(group, equations, k == 0 or (fixed_point and _plain(equations.update) == "v+=I"))
     return group
 
 
@@ -124,23 +123,34 @@ def check_input(equations: NeuronEquations, layer: Layer, group: NeuronGroup) ->
                          f"it has {sorted(group.equations.names)}")  # fmt: skip
 
 
-def _update_with_threshold(group, equations):
-    """Let one pass over the neurons do both.
+def _in_one_pass(group, equations, update):
+    """Let the pass over the neurons that finds who fires also reset them and, on request, update them before.
 
-    The same, bit by bit, where no synapse adds something between the two (in the first layer), or where it does not
-    matter what is added first.
+    The same, bit by bit, as one pass for each, and a third of the memory traffic: spikes carry no potential, so nothing
+    sees whether it is reset already, and an update may wait where no synapse adds something between the two (in the
+    first layer), or where it does not matter what is added first.
     """
-    thresholder = group.thresholder["spike"]
+    thresholder, resetter = group.thresholder["spike"], group.resetter.get("spike")
     condition = thresholder.update_abstract_code
+    before = after = ""
+    if update and equations.update.strip():
+        before = equations.update
+        for operation in group.contained_objects:
+            if operation.name == f"{group.name}_update":
+                operation.active = False
+    if resetter is not None and _plain(equations.reset) == "v-=v_th" and equations.amplitude != "v":
+        after = "v -= v_th * int(_cond)"
+        resetter.active = False
 
     def update_abstract_code(run_namespace):
         condition(run_namespace)
-        thresholder.abstract_code = f"{equations.update}\n{thresholder.abstract_code}"
+        thresholder.abstract_code = "\n".join([before, thresholder.abstract_code, after])
 
-    for operation in group.contained_objects:
-        if operation.name == f"{group.name}_update":
-            operation.active = False
-            thresholder.update_abstract_code = update_abstract_code
+    thresholder.update_abstract_code = update_abstract_code
+
+
+def _plain(text):
+    return "".join(text.split())
 
 
 class Call(NamedTuple):
