@@ -164,13 +164,17 @@ class SharedKernelConvolution(SharedKernel):
         fired, amplitude = self.spikes()
         layer = self._convolution
         place = (self._v, self.images, self.shape_in, self.shape_out, layer.kernel, layer.stride, layer.groups)
-        if self._fixed_point is not None and (amplitude == 1).all():
+        if self._fixed_point is not None and _all_one(amplitude):
             whole, units, block = self._fixed_point
             events = _events.convolve_fixed_point(fired, whole, units, *place, block, STRIP, self.threads)
         else:
             weights, block = self.kernel
             events = _events.convolve(fired, amplitude, weights, *place, block, STRIP, self.threads)
         self.count(events)
+
+
+def _all_one(amplitude):
+    return amplitude.item() == 1 if amplitude.size == 1 else bool((amplitude == 1).all())
 
 
 class SharedKernelPooling(SharedKernel):
