@@ -59,6 +59,28 @@ def import_command(
     click.echo(f"{output}: {architecture}, {model.normalisation}; activation of one spike a step: {scales}")
 
 
+@weights.command("fixed-point")
+@click.argument("model")
+@click.option("--output", required=True, type=click.Path(path_type=Path), help="Model file to write (.safetensors).")
+def fixed_point_command(model: str, output: Path) -> None:
+    """Round a spiking network's weights so that what arrives at a neuron is a 16-bit integer.
+
+    The kernel adds such weights faster, and they have the same sums in any order: the same spikes on every device.
+    MODEL is a name or a file; see docs/devices.md.
+    """
+    from .conversion import SpikingModel
+    from .fixed_point import fixed_point, rounding
+    from .weights import load, write
+
+    before = load(model)
+    after = fixed_point(before)
+    write(after, output)
+    click.echo(f"{'layer':<8}{'largest weight':>16}{'root mean square error':>24}")
+    for name, (largest, error) in rounding(SpikingModel.from_model(before), SpikingModel.from_model(after)).items():
+        click.echo(f"{name:<8}{f'{largest:,} units':>16}{f'{error:.2%} of the weights':>24}")
+    click.echo(f"{output}: take it with --model {output}")
+
+
 @weights.command("export")
 @click.argument("model")
 @click.option("--output", required=True, type=click.Path(path_type=Path), help="File to write (.nir).")

@@ -32,7 +32,7 @@ from .interchange import unit_scales
 if TYPE_CHECKING:
     from .weights import SiameseModel
 
-__all__ = ["fixed_point", "shared_units"]
+__all__ = ["fixed_point", "rounding", "shared_units"]
 
 #: The largest sum of a window's weights, in units.
 _LARGEST = 2**15 - 1
@@ -75,6 +75,29 @@ def fixed_point(model: SiameseModel) -> SiameseModel:
     return replace(rounded, response_scale=float(model.response_scale * (last**2).mean()),
                    response_bias=model.response_bias,
                    normalisation=f"{model.normalisation}; fixed-point, in units of spikes")  # fmt: skip
+
+
+def rounding(before: SpikingModel, after: SpikingModel) -> dict[str, tuple[int, float]]:
+    """What became of the weights that were rounded.
+
+    Parameters
+    ----------
+    before, after : SpikingModel
+        A network, and its fixed-point form.
+
+    Returns
+    -------
+    dict of str to (int, float)
+        By layer, the largest weight in units, and the root of the mean square of the errors over that of the weights.
+    """
+    result = {}
+    for layer in convolutions(after.layers)[1:]:
+        (w, _), (rounded, bias) = before.weights[layer.name], after.weights[layer.name]
+        units = shared_units(rounded, bias)
+        if units is not None:
+            error = np.sqrt(np.square(rounded - w).sum() / np.square(w).sum())
+            result[layer.name] = int(np.abs(rounded / units[:, None, None, None]).max()), float(error)
+    return result
 
 
 def _smallest_units(w, b):

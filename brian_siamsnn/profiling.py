@@ -15,7 +15,8 @@ if TYPE_CHECKING:
 
 __all__ = ["PHASES", "profile_branch"]
 
-#: What happens to a layer within a step, in this order; ``current`` once an image.
+#: What happens to a layer within a step, in this order; ``current`` once an image. Where one pass over the neurons does
+#: update or reset them as well (see layer_objects.py), its time is that of ``threshold``.
 PHASES = ("current", "update", "threshold", "input", "reset", "record")
 
 # how Brian2 and network.py name what runs for a layer

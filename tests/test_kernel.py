@@ -64,6 +64,84 @@ def test_a_convolution_is_its_synapses_in_the_order_of_neurons(
 
 @settings(max_examples=60, deadline=None)
 @given(
+    st.sampled_from([np.float32, np.float64]),
+    st.integers(1, 3),
+    st.tuples(st.integers(1, 5), st.integers(1, 2), st.integers(5, 12), st.integers(5, 12)),
+    st.sampled_from(
+        [(1, 3, 5), (1, 40, 33), (1, 130, 50), (2, 30, 48), (2, 7, 96), (3, 2, 1), (1, 20, 70), (1, 9, 128)]
+    ),
+    st.sampled_from([0.0, 0.02, 0.3, 1.0]),
+    st.integers(1, 5),
+    st.integers(1, 2),
+)
+def test_fixed_point_weights_are_summed_exactly(dtype, images, place, channels, rate, strip, threads):
+    """Up to the largest sums that they may have: where every input fires, some channels come to 32767 and -32767."""
+    kernel, stride, height, width = place
+    groups, in_group, out_group = channels
+    layer = Convolution("conv", groups * in_group, groups * out_group, kernel, stride, groups)
+    shape_in = (height, width, layer.in_channels)
+    shape_out = (output_size(layer, height), output_size(layer, width), layer.out_channels)
+    rng = np.random.default_rng(height * width)
+    whole = rng.integers(-9, 10, layer.weight_shape)
+    for channel, sign in ((0, 1), (-1, -1)):
+        whole[channel] = sign * np.abs(whole[channel])
+        whole[channel].flat[0] += sign * 32767 - whole[channel].sum()
+    unit = 2.0 ** rng.integers(-14, 1, layer.out_channels)
+    fired, (image, neuron) = spike_times(rng, images, shape_in, rate)
+    v = unit * rng.integers(-1000, 1000, (images, *shape_out))
+    flat = v.astype(dtype).reshape(-1)
+
+    i, j, w = convolution_synapses(shape_in, shape_out, layer, whole)
+    events, expected = 0, v.reshape(images, -1).copy()
+    first = np.searchsorted(i, np.arange(int(np.prod(shape_in)) + 1))
+    for q in range(len(fired)):
+        mine = slice(first[neuron[q]], first[neuron[q] + 1])
+        expected[image[q], j[mine]] += w[mine] * unit[j[mine] % layer.out_channels]
+        events += mine.stop - mine.start
+
+    block = kernel_block(layer, fixed_point=True)
+    counted = _events.convolve_fixed_point(
+        fired, blocked_kernel(whole.astype(np.int16), groups, block), unit.astype(dtype), flat,
+        images, shape_in, shape_out, kernel, stride, groups, block, strip, threads,
+    )  # fmt: skip
+    assert counted == events
+    np.testing.assert_array_equal(flat.reshape(images, -1), expected)
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    st.tuples(st.integers(1, 12), st.integers(1, 4), st.integers(12, 60), st.integers(12, 60)),
+    st.integers(1, 4),
+    st.sampled_from([1, 7, 16, 17, 40]),
+)
+def test_the_image_is_convolved(place, colours, outputs):
+    """Whole numbers, of which any sum is exact; and real ones, the same with any number of threads."""
+    kernel, stride, height, width = place
+    layer = Convolution("conv", colours, outputs, kernel, stride)
+    rng = np.random.default_rng(height * width)
+    image = rng.integers(0, 256, (height, width, colours)).astype(np.float32)
+    windows = np.lib.stride_tricks.sliding_window_view(image, (kernel, kernel), (0, 1))[::stride, ::stride]
+    padded = -(-outputs // _events.image_block) * _events.image_block
+
+    def convolved(w, b, threads):
+        current = np.empty((*windows.shape[:2], outputs), np.float32)
+        bias = np.pad(b, (0, padded - outputs)).astype(np.float32)
+        weights = blocked_kernel(w.astype(np.float32), 1, _events.image_block)
+        _events.convolve_image(image, weights, bias, current, kernel, stride, threads)
+        return current
+
+    whole, b = rng.integers(-20, 21, layer.weight_shape), rng.integers(-9, 10, outputs)
+    exact = np.einsum("yxcij,ocij->yxo", windows, whole) + b
+    np.testing.assert_array_equal(convolved(whole, b, 2), exact)
+    w = rng.normal(size=layer.weight_shape).astype(np.float32)
+    np.testing.assert_array_equal(convolved(w, b, 2), convolved(w, b, 1))
+    exact = np.einsum("yxcij,ocij->yxo", windows.astype(float), w.astype(float)) + b
+    scale = np.einsum("yxcij,ocij->yxo", windows.astype(float), np.abs(w).astype(float)) + np.abs(b)
+    assert (np.abs(convolved(w, b, 1) - exact) <= (kernel**2 * colours + 1) * 2.0**-24 * scale).all()
+
+
+@settings(max_examples=60, deadline=None)
+@given(
     st.integers(1, 3),
     st.tuples(st.integers(1, 4), st.integers(1, 3), st.integers(4, 12), st.integers(4, 12)),
     st.integers(1, 4),

@@ -11,7 +11,10 @@ from brian_siamsnn.profiling import PHASES, profile_branch
 
 @pytest.mark.parametrize("connectivity", ["kernel", "synapses"])
 def test_every_object_of_a_branch_is_some_layers_phase(connectivity):
-    branch = SpikingBranch(small_model(NETWORKS["pools"]), 26, 3, connectivity=connectivity, images=2)
+    # burst coding is updated and reset in passes of their own
+    branch = SpikingBranch(
+        small_model(NETWORKS["pools"]), 26, 3, hidden_coding="burst", connectivity=connectivity, images=2
+    )
     pictures = np.stack([image(26, 1), image(26, 2)])
     expected = [trains.dense() for trains in branch.run(pictures)]
     spent = profile_branch(branch, pictures, repeats=2)
