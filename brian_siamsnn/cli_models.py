@@ -112,7 +112,8 @@ def import_nir_command(graph: Path, output: Path) -> None:
 
     A chain of Conv2d and IF, made by any program.
     """
-    from .interchange import read_nir, unit_scales
+    from .conversion import unit_scales
+    from .interchange import read_nir
     from .weights import write
 
     spiking = read_nir(graph)

@@ -12,7 +12,7 @@ The first layer sees the pixels themselves (real coding), so lambda^0 = 1.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from .aliases import Shape, Weights
     from .architecture import Layer
 
-__all__ = ["PERCENTILE", "ActivationScales", "SpikingModel", "convert", "scale_thresholds"]
+__all__ = ["PERCENTILE", "ActivationScales", "SpikingModel", "convert", "scale_thresholds", "unit_scales"]
 
 #: Activations above this percentile saturate: a few outliers would otherwise cost everyone their firing rate.
 PERCENTILE = 99.9
@@ -262,3 +262,26 @@ class SpikingModel:
         if isinstance(first, MaxPool) or first.groups != 1 or first.in_channels != 3:
             raise InputError(f"{first.name}: the first layer must be a convolution of 3 channels in one group, "
                              "it sees the image")  # fmt: skip
+
+
+def unit_scales(model: SpikingModel, provenance: dict[str, Any] | None = None) -> SiameseModel:
+    """A spiking network in the form of a model file: its weights are in units of spikes, so all scales are 1.
+
+    Parameters
+    ----------
+    model : SpikingModel
+    provenance : dict, optional
+
+    Returns
+    -------
+    SiameseModel
+        :meth:`SpikingModel.from_model` gives the same weights again, bit by bit.
+
+    Raises
+    ------
+    InputError
+        If the initial potential is not 0 or more and below the threshold, as model files have it.
+    """
+    scales = {layer.name: np.ones(layer.out_channels, np.float32) for layer in convolutions(model.layers)}
+    return SiameseModel(model.layers, model.weights, scales=scales, normalisation="in units of spikes",
+                        initial_potential=model.initial_potential, provenance=provenance or {})  # fmt: skip

@@ -26,8 +26,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from .architecture import convolutions
-from .conversion import SpikingModel
-from .interchange import unit_scales
+from .conversion import SpikingModel, unit_scales
 
 if TYPE_CHECKING:
     from .weights import SiameseModel

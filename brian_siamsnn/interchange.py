@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import io
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     from .aliases import FilePath
 
-__all__ = ["from_nir", "read_nir", "to_nir", "unit_scales", "write_nir"]
+__all__ = ["from_nir", "read_nir", "to_nir", "write_nir"]
 
 #: How the neurons are reset; NIR has no word for it, so it is written beside them.
 _RESET = "subtract"
@@ -171,29 +171,6 @@ def read_nir(path: FilePath) -> SpikingModel:
     except Exception as error:  # h5py and nir raise whatever they meet
         raise InputError(f"{path}: not a file of a NIR graph ({str(error).splitlines()[0]})") from None
     return from_nir(graph)
-
-
-def unit_scales(model: SpikingModel, provenance: dict[str, Any] | None = None) -> SiameseModel:
-    """A spiking network in the form of a model file: its weights are in units of spikes, so all scales are 1.
-
-    Parameters
-    ----------
-    model : SpikingModel
-    provenance : dict, optional
-
-    Returns
-    -------
-    SiameseModel
-        :meth:`SpikingModel.from_model` gives the same weights again, bit by bit.
-
-    Raises
-    ------
-    InputError
-        If the initial potential is not 0 or more and below the threshold, as model files have it.
-    """
-    scales = {layer.name: np.ones(layer.out_channels, np.float32) for layer in convolutions(model.layers)}
-    return SiameseModel(model.layers, model.weights, scales=scales, normalisation="in units of spikes",
-                        initial_potential=model.initial_potential, provenance=provenance or {})  # fmt: skip
 
 
 def _nir():

@@ -13,10 +13,9 @@ from reference import NETWORKS, image, simulate, small_model
 from brian_siamsnn import _events
 from brian_siamsnn.architecture import Convolution
 from brian_siamsnn.cli import main
-from brian_siamsnn.conversion import SpikingModel
+from brian_siamsnn.conversion import SpikingModel, unit_scales
 from brian_siamsnn.errors import InputError
 from brian_siamsnn.fixed_point import fixed_point, rounding, shared_units
-from brian_siamsnn.interchange import unit_scales
 from brian_siamsnn.network import SpikingBranch
 from brian_siamsnn.resources import find
 from brian_siamsnn.weights import load, read

@@ -8,9 +8,9 @@ from reference import NETWORKS, image, small_model
 
 from brian_siamsnn import cli
 from brian_siamsnn.architecture import Convolution, convolutions
-from brian_siamsnn.conversion import SpikingModel
+from brian_siamsnn.conversion import SpikingModel, unit_scales
 from brian_siamsnn.errors import InputError
-from brian_siamsnn.interchange import from_nir, read_nir, to_nir, unit_scales, write_nir
+from brian_siamsnn.interchange import from_nir, read_nir, to_nir, write_nir
 from brian_siamsnn.network import SpikingBranch
 from brian_siamsnn.weights import load
 
