@@ -33,10 +33,10 @@ def markdown(head, rows):
 
 
 def frames():
-    """Where the time of a frame goes, of both networks."""
-    measured = [result("bench_compact"), result("bench_full")]
+    """Where the time of a frame goes, of both networks, with weights in single precision and in fixed point."""
+    measured = [result(f"bench_{name}") for name in ("compact", "compact_fixed", "full", "full_fixed")]
     phases = {
-        "first layer's current (BLAS)": ["current"],
+        "first layer's current": ["current"],
         "synapses: kernels and pooling gates": ["input"],
         "thresholds, updates, resets": ["threshold", "update", "reset"],
         "counting and recording": ["record"],
@@ -52,12 +52,12 @@ def frames():
         ["matching, crops, the tracker, and what the two measurements differ by, ms",
          *(f"{whole - sum(parts):.1f}" for whole, parts in zip(total, zip(*sums, strict=True), strict=True))],
     ]  # fmt: skip
-    return markdown(["", "compact", "SiamFC, full size"], rows)
+    return markdown(["", "compact", "compact_fixed", "SiamFC", "SiamFC, fixed-point"], rows)
 
 
 def peers():
     """Every simulator, one crop."""
-    measured = [result(name) for name in ("peers", "peers_two_threads", "peers_full")]
+    measured = [result(name) for name in ("peers", "peers_fixed", "peers_fixed_two_threads", "peers_full_fixed")]
     rows = []
     for name in NAMES:
         version = measured[0]["machine"]["versions"].get(name)
@@ -65,14 +65,14 @@ def peers():
         for one in measured:
             if name in one["measured"]:
                 seconds = one["seconds_per_crop"][name]
-                row += [f"{seconds:.4f}" if seconds < 0.5 else f"{seconds:.2f}",
-                        f"{seconds / one['seconds_per_crop']['brian_siamsnn']:.1f}",
+                ratio = seconds / one["seconds_per_crop"]["brian_siamsnn"]
+                row += [f"{seconds:.4f} ({ratio:.1f})" if seconds < 0.5 else f"{seconds:.2f} ({ratio:.1f})",
                         f"{one['measured'][name]['peak_memory_mib']:,.0f}"]  # fmt: skip
             else:
-                row += ["", "", ""]
+                row += ["", ""]
         rows.append(row)
-    heads = [f"{one['model'].split('/')[-1].split('.')[0]}, threads: {one['threads']}; seconds" for one in measured]
-    return markdown([""] + [part for head in heads for part in (head, "ratio", "MiB")], rows)
+    heads = [f"{one['model'].removesuffix('.safetensors')}, threads: {one['threads']}" for one in measured]
+    return markdown([""] + [part for head in heads for part in (head, "MiB")], rows)
 
 
 def scaling():
