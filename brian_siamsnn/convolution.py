@@ -39,6 +39,7 @@ __all__ = [
     "SharedKernelPooling",
     "available_threads",
     "check_kernel_equations",
+    "plain",
 ]
 
 #: Output rows that are swept together: enough for the kernel rows in the first-level cache to be used again.
@@ -231,8 +232,8 @@ def check_kernel_equations(equations: NeuronEquations, layer: Layer) -> None:
     """
     names = ("rate",) if isinstance(layer, Convolution) else ("max_pool", "max_pool_first", "max_pool_all")
     way_out = "build the network with connectivity='synapses' for that"
-    known = {_plain(model.on_pre): model for model in map(load_equations, names)}
-    like = known.get(_plain(equations.on_pre))
+    known = {plain(model.on_pre): model for model in map(load_equations, names)}
+    like = known.get(plain(equations.on_pre))
     if like is None:
         raise InputError(f"{equations.name}: a shared kernel does what {' or '.join(names)} does on a spike "
                          f"({load_equations(names[0]).on_pre.strip()!r}), not {equations.on_pre.strip()!r}; "
@@ -250,5 +251,6 @@ def check_kernel_equations(equations: NeuronEquations, layer: Layer) -> None:
                          f"variable, or marked (constant over dt); {way_out}")  # fmt: skip
 
 
-def _plain(text):
+def plain(text: str) -> str:
+    """A text without its white space."""
     return "".join(text.split())

@@ -12,6 +12,7 @@ from brian2.core.base import BrianObject
 
 from .architecture import Convolution
 from .connectivity import convolution_synapses, pooling_synapses, synapse_count
+from .convolution import plain
 from .errors import InputError
 from .resources import available_memory
 
@@ -112,7 +113,7 @@ def layer_group(
     if get_device().code_object_class() is CythonCodeObject:
         thresholder.codeobj_class = _BranchlessCythonCode
     check_input(equations, layer, group)
-    _in_one_pass(group, equations, k == 0 or (fixed_point and _plain(equations.update) == "v+=I"))
+    _in_one_pass(group, equations, k == 0 or (fixed_point and plain(equations.update) == "v+=I"))
     return group
 
 
@@ -138,7 +139,7 @@ def _in_one_pass(group, equations, update):
         for operation in group.contained_objects:
             if operation.name == f"{group.name}_update":
                 operation.active = False
-    if resetter is not None and _plain(equations.reset) == "v-=v_th" and equations.amplitude != "v":
+    if resetter is not None and plain(equations.reset) == "v-=v_th" and equations.amplitude != "v":
         after = "v -= v_th * int(_cond)"
         resetter.active = False
 
@@ -147,10 +148,6 @@ def _in_one_pass(group, equations, update):
         thresholder.abstract_code = "\n".join([before, thresholder.abstract_code, after])
 
     thresholder.update_abstract_code = update_abstract_code
-
-
-def _plain(text):
-    return "".join(text.split())
 
 
 class Call(NamedTuple):

@@ -139,6 +139,7 @@ class SpikingBranch:
         self.equations: dict[str, NeuronEquations] = {}
         self._inputs: dict[str, Any] = {}
         self._tallies: dict[str, Tally] = {}
+        self._carries_one = False  # whether every spike of the last layer so far does
         codings = branch_equations(model, coding, hidden_coding, pooling)
         for k, layer in enumerate(model.layers):
             self._add_layer(k, layer, codings[layer.name])
@@ -157,7 +158,8 @@ class SpikingBranch:
         weights = units = None
         if k > 0 and isinstance(layer, Convolution):
             weights, bias = self.model.weights[name]
-            units = shared_units(weights, bias, equations.initial.get("v", 0.0))
+            if self._carries_one:
+                units = shared_units(weights, bias, equations.initial.get("v", 0.0))
         group = layer_group(
             equations, layer, k, self.images * int(np.prod(shape)), self.clock, self._dtype, units is not None
         )
@@ -165,6 +167,8 @@ class SpikingBranch:
             if weights is not None:
                 group.variables["I"].get_value()[:] = np.tile(bias, group.N // shape[2])
             self._inputs[name] = self._join(k, layer, group, equations, weights, units)
+        if isinstance(layer, Convolution):  # a pool passes on what it gets
+            self._carries_one = equations.parameters.get(equations.amplitude) == 1
         self._tallies[name] = Tally(group, self.steps, 10 * k + 1)
         self.groups[name], self.equations[name] = group, equations
 

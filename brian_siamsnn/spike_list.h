@@ -19,7 +19,7 @@ struct ConvolutionGeometry {
     int height, width, channels;              // presynaptic layer
     int out_height, out_width, out_channels;  // postsynaptic layer
     int kernel, stride, groups;
-    int block;  // output channels that are added together: 16, 32 or 48
+    int block;  // output channels that are added together: 16, 32, 48 or 64
 };
 
 // So many bytes of potentials or weights, unaligned.  It has to be as wide as

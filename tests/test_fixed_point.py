@@ -124,12 +124,18 @@ def test_the_integers_are_what_runs(monkeypatch):
     for name in ("convolve", "convolve_fixed_point"):
         function = getattr(_events, name)
         monkeypatch.setattr(_events, name, lambda *a, f=function, name=name: called.append(name) or f(*a))
-    dyadic = small_model(NETWORKS["plain"])
+    dyadic = small_model(NETWORKS["pools"])
     thirds = replace(dyadic, weights={key: (w / 3, b) for key, (w, b) in dyadic.weights.items()})
-    for model, expected in {"convolve_fixed_point": dyadic, "convolve": thirds}.items():
+    for expected, model, coding in (
+        ("convolve_fixed_point", dyadic, "rate"),
+        ("convolve", thirds, "rate"),
+        ("convolve", dyadic, "burst"),
+        ("convolve", dyadic, "rate:v_th=0.5"),
+        ("convolve", dyadic, "rate:v_init=0.3"),
+    ):
         called.clear()
-        SpikingBranch(expected, 26, 3).run(image(26))
-        assert set(called) == {model}
+        SpikingBranch(model, 26, 3, coding, hidden_coding=coding).run(image(26))
+        assert set(called) == {expected}, coding
 
 
 def test_a_converted_model_keeps_its_activations():
