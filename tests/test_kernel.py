@@ -19,6 +19,18 @@ def spike_times(rng, images, shape, rate):
     return fired, np.divmod(fired, int(np.prod(shape)))
 
 
+def synapse_by_synapse(v, synapses, image, neuron, amplitude):
+    """Potentials (images, outputs) after one spike of each of these neurons, in their order, and the events that is."""
+    i, j, w = synapses
+    first = np.searchsorted(i, np.arange(neuron.max(initial=0) + 2))
+    v, events = v.copy(), 0
+    for q in range(len(neuron)):
+        mine = slice(first[neuron[q]], first[neuron[q] + 1])
+        v[image[q], j[mine]] += w[mine].astype(v.dtype) * amplitude[q]
+        events += mine.stop - mine.start
+    return v, events
+
+
 @settings(max_examples=60, deadline=None)
 @given(
     st.sampled_from([np.float32, np.float64]),
@@ -45,13 +57,8 @@ def test_a_convolution_is_its_synapses_in_the_order_of_neurons(
     amplitude = np.ones(1, dtype) if unit else rng.random(len(fired)).astype(dtype)
     v = rng.normal(size=(images, int(np.prod(shape_out)))).astype(dtype)
 
-    i, j, w = convolution_synapses(shape_in, shape_out, layer, weights)
-    first = np.searchsorted(i, np.arange(int(np.prod(shape_in)) + 1))
-    expected, events = v.copy(), 0
-    for q in range(len(fired)):
-        mine = slice(first[neuron[q]], first[neuron[q] + 1])
-        expected[image[q], j[mine]] += w[mine].astype(dtype) * amplitude[0 if unit else q]
-        events += mine.stop - mine.start
+    synapses = convolution_synapses(shape_in, shape_out, layer, weights)
+    expected, events = synapse_by_synapse(v, synapses, image, neuron, np.broadcast_to(amplitude, len(fired)))
 
     block = kernel_block(layer)
     counted = _events.convolve(
@@ -92,12 +99,8 @@ def test_fixed_point_weights_are_summed_exactly(dtype, images, place, channels, 
     flat = v.astype(dtype).reshape(-1)
 
     i, j, w = convolution_synapses(shape_in, shape_out, layer, whole)
-    events, expected = 0, v.reshape(images, -1).copy()
-    first = np.searchsorted(i, np.arange(int(np.prod(shape_in)) + 1))
-    for q in range(len(fired)):
-        mine = slice(first[neuron[q]], first[neuron[q] + 1])
-        expected[image[q], j[mine]] += w[mine] * unit[j[mine] % layer.out_channels]
-        events += mine.stop - mine.start
+    synapses = i, j, w * unit[j % layer.out_channels]
+    expected, events = synapse_by_synapse(v.reshape(images, -1), synapses, image, neuron, np.ones(len(fired)))
 
     block = kernel_block(layer, fixed_point=True)
     counted = _events.convolve_fixed_point(
