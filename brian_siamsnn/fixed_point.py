@@ -33,6 +33,9 @@ if TYPE_CHECKING:
 
 __all__ = ["fixed_point", "rounding", "shared_units"]
 
+#: What a model file then says of its scales, behind how they came about.
+_NOTE = "; fixed-point, in units of spikes"
+
 #: The largest sum of a window's weights, in units.
 _LARGEST = 2**15 - 1
 
@@ -73,7 +76,7 @@ def fixed_point(model: SiameseModel) -> SiameseModel:
     last = np.asarray(model.scales[model.layers[-1].name], np.float64)
     return replace(rounded, response_scale=float(model.response_scale * (last**2).mean()),
                    response_bias=model.response_bias,
-                   normalisation=f"{model.normalisation}; fixed-point, in units of spikes")  # fmt: skip
+                   normalisation=model.normalisation.removesuffix(_NOTE) + _NOTE)  # fmt: skip
 
 
 def rounding(before: SpikingModel, after: SpikingModel) -> dict[str, tuple[int, float]]:
