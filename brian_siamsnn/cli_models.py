@@ -63,10 +63,10 @@ def import_command(
 @click.argument("model")
 @click.option("--output", required=True, type=click.Path(path_type=Path), help="Model file to write (.safetensors).")
 def fixed_point_command(model: str, output: Path) -> None:
-    """Round a spiking network's weights so that what arrives at a neuron is a 16-bit integer.
+    """Round a network's weights for 16-bit sums.
 
-    The kernel adds such weights faster, and they have the same sums in any order: the same spikes on every device.
-    MODEL is a name or a file; see docs/devices.md.
+    What arrives at a neuron in a step is then an integer. The kernel adds such weights faster, and their sums are the
+    same in any order: the same spikes on every device. MODEL is a name or a file; see docs/devices.md.
     """
     from .conversion import SpikingModel
     from .fixed_point import fixed_point, rounding
