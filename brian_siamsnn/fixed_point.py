@@ -73,7 +73,7 @@ def fixed_point(model: SiameseModel) -> SiameseModel:
             (np.round(b / unit) * unit).astype(np.float32),
         )
     rounded = unit_scales(replace(spiking, weights=weights), model.provenance)
-    last = np.asarray(model.scales[model.layers[-1].name], np.float64)
+    last = np.asarray(model.scales[convolutions(model.layers)[-1].name], np.float64)
     return replace(rounded, response_scale=float(model.response_scale * (last**2).mean()),
                    response_bias=model.response_bias,
                    normalisation=model.normalisation.removesuffix(_NOTE) + _NOTE)  # fmt: skip
@@ -97,7 +97,7 @@ def rounding(before: SpikingModel, after: SpikingModel) -> dict[str, tuple[int, 
         (w, _), (rounded, bias) = before.weights[layer.name], after.weights[layer.name]
         units = shared_units(rounded, bias)
         if units is not None:
-            error = np.sqrt(np.square(rounded - w).sum() / np.square(w).sum())
+            error = np.sqrt(np.square(rounded - w).sum() / max(np.square(w).sum(), np.finfo(np.float32).tiny))
             result[layer.name] = int(np.abs(rounded / units[:, None, None, None]).max()), float(error)
     return result
 
