@@ -12,6 +12,7 @@ The first layer sees the pixels themselves (real coding), so lambda^0 = 1.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -247,15 +248,17 @@ class SpikingModel:
         ndarray, shape (H', W', channels), single precision
         """
         layer = self.layers[0]
-        w, b = self.weights[layer.name]
         image = np.ascontiguousarray(image, np.float32)
         height, width = (output_size(layer, side) for side in image.shape[:2])
-        padded = np.zeros(-(-len(b) // _events.image_block) * _events.image_block, np.float32)
-        padded[: len(b)] = b
-        current = np.empty((height, width, len(b)), np.float32)
-        weights = blocked_kernel(w, 1, _events.image_block)
-        _events.convolve_image(image, weights, padded, current, layer.kernel, layer.stride, threads)
+        current = np.empty((height, width, len(self.weights[layer.name][1])), np.float32)
+        _events.convolve_image(image, *self._first_kernel, current, layer.kernel, layer.stride, threads)
         return current
+
+    @cached_property
+    def _first_kernel(self) -> tuple[np.ndarray, np.ndarray]:
+        """Weights and bias of the first layer, by blocks of output channels."""
+        w, b = self.weights[self.layers[0].name]
+        return blocked_kernel(w, 1, _events.image_block), np.pad(b, (0, -len(b) % _events.image_block))
 
     def __post_init__(self) -> None:
         first = self.layers[0]

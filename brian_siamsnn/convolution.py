@@ -131,6 +131,8 @@ class SharedKernelConvolution(SharedKernel):
         integers.
     """
 
+    layer: Convolution
+
     def __init__(
         self,
         source: NeuronGroup,
@@ -146,7 +148,7 @@ class SharedKernelConvolution(SharedKernel):
         units: np.ndarray | None = None,
     ) -> None:
         super().__init__(source, target, amplitude, layer, shape_in, shape_out, steps, order, threads)
-        self._convolution, self._weights = layer, weights
+        self._weights = weights
         self._v = self.values("v")
         self._fixed_point = None
         if units is not None:
@@ -157,13 +159,13 @@ class SharedKernelConvolution(SharedKernel):
     @cached_property
     def kernel(self) -> tuple[np.ndarray, int]:
         """The weights by blocks of so many output channels."""
-        block = kernel_block(self._convolution)
-        return blocked_kernel(self._weights, self._convolution.groups, block).astype(self.dtype), block
+        block = kernel_block(self.layer)
+        return blocked_kernel(self._weights, self.layer.groups, block).astype(self.dtype), block
 
     def run(self) -> None:
         """Add this step's spikes."""
         fired, amplitude = self.spikes()
-        layer = self._convolution
+        layer = self.layer
         place = (self._v, self.images, self.shape_in, self.shape_out, layer.kernel, layer.stride, layer.groups)
         if self._fixed_point is not None and _all_one(amplitude):
             whole, units, block = self._fixed_point

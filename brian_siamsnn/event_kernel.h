@@ -178,27 +178,23 @@ SIAMSNN_WITH_VECTORS(16_bytes, , 16)
 #if defined(__x86_64__) && defined(__GNUC__)
 SIAMSNN_WITH_VECTORS(32_bytes, __attribute__((target("avx2"))), 32)
 SIAMSNN_WITH_VECTORS(64_bytes, __attribute__((target("avx512f,avx512vl,avx512dq,avx512bw"))), 64)
-#define SIAMSNN_WIDEST(NAME)                                              \
-    (__builtin_cpu_supports("avx512bw") ? NAME##_64_bytes SIAMSNN_INSTANCE \
-     : __builtin_cpu_supports("avx2")   ? NAME##_32_bytes SIAMSNN_INSTANCE \
-                                        : NAME##_16_bytes SIAMSNN_INSTANCE)
+#define SIAMSNN_WIDEST(NAME, ...)                                     \
+    (__builtin_cpu_supports("avx512bw") ? NAME##_64_bytes<__VA_ARGS__> \
+     : __builtin_cpu_supports("avx2")   ? NAME##_32_bytes<__VA_ARGS__> \
+                                        : NAME##_16_bytes<__VA_ARGS__>)
 #else
-#define SIAMSNN_WIDEST(NAME) NAME##_16_bytes SIAMSNN_INSTANCE
+#define SIAMSNN_WIDEST(NAME, ...) NAME##_16_bytes<__VA_ARGS__>
 #endif
 
 template <typename Real, int B>
 int64_t add_strip_widest(SIAMSNN_PARAMETERS(Real)) {
-#define SIAMSNN_INSTANCE <Real, B>
-    static const auto add = SIAMSNN_WIDEST(add_strip);
-#undef SIAMSNN_INSTANCE
+    static const auto add = SIAMSNN_WIDEST(add_strip, Real, B);
     return add(SIAMSNN_ARGUMENTS);
 }
 
 template <typename Real>
 void add_sums_widest(SIAMSNN_SUMS(Real)) {
-#define SIAMSNN_INSTANCE <Real>
-    static const auto add = SIAMSNN_WIDEST(add_sums);
-#undef SIAMSNN_INSTANCE
+    static const auto add = SIAMSNN_WIDEST(add_sums, Real);
     add(sums, unit, v, outputs, block, channels, spacing);
 }
 
@@ -215,19 +211,30 @@ int64_t add_strip_any(SIAMSNN_PARAMETERS(Real)) {
 #undef SIAMSNN_WITH_VECTORS
 #undef SIAMSNN_WIDEST
 
-// add(strip, block number, its first channel, its channels) for all strips and blocks of a layer.
+// A strip and a block of its output channels: of which group, from which channel, how many; where its weights begin in the
+// kernel, and where its first output is.
+struct Part {
+    Strip strip;
+    int group, first, channels;
+    int64_t weights, output;
+};
+
+// add(part), which counts events, for all parts of a layer.
 template <typename Add>
-int64_t each_strip(const ConvolutionGeometry& g, int n, int rows, int threads, Add add) {
+int64_t each_part(const ConvolutionGeometry& g, int n, int rows, int threads, Add add) {
     const int group_outputs = g.out_channels / g.groups;
     const int blocks = (group_outputs + g.block - 1) / g.block;
     const int strips = (g.out_height + rows - 1) / rows, parts = g.images * strips;
     const int64_t fan_out = (int64_t)g.kernel * g.kernel / (g.stride * g.stride) * group_outputs;
+    const int64_t block_size = (int64_t)g.kernel * g.kernel * (g.channels / g.groups) * g.block;
     std::atomic<int64_t> events{0};
     auto task = [&](int number) {
         const int s = number % strips, block = number / parts, b = block % blocks, group = block / blocks;
         const Strip strip{number / strips % g.images, s * rows, std::min(g.out_height, (s + 1) * rows)};
-        events += add(strip, group, block, group * group_outputs + b * g.block,
-                      std::min(g.block, group_outputs - b * g.block));
+        const int first = group * group_outputs + b * g.block;
+        const int64_t row = (int64_t)strip.image * g.out_height + strip.first_row;
+        events += add(Part{strip, group, first, std::min(g.block, group_outputs - b * g.block), block * block_size,
+                           row * g.out_width * g.out_channels + first});
     };
     parallel_for(g.groups * blocks * parts, n * fan_out > PARALLEL_EVENTS ? threads : 1, task);
     return events;
@@ -242,12 +249,10 @@ int64_t convolve_events(const int32_t* spikes, int n, const Real* amplitude, int
     static thread_local SpikeList<Real> list;
     list.collect(spikes, n, amplitude, amplitude_stride, g);
     const SpikeList<Real>& spike_list = list;  // the calling thread's, for every worker
-    const int64_t block_size = (int64_t)g.kernel * g.kernel * (g.channels / g.groups) * g.block;
     const Sweep sweep(n, (int64_t)g.channels / g.groups * g.block * sizeof(Real), g);
-    return each_strip(g, n, rows, threads, [&](const Strip& strip, int group, int block, int first, int channels) {
-        Real* target = v + ((int64_t)strip.image * g.out_height + strip.first_row) * g.out_width * g.out_channels + first;
-        return add_strip_any(spike_list.groups[group], sweep, kernel + block * block_size, target, g.out_channels,
-                             channels, strip, g);
+    return each_part(g, n, rows, threads, [&](const Part& part) {
+        return add_strip_any(spike_list.groups[part.group], sweep, kernel + part.weights, v + part.output, g.out_channels,
+                             part.channels, part.strip, g);
     });
 }
 
@@ -261,17 +266,15 @@ int64_t convolve_fixed_point(const int32_t* spikes, int n, const int16_t* kernel
     static const int16_t one = 1;
     list.collect(spikes, n, &one, 0, g);
     const SpikeList<int16_t>& spike_list = list;
-    const int64_t block_size = (int64_t)g.kernel * g.kernel * (g.channels / g.groups) * g.block;
     const Sweep sweep(n, (int64_t)g.channels / g.groups * g.block * sizeof(int16_t), g);
-    return each_strip(g, n, rows, threads, [&](const Strip& strip, int group, int block, int first, int channels) {
+    return each_part(g, n, rows, threads, [&](const Part& part) {
         static thread_local std::vector<int16_t> sums;
-        const int outputs = (strip.last_row - strip.first_row) * g.out_width;
-        Real* target = v + ((int64_t)strip.image * g.out_height + strip.first_row) * g.out_width * g.out_channels + first;
+        const int outputs = (part.strip.last_row - part.strip.first_row) * g.out_width;
         sums.assign((int64_t)outputs * g.block, 0);
-        const int64_t events = add_strip_any(spike_list.groups[group], sweep, kernel + block * block_size, sums.data(),
-                                             g.block, g.block, strip, g);
-        add_sums_widest(sums.data(), unit + first, target, outputs, g.block, channels, g.out_channels);
-        return events / g.block * channels;
+        const int64_t events = add_strip_any(spike_list.groups[part.group], sweep, kernel + part.weights, sums.data(),
+                                             g.block, g.block, part.strip, g);
+        add_sums_widest(sums.data(), unit + part.first, v + part.output, outputs, g.block, part.channels, g.out_channels);
+        return events / g.block * part.channels;
     });
 }
 

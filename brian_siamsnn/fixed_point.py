@@ -140,6 +140,6 @@ def shared_units(weights: np.ndarray, bias: np.ndarray, *values: float) -> np.nd
     everything = np.column_stack([w, bias, np.ones(len(w)), *(np.full(len(w), value) for value in values)])
     mantissa, exponent = np.frexp(everything)
     whole = np.ldexp(mantissa, 53).astype(np.int64)
-    lowest = np.log2(np.maximum(whole & -whole, 1)) + exponent - 53  # the place of the last bit that is set
-    unit = 2.0 ** np.where(everything == 0, np.inf, lowest).min(1)
+    last_bit = np.ldexp((whole & -whole).astype(np.float64), exponent - 53)  # its value: the largest power that divides
+    unit = np.where(everything == 0, np.inf, last_bit).min(1)
     return unit if (_largest_sums(w / unit[:, None], bias / unit) <= _LARGEST).all() else None

@@ -68,8 +68,8 @@ inline void convolve_image(const float* image, const float* weights, const float
                            const ImageGeometry& g, int threads) {
 #if defined(__x86_64__) && defined(__GNUC__)
     const auto widest = __builtin_cpu_supports("avx512bw") ? sum_row_64_bytes
-                        : __builtin_cpu_supports("avx2")   ? sum_row_32_bytes
-                                                           : sum_row_16_bytes;
+                        : __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") ? sum_row_32_bytes
+                                                                                          : sum_row_16_bytes;
 #else
     const auto widest = sum_row_16_bytes;
 #endif

@@ -19,6 +19,15 @@ def spike_times(rng, images, shape, rate):
     return fired, np.divmod(fired, int(np.prod(shape)))
 
 
+def layer_of(place, channels):
+    """A convolution and the shapes before and behind it."""
+    kernel, stride, height, width = place
+    groups, in_group, out_group = channels
+    layer = Convolution("conv", groups * in_group, groups * out_group, kernel, stride, groups)
+    shape_out = (output_size(layer, height), output_size(layer, width), layer.out_channels)
+    return layer, (height, width, layer.in_channels), shape_out
+
+
 def synapse_by_synapse(v, synapses, image, neuron, amplitude):
     """Potentials (images, outputs) after one spike of each of these neurons, in their order, and the events that is."""
     i, j, w = synapses
@@ -47,10 +56,7 @@ def test_a_convolution_is_its_synapses_in_the_order_of_neurons(
 ):
     """Also where lines of the kernel are swept one by one (many spikes) or together (few), and for every block."""
     kernel, stride, height, width = place
-    groups, in_group, out_group = channels
-    layer = Convolution("conv", groups * in_group, groups * out_group, kernel, stride, groups)
-    shape_in = (height, width, layer.in_channels)
-    shape_out = (output_size(layer, height), output_size(layer, width), layer.out_channels)
+    layer, shape_in, shape_out = layer_of(place, channels)
     rng = np.random.default_rng(height * width)
     weights = rng.normal(size=layer.weight_shape).astype(dtype)
     fired, (image, neuron) = spike_times(rng, images, shape_in, rate)
@@ -62,8 +68,8 @@ def test_a_convolution_is_its_synapses_in_the_order_of_neurons(
 
     block = kernel_block(layer)
     counted = _events.convolve(
-        fired, amplitude, blocked_kernel(weights, groups, block), v.reshape(-1),
-        images, shape_in, shape_out, kernel, stride, groups, block, strip, threads,
+        fired, amplitude, blocked_kernel(weights, layer.groups, block), v.reshape(-1),
+        images, shape_in, shape_out, kernel, stride, layer.groups, block, strip, threads,
     )  # fmt: skip
     assert counted == events
     np.testing.assert_array_equal(v, expected)
@@ -84,10 +90,7 @@ def test_a_convolution_is_its_synapses_in_the_order_of_neurons(
 def test_fixed_point_weights_are_summed_exactly(dtype, images, place, channels, rate, strip, threads):
     """Up to the largest sums that they may have: where every input fires, some channels come to 32767 and -32767."""
     kernel, stride, height, width = place
-    groups, in_group, out_group = channels
-    layer = Convolution("conv", groups * in_group, groups * out_group, kernel, stride, groups)
-    shape_in = (height, width, layer.in_channels)
-    shape_out = (output_size(layer, height), output_size(layer, width), layer.out_channels)
+    layer, shape_in, shape_out = layer_of(place, channels)
     rng = np.random.default_rng(height * width)
     whole = rng.integers(-9, 10, layer.weight_shape)
     for channel, sign in ((0, 1), (-1, -1)):
@@ -104,8 +107,8 @@ def test_fixed_point_weights_are_summed_exactly(dtype, images, place, channels, 
 
     block = kernel_block(layer, fixed_point=True)
     counted = _events.convolve_fixed_point(
-        fired, blocked_kernel(whole.astype(np.int16), groups, block), unit.astype(dtype), flat,
-        images, shape_in, shape_out, kernel, stride, groups, block, strip, threads,
+        fired, blocked_kernel(whole.astype(np.int16), layer.groups, block), unit.astype(dtype), flat,
+        images, shape_in, shape_out, kernel, stride, layer.groups, block, strip, threads,
     )  # fmt: skip
     assert counted == events
     np.testing.assert_array_equal(flat.reshape(images, -1), expected)
