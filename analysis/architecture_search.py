@@ -17,19 +17,26 @@ import numpy as np
 from matplotlib.figure import Figure
 
 #: Output channels of each layer, g for groups (brian_siamsnn.architecture.compact).
-CANDIDATES = ["16-32-48-32", "12-24-32-32", "24-48-64-32", "16-32-48-48-32", "16-32-64g2-64g2-32", "12-24-32-32-32",
-              "16-32-48-48-48-32"]  # fmt: skip
+CANDIDATES = [
+    "16-32-48-32",
+    "12-24-32-32",
+    "24-48-64-32",
+    "16-32-48-48-32",
+    "16-32-64g2-64g2-32",
+    "12-24-32-32-32",
+    "16-32-48-48-48-32",
+]
 
 
 def run(candidate, data, teacher, pool, steps, folder):
     """Train one candidate; its row of the table."""
     import torch
 
-    from brian_siamsnn.conversion import SpikingModel
-    from brian_siamsnn.optimisation import outgoing_synapses
-    from brian_siamsnn.recipe import Recipe
-    from brian_siamsnn.training import train
-    from brian_siamsnn.weights import load, read
+    from brian_siamsnn.model.conversion import SpikingModel
+    from brian_siamsnn.model.files import load, read
+    from brian_siamsnn.training.loop import train
+    from brian_siamsnn.training.recipe import Recipe
+    from brian_siamsnn.training.run import outgoing_synapses
 
     torch.set_num_threads(1)  # the candidates share the processors
     file = folder / f"{candidate}.safetensors"
@@ -66,8 +73,9 @@ def main():
     arguments = parser.parse_args()
     arguments.output.mkdir(parents=True, exist_ok=True)
     pool = arguments.pool or arguments.output / "pool"
-    one = partial(run, data=arguments.data, teacher=arguments.teacher, pool=pool, steps=arguments.steps,
-                  folder=arguments.output)  # fmt: skip
+    one = partial(
+        run, data=arguments.data, teacher=arguments.teacher, pool=pool, steps=arguments.steps, folder=arguments.output
+    )
     # the first candidate alone, because it fills the pool that the others use
     rows = [one(arguments.candidates[0])] if not (pool / "filled.json").exists() else []
     with ProcessPoolExecutor(arguments.workers) as workers:
@@ -77,10 +85,15 @@ def main():
         writer = csv.DictWriter(file, list(rows[0]))
         writer.writeheader()
         writer.writerows(rows)
-    lines = ["| network | weights | neurons | synapses | operations | distance (cells) | within 1 cell |",
-             "|---|---|---|---|---|---|---|"]  # fmt: skip
-    lines += [f"| {r['candidate']} | {r['weights']:,} | {r['neurons']:,} | {r['synapses'] / 1e6:.1f} M | "
-              f"{r['operations'] / 1e6:.1f} M | {r['distance']:.2f} | {r['within_1']:.3f} |" for r in rows]  # fmt: skip
+    lines = [
+        "| network | weights | neurons | synapses | operations | distance (cells) | within 1 cell |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    lines += [
+        f"| {r['candidate']} | {r['weights']:,} | {r['neurons']:,} | {r['synapses'] / 1e6:.1f} M | "
+        f"{r['operations'] / 1e6:.1f} M | {r['distance']:.2f} | {r['within_1']:.3f} |"
+        for r in rows
+    ]
     text = "\n".join(lines) + "\n"
     (arguments.output / "table.md").write_text(text, encoding="utf-8")
     print(text)

@@ -10,11 +10,11 @@ and ``table.md``; goes on where it was stopped.
 import argparse
 from pathlib import Path
 
-from brian_siamsnn.configuration import Configuration
-from brian_siamsnn.datasets import open_dataset
-from brian_siamsnn.evaluation_report import markdown, write_csv
-from brian_siamsnn.evaluation_run import evaluate
-from brian_siamsnn.resources import write_whole
+from brian_siamsnn.evaluation.report import markdown, write_csv
+from brian_siamsnn.evaluation.run import evaluate
+from brian_siamsnn.files import write_whole
+from brian_siamsnn.sequences.datasets import open_dataset
+from brian_siamsnn.tracking.config import Configuration
 
 CODINGS = {
     "rate": "rate",  # Eq. 2-4
@@ -56,21 +56,36 @@ def main():
         rates = [row["firing_rates"] or {} for row in own.values()]
         mean = {f"rate {layer}": sum(rate[layer] for rate in rates) / len(rates) for layer in rates[0]}
         operations = (report["total"]["synaptic_operations"] or 0) / report["total"]["frames"]
-        rows += [{"configuration": name, "sequence": sequence, "auc": row["auc"], "precision20": row["precision20"],
-                  "frames": row["frames"], "seconds": row["seconds"], "spikes": row["spikes"],
-                  "synaptic_operations": row["synaptic_operations"],
-                  **{f"rate {layer}": value for layer, value in rate.items()}}
-                 for (sequence, row), rate in zip(own.items(), rates, strict=True)]  # fmt: skip
+        rows += [
+            {
+                "configuration": name,
+                "sequence": sequence,
+                "auc": row["auc"],
+                "precision20": row["precision20"],
+                "frames": row["frames"],
+                "seconds": row["seconds"],
+                "spikes": row["spikes"],
+                "synaptic_operations": row["synaptic_operations"],
+                **{f"rate {layer}": value for layer, value in rate.items()},
+            }
+            for (sequence, row), rate in zip(own.items(), rates, strict=True)
+        ]
         means.append({"configuration": name, **report["mean"], **mean, "operations_per_frame": operations})
     write_csv(arguments.output / "table.csv", rows)
     write_csv(arguments.output / "means.csv", means)
 
     layers = [key for key in means[-1] if key.startswith("rate ")]
     head = ["hidden + output", "AUC", "precision", *(f"{layer} (%)" for layer in layers), "operations a frame (10^6)"]
-    lines = [[row["configuration"], f"{row['auc']:.3f}", f"{row['precision20']:.3f}",
-              *(f"{100 * row[layer]:.1f}" if layer in row else "" for layer in layers),
-              f"{row['operations_per_frame'] / 1e6:.0f}" if row["operations_per_frame"] else ""]
-             for row in means]  # fmt: skip
+    lines = [
+        [
+            row["configuration"],
+            f"{row['auc']:.3f}",
+            f"{row['precision20']:.3f}",
+            *(f"{100 * row[layer]:.1f}" if layer in row else "" for layer in layers),
+            f"{row['operations_per_frame'] / 1e6:.0f}" if row["operations_per_frame"] else "",
+        ]
+        for row in means
+    ]
     text = markdown([head, *lines])
     write_whole(arguments.output / "table.md", text.encode())
     print(text)

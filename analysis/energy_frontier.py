@@ -20,9 +20,9 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
-from brian_siamsnn.cost_models import load_cost_models
-from brian_siamsnn.energy_plots import plot_frontier
-from brian_siamsnn.energy_table import frontier
+from brian_siamsnn.energy.cost_models import load_cost_models
+from brian_siamsnn.energy.plots import plot_frontier
+from brian_siamsnn.energy.table3 import frontier
 
 # Early stopping ends a frame when the peak of the response map has stayed in its place for so many steps.
 CONFIGURATIONS = {
@@ -69,12 +69,13 @@ def run(source, configuration, model, frames, folder):
     """One sequence, one configuration; the summary that it leaves in its folder."""
     import brian2
 
-    from brian_siamsnn.conversion import scale_thresholds
-    from brian_siamsnn.matchers import SpikingMatcher
-    from brian_siamsnn.sequences import open_source
-    from brian_siamsnn.tracker import SiameseTracker
-    from brian_siamsnn.tracking import track, write_json
-    from brian_siamsnn.weights import load
+    from brian_siamsnn.files import write_json
+    from brian_siamsnn.matching.matchers import SpikingMatcher
+    from brian_siamsnn.model.conversion import scale_thresholds
+    from brian_siamsnn.model.files import load
+    from brian_siamsnn.sequences.sources import open_source
+    from brian_siamsnn.tracking.run import track
+    from brian_siamsnn.tracking.tracker import SiameseTracker
 
     brian2.prefs.logging.console_log_level = "ERROR"
     brian2.BrianLogger.initialize()
@@ -95,10 +96,16 @@ def run(source, configuration, model, frames, folder):
 
     result = track(open_source(source), SiameseTracker(matcher), frames=frames, progress=count)
     each = np.diff(counted, axis=0).mean(0)
-    summary = {"sequence": Path(source).name, "configuration": configuration, "frames": len(result.boxes),
-               "seconds": result.seconds, **result.metrics, "stopped": result.stopped,
-               "steps_a_frame": float(np.mean(steps)),
-               **{f"{name}_a_frame": value for name, value in zip(names, each.tolist(), strict=True)}}  # fmt: skip
+    summary = {
+        "sequence": Path(source).name,
+        "configuration": configuration,
+        "frames": len(result.boxes),
+        "seconds": result.seconds,
+        **result.metrics,
+        "stopped": result.stopped,
+        "steps_a_frame": float(np.mean(steps)),
+        **{f"{name}_a_frame": value for name, value in zip(names, each.tolist(), strict=True)},
+    }
     folder.mkdir(parents=True, exist_ok=True)
     write_json(folder / "summary.json", summary)
     return summary
@@ -123,18 +130,28 @@ def main():
     parser.add_argument("roots", nargs="*", type=Path, metavar="ROOT")
     parser.add_argument("--models", nargs="+", default=["compact"], metavar="NAME|FILE")
     parser.add_argument("--frames", type=int, default=60, help="first frames of each sequence")
-    parser.add_argument("--configurations", nargs="+", choices=CONFIGURATIONS, default=list(CONFIGURATIONS),
-                        metavar="NAME", help=f"of {', '.join(CONFIGURATIONS)}")  # fmt: skip
+    parser.add_argument(
+        "--configurations",
+        nargs="+",
+        choices=CONFIGURATIONS,
+        default=list(CONFIGURATIONS),
+        metavar="NAME",
+        help=f"of {', '.join(CONFIGURATIONS)}",
+    )
     spiking = [name for name, cost in load_cost_models().items() if cost.runs != "arrays"]
-    parser.add_argument("--cost-model", default="truenorth", choices=spiking, metavar="NAME",
-                        help=f"of {', '.join(spiking)}")  # fmt: skip
+    parser.add_argument(
+        "--cost-model", default="truenorth", choices=spiking, metavar="NAME", help=f"of {', '.join(spiking)}"
+    )
     parser.add_argument("--workers", type=int, default=1)
     parser.add_argument("--output", type=Path, default=Path("brian-siamsnn-output/frontier"))
     arguments = parser.parse_args()
 
-    sources = [str(path) for root in arguments.roots
-               for path in ([root] if (root / "img").is_dir() else sorted(root.iterdir()))
-               if path.is_dir()] or ["synthetic"]  # fmt: skip
+    sources = [
+        str(path)
+        for root in arguments.roots
+        for path in ([root] if (root / "img").is_dir() else sorted(root.iterdir()))
+        if path.is_dir()
+    ] or ["synthetic"]
     done, waiting = {}, []
     for model in arguments.models:
         for configuration in arguments.configurations:
@@ -156,21 +173,35 @@ def main():
     rows = []
     for model, configuration in ((Path(m).stem, c) for m in arguments.models for c in arguments.configurations):
         own = [done[model, configuration, Path(source).name] for source in sources]
-        mean = {key: float(np.mean([one[key] for one in own]))
-                for key in ("auc", "precision20", "operations_a_frame", "pooling_events_a_frame",
-                            "spikes_a_frame")}  # fmt: skip
+        mean = {
+            key: float(np.mean([one[key] for one in own]))
+            for key in ("auc", "precision20", "operations_a_frame", "pooling_events_a_frame", "spikes_a_frame")
+        }
         options = CONFIGURATIONS[configuration]
         family, label = varied(options)
         group = (model + ", ") * (len(arguments.models) > 1) + options.get("matching", "hsm").upper()
         steps = np.mean([one.get("steps_a_frame", options.get("steps", 20)) for one in own])
         energy = 1e3 * joule * (mean["operations_a_frame"] + mean["pooling_events_a_frame"])
-        rows.append({"model": model, "configuration": configuration, "group": group, "family": family, "label": label,
-                     "sequences": len(own), "steps": float(steps), **mean, "energy_mj": energy})  # fmt: skip
+        rows.append(
+            {
+                "model": model,
+                "configuration": configuration,
+                "group": group,
+                "family": family,
+                "label": label,
+                "sequences": len(own),
+                "steps": float(steps),
+                **mean,
+                "energy_mj": energy,
+            }
+        )
     best = frontier([(row["energy_mj"], row["auc"]) for row in rows])
     for k, row in enumerate(rows):
         row["on_frontier"] = k in best
-        line = ("{model:10} {configuration:26} AUC {auc:.3f}  precision {precision20:.3f}  {steps:5.1f} steps  "
-                "{operations_a_frame:14,.0f} SOP  {energy_mj:.3f} mJ")  # fmt: skip
+        line = (
+            "{model:10} {configuration:26} AUC {auc:.3f}  precision {precision20:.3f}  {steps:5.1f} steps  "
+            "{operations_a_frame:14,.0f} SOP  {energy_mj:.3f} mJ"
+        )
         print(line.format(**row), "*" * row["on_frontier"])
     with open(arguments.output / "frontier.csv", "w", newline="", encoding="utf-8") as file:
         writer = csv.DictWriter(file, list(rows[0]))
@@ -178,7 +209,8 @@ def main():
         writer.writerows(rows)
     title = load_cost_models()[arguments.cost_model].title
     plot_frontier(rows, best, xlabel=f"energy of a frame's synaptic operations (mJ; {title})").savefig(
-        arguments.output / "frontier.png", dpi=120)  # fmt: skip
+        arguments.output / "frontier.png", dpi=120
+    )
 
 
 if __name__ == "__main__":

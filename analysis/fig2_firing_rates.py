@@ -18,15 +18,15 @@ import numpy as np
 from matplotlib.figure import Figure
 from tqdm import tqdm
 
-from brian_siamsnn.activations import activations
-from brian_siamsnn.calibration import calibration_crops
-from brian_siamsnn.conversion import convert
-from brian_siamsnn.matchers import SpikingMatcher
+from brian_siamsnn.matching.matchers import SpikingMatcher
+from brian_siamsnn.model.calibration import calibration_crops
+from brian_siamsnn.model.conversion import convert
+from brian_siamsnn.model.files import load
+from brian_siamsnn.model.numpy_cnn import activations
 from brian_siamsnn.palette import PALETTE
-from brian_siamsnn.sequences import open_source
-from brian_siamsnn.tracker import SiameseTracker
-from brian_siamsnn.tracking import track
-from brian_siamsnn.weights import load
+from brian_siamsnn.sequences.sources import open_source
+from brian_siamsnn.tracking.run import track
+from brian_siamsnn.tracking.tracker import SiameseTracker
 
 parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
 parser.add_argument("sources", nargs="*", default=["synthetic"], metavar="SOURCE")
@@ -42,8 +42,14 @@ brian2.BrianLogger.initialize()
 # The same CNN with scales of two kinds (NumPy's activations; channels first, as convert takes them).
 model = load(arguments.model)
 crops = [crop for source in arguments.sources for crop in islice(calibration_crops(open_source(source)), 4)]
-seen = [{layer.name: activations(model, crop)[layer.name].transpose(2, 0, 1) for layer in model.layers
-         if layer.name in model.weights} for crop in tqdm(crops, desc="calibrating", disable=None)]  # fmt: skip
+seen = [
+    {
+        layer.name: activations(model, crop)[layer.name].transpose(2, 0, 1)
+        for layer in model.layers
+        if layer.name in model.weights
+    }
+    for crop in tqdm(crops, desc="calibrating", disable=None)
+]
 layer_norm, channel_norm = (convert(model, seen, normalisation) for normalisation in ("layer", "channel"))
 methods = {
     "as shipped": (model, {}),
@@ -58,11 +64,18 @@ rows = []
 with tqdm(total=len(methods) * len(arguments.sources) * arguments.frames, unit=" frames", disable=None) as bar:
     for name, (network, options) in methods.items():
         matcher = SpikingMatcher(network, arguments.steps, arguments.matching, **options)
-        results = [track(open_source(source), SiameseTracker(matcher), frames=arguments.frames, progress=bar.update)
-                   for source in arguments.sources]  # fmt: skip
-        rows.append({"method": name, "auc": np.mean([result.metrics["auc"] for result in results]),
-                     "operations_per_frame": matcher.operations / sum(len(result.boxes) for result in results),
-                     **matcher.firing_rates})  # fmt: skip
+        results = [
+            track(open_source(source), SiameseTracker(matcher), frames=arguments.frames, progress=bar.update)
+            for source in arguments.sources
+        ]
+        rows.append(
+            {
+                "method": name,
+                "auc": np.mean([result.metrics["auc"] for result in results]),
+                "operations_per_frame": matcher.operations / sum(len(result.boxes) for result in results),
+                **matcher.firing_rates,
+            }
+        )
 
 figure = Figure(figsize=(10, 3.8), layout="constrained")
 left, right = figure.subplots(1, 2, width_ratios=[1, 1.7])
@@ -74,8 +87,13 @@ left.invert_yaxis()
 layers = [key for key in rows[0] if key not in ("method", "auc", "operations_per_frame")]
 width = 0.8 / len(rows)
 for k, (row, colour) in enumerate(zip(rows, PALETTE, strict=False)):
-    right.bar(np.arange(len(layers)) + (k - (len(rows) - 1) / 2) * width, [100 * row[layer] for layer in layers], width,
-              color=colour, label=row["method"])  # fmt: skip
+    right.bar(
+        np.arange(len(layers)) + (k - (len(rows) - 1) / 2) * width,
+        [100 * row[layer] for layer in layers],
+        width,
+        color=colour,
+        label=row["method"],
+    )
 right.set(title="(b) mean firing rate (% of steps)", xticks=range(len(layers)), xticklabels=layers)
 right.legend(fontsize=8)
 

@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 from matplotlib.figure import Figure
 
-from brian_siamsnn.matching import matching_kernel
+from brian_siamsnn.matching.similarity import matching_kernel
 from brian_siamsnn.palette import BLACK, PALETTE
 
 parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -59,12 +59,24 @@ for row, spikes in enumerate(shown.values()):
         scores.text(column, -row, f"{score(z, spikes, tau):.3f}", va="center", ha="center", fontsize=9)
 for step in np.flatnonzero(z):
     above.axvspan(step - 1.5, step + 1.5, color=PALETTE[0], alpha=0.12, lw=0)
-scores.set(xlim=(-0.6, len(TAUS) - 0.4), ylim=(-2.6, 0.6), yticks=[], xticks=range(len(TAUS)),
-           xticklabels=[f"$\\tau$ = {tau}" for tau in TAUS], title="M(z, x), Eq. 8")  # fmt: skip
+scores.set(
+    xlim=(-0.6, len(TAUS) - 0.4),
+    ylim=(-2.6, 0.6),
+    yticks=[],
+    xticks=range(len(TAUS)),
+    xticklabels=[f"$\\tau$ = {tau}" for tau in TAUS],
+    title="M(z, x), Eq. 8",
+)
 scores.tick_params(length=0)
 scores.spines[:].set_visible(False)
-above.set(yticks=[0, -1, -2], yticklabels=list(shown), xlim=(-0.6, T - 0.4), ylim=(-2.6, 0.6),
-          xticks=range(0, T, 2), xlabel="time step (shaded: response period of z, $\\tau$ = 1)")  # fmt: skip
+above.set(
+    yticks=[0, -1, -2],
+    yticklabels=list(shown),
+    xlim=(-0.6, T - 0.4),
+    ylim=(-2.6, 0.6),
+    xticks=range(0, T, 2),
+    xlabel="time step (shaded: response period of z, $\\tau$ = 1)",
+)
 
 # Lower panel: jitter against score.
 rows = []
@@ -88,8 +100,12 @@ for tau in TAUS:
     below.axhline(np.mean(strangers), color=colour, ls=":", lw=1.2)
     rows += [[tau, jitter, mean, np.mean(strangers)] for jitter, mean in zip(JITTERS, means, strict=True)]
 below.plot([], [], ":", color=BLACK, label="unrelated trains")
-below.set(xlabel="spikes moved by up to (steps)", ylabel="share of the train's own score", ylim=(0, 1.05),
-          xticks=list(JITTERS))  # fmt: skip
+below.set(
+    xlabel="spikes moved by up to (steps)",
+    ylabel="share of the train's own score",
+    ylim=(0, 1.05),
+    xticks=list(JITTERS),
+)
 below.legend(frameon=False, ncols=5, fontsize=9)
 
 arguments.output.mkdir(parents=True, exist_ok=True)
@@ -98,6 +114,8 @@ with open(arguments.output / "fig3.csv", "w", newline="", encoding="utf-8") as f
     csv.writer(file).writerows([["tau", "jitter", "share_of_own_score", "unrelated"], *rows])
 for tau in TAUS:
     shares = [row[2] for row in rows if row[0] == tau]
-    print(f"tau = {tau}: jitter 0 to 4 leaves {', '.join(f'{s:.2f}' for s in shares)}; unrelated "
-          f"{next(row[3] for row in rows if row[0] == tau):.2f}")  # fmt: skip
+    print(
+        f"tau = {tau}: jitter 0 to 4 leaves {', '.join(f'{s:.2f}' for s in shares)}; unrelated "
+        f"{next(row[3] for row in rows if row[0] == tau):.2f}"
+    )
 print(f"fig3.png and fig3.csv are in {arguments.output}")

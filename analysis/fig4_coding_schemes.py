@@ -13,12 +13,16 @@ from pathlib import Path
 import numpy as np
 from matplotlib.figure import Figure
 
+from brian_siamsnn.neurons.single_neuron import probe
 from brian_siamsnn.palette import BLACK, BLUE, ORANGE, VERMILION
-from brian_siamsnn.probe import probe
 
 parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-parser.add_argument("--codings", nargs="+", metavar="NAME|FILE",
-                    default=["rate", "phase:K=5", "burst", "burst:gamma=2,v_0=0.125", "two_status"])  # fmt: skip
+parser.add_argument(
+    "--codings",
+    nargs="+",
+    metavar="NAME|FILE",
+    default=["rate", "phase:K=5", "burst", "burst:gamma=2,v_0=0.125", "two_status"],
+)
 parser.add_argument("--current", type=float, default=0.55, help="mean input current")
 parser.add_argument("--seed", type=int, help="of an input that changes from step to step; constant by default")
 parser.add_argument("--steps", type=int, default=20)
@@ -36,14 +40,22 @@ for panel, coding in zip(panels, arguments.codings, strict=True):
     run = probe(coding, current)
     amplitude = np.zeros(arguments.steps)
     amplitude[np.array(run.spike_steps, int) - 1] = run.amplitudes
-    rows += [[coding, t, *values] for t, values in
-             enumerate(zip(current, run.at_threshold["v"], run.threshold, amplitude, strict=True), 1)]  # fmt: skip
+    rows += [
+        [coding, t, *values]
+        for t, values in enumerate(zip(current, run.at_threshold["v"], run.threshold, amplitude, strict=True), 1)
+    ]
     # thresholds out of reach (alpha of Eq. 12) leave the picture
     top = 1.15 * max(run.at_threshold["v"].max(), np.where(run.threshold < 100, run.threshold, 0).max())
     threshold = np.where(run.threshold < 100, run.threshold, 1.02 * top)
     panel.bar(steps, amplitude, width=0.5, color=BLUE, label="spike: its amplitude")
-    panel.step(np.append(steps - 0.5, steps[-1] + 0.5), np.append(threshold, threshold[-1]), where="post",
-               color=VERMILION, lw=1.5, label="threshold V_th(t)")  # fmt: skip
+    panel.step(
+        np.append(steps - 0.5, steps[-1] + 0.5),
+        np.append(threshold, threshold[-1]),
+        where="post",
+        color=VERMILION,
+        lw=1.5,
+        label="threshold V_th(t)",
+    )
     panel.plot(steps, run.at_threshold["v"], color=BLACK, lw=0.8, marker=".", ms=4, label="potential, before reset")
     sent = amplitude.sum() / arguments.steps
     panel.set_title(f"{coding}: {len(run.spike_steps)} spikes, {sent:.2f} sent a step", fontsize=10, loc="left")

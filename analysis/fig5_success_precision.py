@@ -12,12 +12,12 @@ from pathlib import Path
 
 from matplotlib.figure import Figure
 
-from brian_siamsnn.configuration import PAPER_CONFIGURATIONS, Configuration
-from brian_siamsnn.datasets import SUBSETS, open_dataset
-from brian_siamsnn.evaluation_compare import compare, dataset_truth, named_results
-from brian_siamsnn.evaluation_plots import draw_curves, save
-from brian_siamsnn.evaluation_report import write_csv
-from brian_siamsnn.evaluation_run import evaluate
+from brian_siamsnn.evaluation.comparison import compare, dataset_truth, named_results
+from brian_siamsnn.evaluation.plots import draw_curves, save
+from brian_siamsnn.evaluation.report import write_csv
+from brian_siamsnn.evaluation.run import evaluate
+from brian_siamsnn.sequences.datasets import SUBSETS, open_dataset
+from brian_siamsnn.tracking.config import PAPER_CONFIGURATIONS, Configuration
 
 parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
 parser.add_argument("root", nargs="?", type=Path, metavar="ROOT")
@@ -26,8 +26,14 @@ parser.add_argument("--model", default="compact")
 parser.add_argument("--frames", type=int, help="first frames of each sequence; all by default")
 parser.add_argument("--workers", type=int, default=1)
 parser.add_argument("--boxes", nargs="+", default=[], metavar="[NAME=]FILE", help="result files of other trackers")
-parser.add_argument("--configurations", nargs="*", choices=PAPER_CONFIGURATIONS, default=["SiamFC", "SiamSNN+HSM+TS"],
-                    metavar="NAME", help=f"of {', '.join(PAPER_CONFIGURATIONS)}")  # fmt: skip
+parser.add_argument(
+    "--configurations",
+    nargs="*",
+    choices=PAPER_CONFIGURATIONS,
+    default=["SiamFC", "SiamSNN+HSM+TS"],
+    metavar="NAME",
+    help=f"of {', '.join(PAPER_CONFIGURATIONS)}",
+)
 parser.add_argument("--output", type=Path, default=Path("brian-siamsnn-output/fig5"))
 arguments = parser.parse_args()
 
@@ -45,12 +51,15 @@ for axes, kind in zip(figure.subplots(1, 2), ("success", "precision"), strict=Tr
     draw_curves(axes, reports, kind)
 arguments.output.mkdir(parents=True, exist_ok=True)
 save(figure, arguments.output / "fig5.png")
-write_csv(arguments.output / "fig5.csv", [
-    {"tracker": report["label"], "plot": kind, "threshold": threshold, "value": value}
-    for report in reports
-    for kind in ("success", "precision")
-    for threshold, value in zip(report[kind]["thresholds"], report[kind]["values"], strict=True)
-])  # fmt: skip
+write_csv(
+    arguments.output / "fig5.csv",
+    [
+        {"tracker": report["label"], "plot": kind, "threshold": threshold, "value": value}
+        for report in reports
+        for kind in ("success", "precision")
+        for threshold, value in zip(report[kind]["thresholds"], report[kind]["values"], strict=True)
+    ],
+)
 for report in reports:
     print("{label}: AUC {auc:.3f}, precision {precision20:.3f}".format(label=report["label"], **report["mean"]))
 print(f"fig5.png and fig5.csv are in {arguments.output}")

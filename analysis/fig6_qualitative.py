@@ -12,13 +12,13 @@ from pathlib import Path
 
 import numpy as np
 
-from brian_siamsnn.configuration import PAPER_CONFIGURATIONS, Configuration
-from brian_siamsnn.datasets import Dataset, open_dataset
-from brian_siamsnn.evaluation import overlap
-from brian_siamsnn.evaluation_plots import frames_figure, save
-from brian_siamsnn.evaluation_report import write_csv
-from brian_siamsnn.evaluation_run import evaluate
-from brian_siamsnn.evaluation_store import Store
+from brian_siamsnn.evaluation.plots import frames_figure, save
+from brian_siamsnn.evaluation.report import write_csv
+from brian_siamsnn.evaluation.run import evaluate
+from brian_siamsnn.evaluation.store import Store
+from brian_siamsnn.metrics import overlap
+from brian_siamsnn.sequences.datasets import Dataset, open_dataset
+from brian_siamsnn.tracking.config import PAPER_CONFIGURATIONS, Configuration
 
 parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
 parser.add_argument("root", nargs="?", type=Path, metavar="ROOT")
@@ -27,8 +27,13 @@ parser.add_argument("--columns", type=int, default=4, help="frames of each seque
 parser.add_argument("--model", default="compact")
 parser.add_argument("--frames", type=int, help="first frames of each sequence; all by default")
 parser.add_argument("--workers", type=int, default=1)
-parser.add_argument("--configurations", nargs="+", choices=PAPER_CONFIGURATIONS, metavar="NAME",
-                    default=["SiamFC", "SiamSNN+PSM", "SiamSNN+HSM+TS"])  # fmt: skip
+parser.add_argument(
+    "--configurations",
+    nargs="+",
+    choices=PAPER_CONFIGURATIONS,
+    metavar="NAME",
+    default=["SiamFC", "SiamSNN+PSM", "SiamSNN+HSM+TS"],
+)
 parser.add_argument("--output", type=Path, default=Path("brian-siamsnn-output/fig6"))
 arguments = parser.parse_args()
 

@@ -11,11 +11,11 @@ import argparse
 import importlib.util
 from pathlib import Path
 
-from brian_siamsnn.configuration import PAPER_CONFIGURATIONS, Configuration
-from brian_siamsnn.datasets import SUBSETS, open_dataset
-from brian_siamsnn.evaluation_plots import latency_figure, save
-from brian_siamsnn.evaluation_report import write_csv
-from brian_siamsnn.evaluation_run import evaluate
+from brian_siamsnn.evaluation.plots import latency_figure, save
+from brian_siamsnn.evaluation.report import write_csv
+from brian_siamsnn.evaluation.run import evaluate
+from brian_siamsnn.sequences.datasets import SUBSETS, open_dataset
+from brian_siamsnn.tracking.config import PAPER_CONFIGURATIONS, Configuration
 
 SPIKING = [name for name, settings in PAPER_CONFIGURATIONS.items() if settings.get("tracker") != "cnn"]
 
@@ -26,8 +26,9 @@ parser.add_argument("--steps", nargs="+", type=int, default=[2, 5, 10, 20])
 parser.add_argument("--model", default="compact")
 parser.add_argument("--frames", type=int, help="first frames of each sequence; 15 of the synthetic set, else all")
 parser.add_argument("--workers", type=int, default=1)
-parser.add_argument("--configurations", nargs="+", choices=SPIKING, default=SPIKING, metavar="NAME",
-                    help=f"of {', '.join(SPIKING)}")  # fmt: skip
+parser.add_argument(
+    "--configurations", nargs="+", choices=SPIKING, default=SPIKING, metavar="NAME", help=f"of {', '.join(SPIKING)}"
+)
 parser.add_argument("--output", type=Path, default=Path("brian-siamsnn-output/fig7"))
 arguments = parser.parse_args()
 

@@ -16,11 +16,11 @@ import cv2
 import numpy as np
 from tqdm import tqdm
 
-from brian_siamsnn.matchers import ConvolutionalMatcher
-from brian_siamsnn.sequences import open_source
-from brian_siamsnn.tracker import SiameseTracker
-from brian_siamsnn.tracking import track
-from brian_siamsnn.weights import load
+from brian_siamsnn.matching.matchers import ConvolutionalMatcher
+from brian_siamsnn.model.files import load
+from brian_siamsnn.sequences.sources import open_source
+from brian_siamsnn.tracking.run import track
+from brian_siamsnn.tracking.tracker import SiameseTracker
 
 parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
 parser.add_argument("root", type=Path)

@@ -19,15 +19,15 @@ from pathlib import Path
 import numpy as np
 from brian2 import Equations
 
-from brian_siamsnn.conversion import SpikingModel
-from brian_siamsnn.equation_files import shipped_models
-from brian_siamsnn.network import SpikingBranch
-from brian_siamsnn.neurons import load_equations
-from brian_siamsnn.plotting import membrane_traces
-from brian_siamsnn.recording import target_crop
-from brian_siamsnn.sequences import open_source
-from brian_siamsnn.spikes import SpikeTrains
-from brian_siamsnn.weights import load
+from brian_siamsnn.crops import target_crop
+from brian_siamsnn.model.conversion import SpikingModel
+from brian_siamsnn.model.files import load
+from brian_siamsnn.network.runtime import SpikingBranch
+from brian_siamsnn.neurons.equation_files import shipped_models
+from brian_siamsnn.neurons.equations import load_equations
+from brian_siamsnn.sequences.sources import open_source
+from brian_siamsnn.spikes.plots import membrane_traces
+from brian_siamsnn.spikes.trains import SpikeTrains
 
 parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
 parser.add_argument("source", nargs="?", default="synthetic", metavar="SOURCE")
@@ -70,16 +70,28 @@ for coding in arguments.codings or codings:
         received = trains.dense()[:-1].sum(0).ravel() + v[:, -1]
         neurons = np.argsort(received)[(np.array([0.6, 0.85, 0.97]) * len(received)).astype(int)]
     chosen = np.isin(trains.neuron, neurons)
-    alone = SpikeTrains(np.argmax(trains.neuron[chosen][:, None] == neurons, axis=1), trains.step[chosen],
-                        trains.amplitude[chosen], (1, 1, len(neurons)), arguments.steps)  # fmt: skip
+    alone = SpikeTrains(
+        np.argmax(trains.neuron[chosen][:, None] == neurons, axis=1),
+        trains.step[chosen],
+        trains.amplitude[chosen],
+        (1, 1, len(neurons)),
+        arguments.steps,
+    )
     labels = [f"{arguments.layer}\nneuron {n}" for n in neurons]
     figure = membrane_traces(v[neurons], v_th[neurons], alone, labels)
     figure.savefig(arguments.output / f"{re.sub(r'[^0-9A-Za-z_.=-]+', '_', coding)}.png", dpi=110)
     sent = alone.dense().reshape(arguments.steps, -1).T
-    rows += [[coding, neuron, step, v[neuron, step], v_th[neuron, step], sent[k, step]]
-             for k, neuron in enumerate(neurons) for step in range(arguments.steps)]  # fmt: skip
-    print(f"{coding}: " + ", ".join(f"neuron {n} fired {(sent[k] > 0).sum()} times and sent {sent[k].sum():.2f}"
-                                    for k, n in enumerate(neurons)))  # fmt: skip
+    rows += [
+        [coding, neuron, step, v[neuron, step], v_th[neuron, step], sent[k, step]]
+        for k, neuron in enumerate(neurons)
+        for step in range(arguments.steps)
+    ]
+    print(
+        f"{coding}: "
+        + ", ".join(
+            f"neuron {n} fired {(sent[k] > 0).sum()} times and sent {sent[k].sum():.2f}" for k, n in enumerate(neurons)
+        )
+    )
 
 with open(arguments.output / "dynamics.csv", "w", newline="", encoding="utf-8") as file:
     csv.writer(file).writerows([["coding", "neuron", "step", "potential", "threshold", "amplitude"], *rows])

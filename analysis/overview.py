@@ -13,14 +13,14 @@ import matplotlib.pyplot as plt
 import numpy as np
 from PIL import Image
 
-from brian_siamsnn.geometry import EXEMPLAR_SIZE, SEARCH_SIZE, box_centre, exemplar_side
-from brian_siamsnn.matchers import SpikingMatcher
-from brian_siamsnn.network import SpikingBranch
-from brian_siamsnn.overlay import draw_overlay
+from brian_siamsnn.crops import EXEMPLAR_SIZE, SEARCH_SIZE, box_centre, crop, exemplar_side
+from brian_siamsnn.matching.matchers import SpikingMatcher
+from brian_siamsnn.model.files import load
+from brian_siamsnn.network.runtime import SpikingBranch
 from brian_siamsnn.palette import PALETTE
-from brian_siamsnn.synthetic import SyntheticSequence
-from brian_siamsnn.tracker import SiameseTracker, crop
-from brian_siamsnn.weights import load
+from brian_siamsnn.sequences.synthetic import SyntheticSequence
+from brian_siamsnn.tracking.overlay import draw_overlay
+from brian_siamsnn.tracking.tracker import SiameseTracker
 
 parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
 parser.add_argument("--output", default="docs/overview.png")

@@ -15,10 +15,11 @@ import csv
 from itertools import islice
 from pathlib import Path
 
-from brian_siamsnn.plotting import feature_maps, raster, rate_histograms
-from brian_siamsnn.recording import record_spikes, target_crop
-from brian_siamsnn.sequences import open_source
-from brian_siamsnn.spike_statistics import burst_lengths, burst_share, inter_spike_intervals
+from brian_siamsnn.crops import target_crop
+from brian_siamsnn.network.recording import record_spikes
+from brian_siamsnn.sequences.sources import open_source
+from brian_siamsnn.spikes.plots import feature_maps, raster, rate_histograms
+from brian_siamsnn.spikes.statistics import burst_lengths, burst_share, inter_spike_intervals
 
 parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
 parser.add_argument("source", nargs="?", default="synthetic", metavar="SOURCE")
@@ -43,11 +44,21 @@ feature_maps(trains, f"{last}, {sequence.name}, frame {arguments.frame}").savefi
 
 with open(arguments.output / "rates.csv", "w", newline="", encoding="utf-8") as file:
     writer = csv.writer(file)
-    writer.writerow(["layer", "neurons", "spikes", "mean_rate", "silent_share", "mean_interval", "burst_share",
-                     "mean_burst_length"])  # fmt: skip
+    writer.writerow(
+        ["layer", "neurons", "spikes", "mean_rate", "silent_share", "mean_interval", "burst_share", "mean_burst_length"]
+    )
     for name, trains in layers.items():
         lengths, intervals = burst_lengths(trains), inter_spike_intervals(trains)
-        writer.writerow([name, trains.size, len(trains), f"{trains.mean_rate():.4f}",
-                         f"{(trains.counts() == 0).mean():.4f}", f"{intervals.mean() if len(intervals) else 0:.3f}",
-                         f"{burst_share(trains):.4f}", f"{lengths.mean() if len(lengths) else 0:.3f}"])  # fmt: skip
+        writer.writerow(
+            [
+                name,
+                trains.size,
+                len(trains),
+                f"{trains.mean_rate():.4f}",
+                f"{(trains.counts() == 0).mean():.4f}",
+                f"{intervals.mean() if len(intervals) else 0:.3f}",
+                f"{burst_share(trains):.4f}",
+                f"{lengths.mean() if len(lengths) else 0:.3f}",
+            ]
+        )
 print((arguments.output / "rates.csv").read_text())

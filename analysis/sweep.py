@@ -16,14 +16,14 @@ from pathlib import Path
 
 from matplotlib.figure import Figure
 
-from brian_siamsnn.configuration import Configuration
-from brian_siamsnn.datasets import open_dataset
-from brian_siamsnn.evaluation_plots import save
-from brian_siamsnn.evaluation_report import write_csv
-from brian_siamsnn.evaluation_run import evaluate
-from brian_siamsnn.otb import canonical
+from brian_siamsnn.evaluation.plots import save
+from brian_siamsnn.evaluation.report import write_csv
+from brian_siamsnn.evaluation.run import evaluate
 from brian_siamsnn.palette import BLACK, PALETTE
-from brian_siamsnn.recipe import HELD_OUT
+from brian_siamsnn.sequences.datasets import open_dataset
+from brian_siamsnn.sequences.otb import canonical
+from brian_siamsnn.tracking.config import Configuration
+from brian_siamsnn.training.recipe import HELD_OUT
 
 parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
 parser.add_argument("root", nargs="?", type=Path, metavar="ROOT")
@@ -78,8 +78,14 @@ def lines(axes, chosen, x, line):
         style = "-" if key[1] == max(arguments.steps) else "--"
         places = range(len(values := sorted({row[x] for row in chosen})))
         where = dict(zip(values, places, strict=True))
-        axes.plot([where[row[x]] for row in along], [row["auc"] for row in along], style, marker="o", color=colour,
-                  label=f"{line} = {key[0]}, T = {key[1]}")  # fmt: skip
+        axes.plot(
+            [where[row[x]] for row in along],
+            [row["auc"] for row in along],
+            style,
+            marker="o",
+            color=colour,
+            label=f"{line} = {key[0]}, T = {key[1]}",
+        )
         axes.set_xticks(list(places), [f"{value:g}" for value in values])
     axes.set_xlabel(x)
     axes.grid(alpha=0.3)

@@ -24,12 +24,13 @@ from matplotlib.figure import Figure
 from scipy.stats import spearmanr
 from tqdm import tqdm
 
-from brian_siamsnn.matching import MATCHINGS, Template, matching_kernel
+from brian_siamsnn.crops import target_crop
+from brian_siamsnn.matching.similarity import MATCHINGS, Template, matching_kernel
+from brian_siamsnn.network.recording import record_spikes
 from brian_siamsnn.palette import BLUE, VERMILION
-from brian_siamsnn.plotting import response_over_image
-from brian_siamsnn.recording import record_spikes, target_crop
-from brian_siamsnn.sequences import open_source
-from brian_siamsnn.spike_objects import to_pyspike
+from brian_siamsnn.sequences.sources import open_source
+from brian_siamsnn.spikes.objects import to_pyspike
+from brian_siamsnn.spikes.plots import response_over_image
 
 parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
 parser.add_argument("source", nargs="?", default="synthetic", metavar="SOURCE")
@@ -46,11 +47,14 @@ rng = np.random.default_rng(arguments.seed)
 # Trains of both branches, and the response map.
 sequence = open_source(arguments.source)
 first, frame = (next(islice(sequence, k, None)) for k in (0, arguments.frame))
-crops = {"exemplar": target_crop(first, sequence.boxes[0], "exemplar"),
-         "search": target_crop(frame, sequence.boxes[arguments.frame])}  # fmt: skip
+crops = {
+    "exemplar": target_crop(first, sequence.boxes[0], "exemplar"),
+    "search": target_crop(frame, sequence.boxes[arguments.frame]),
+}
 z, x = (next(iter(record_spikes(arguments.model, crop, steps=arguments.steps).values())) for crop in crops.values())
-responses = {name: Template.from_trains(z.dense(), matching_kernel(name, arguments.steps)).match(x.dense())
-             for name in MATCHINGS}  # fmt: skip
+responses = {
+    name: Template.from_trains(z.dense(), matching_kernel(name, arguments.steps)).match(x.dense()) for name in MATCHINGS
+}
 
 # The places nearest to the centre, where the target is, and others at random.
 size = len(responses["hsm"])
@@ -64,8 +68,11 @@ chosen = np.concatenate([near, rng.choice(far, arguments.places - len(near), rep
 # A train for every neuron, silent ones too.
 exemplar, search = (np.array(to_pyspike(trains, range(trains.size)), object).reshape(trains.shape) for trains in (z, x))
 fires_z, fires_x = z.counts() > 0, x.counts() > 0
-measures = {"ISI distance": pyspike.isi_distance, "SPIKE distance": pyspike.spike_distance,
-            "SPIKE synchronisation": pyspike.spike_sync}  # fmt: skip
+measures = {
+    "ISI distance": pyspike.isi_distance,
+    "SPIKE distance": pyspike.spike_distance,
+    "SPIKE synchronisation": pyspike.spike_sync,
+}
 rows = []
 for place in tqdm(chosen, desc="places", disable=None):
     y, left = places[place]

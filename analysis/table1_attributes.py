@@ -15,11 +15,11 @@ Fig. 5 (57.8) cannot both be over the same frames.
 import argparse
 from pathlib import Path
 
-from brian_siamsnn.configuration import PAPER_CONFIGURATIONS, Configuration
-from brian_siamsnn.datasets import SUBSETS, open_dataset
-from brian_siamsnn.evaluation_compare import compare, dataset_truth, named_results
-from brian_siamsnn.evaluation_report import attribute_table, write_report
-from brian_siamsnn.evaluation_run import evaluate
+from brian_siamsnn.evaluation.comparison import compare, dataset_truth, named_results
+from brian_siamsnn.evaluation.report import attribute_table, write_report
+from brian_siamsnn.evaluation.run import evaluate
+from brian_siamsnn.sequences.datasets import SUBSETS, open_dataset
+from brian_siamsnn.tracking.config import PAPER_CONFIGURATIONS, Configuration
 
 parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
 parser.add_argument("root", nargs="?", type=Path, metavar="ROOT")
@@ -28,8 +28,14 @@ parser.add_argument("--model", default="compact")
 parser.add_argument("--frames", type=int, help="first frames of each sequence; all by default")
 parser.add_argument("--workers", type=int, default=1)
 parser.add_argument("--boxes", nargs="+", default=[], metavar="[NAME=]FILE", help="result files of other trackers")
-parser.add_argument("--configurations", nargs="+", choices=PAPER_CONFIGURATIONS, default=list(PAPER_CONFIGURATIONS),
-                    metavar="NAME", help=f"of {', '.join(PAPER_CONFIGURATIONS)}")  # fmt: skip
+parser.add_argument(
+    "--configurations",
+    nargs="+",
+    choices=PAPER_CONFIGURATIONS,
+    default=list(PAPER_CONFIGURATIONS),
+    metavar="NAME",
+    help=f"of {', '.join(PAPER_CONFIGURATIONS)}",
+)
 parser.add_argument("--output", type=Path, default=Path("brian-siamsnn-output/table1"))
 arguments = parser.parse_args()
 

@@ -20,12 +20,12 @@ import sys
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-from brian_siamsnn.configuration import PAPER_CONFIGURATIONS, Configuration
-from brian_siamsnn.datasets import open_dataset
-from brian_siamsnn.evaluation_report import markdown, write_csv
-from brian_siamsnn.resources import write_whole
-from brian_siamsnn.vot import registry_entry
-from brian_siamsnn.vot_workspace import make_workspace
+from brian_siamsnn.evaluation.report import markdown, write_csv
+from brian_siamsnn.evaluation.vot import registry_entry
+from brian_siamsnn.evaluation.vot_workspace import make_workspace
+from brian_siamsnn.files import write_whole
+from brian_siamsnn.sequences.datasets import open_dataset
+from brian_siamsnn.tracking.config import PAPER_CONFIGURATIONS, Configuration
 
 parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
 parser.add_argument("root", nargs="?", type=Path, metavar="ROOT")
@@ -33,8 +33,14 @@ parser.add_argument("--sequences", metavar="A,B", help="only these")
 parser.add_argument("--model", default="compact")
 parser.add_argument("--steps", type=int, default=20)
 parser.add_argument("--repetitions", type=int, default=1)
-parser.add_argument("--configurations", nargs="+", choices=PAPER_CONFIGURATIONS, default=["SiamFC", "SiamSNN+HSM+TS"],
-                    metavar="NAME", help=f"of {', '.join(PAPER_CONFIGURATIONS)}")  # fmt: skip
+parser.add_argument(
+    "--configurations",
+    nargs="+",
+    choices=PAPER_CONFIGURATIONS,
+    default=["SiamFC", "SiamSNN+HSM+TS"],
+    metavar="NAME",
+    help=f"of {', '.join(PAPER_CONFIGURATIONS)}",
+)
 parser.add_argument("--output", type=Path, default=Path("brian-siamsnn-output/table2"))
 arguments = parser.parse_args()
 

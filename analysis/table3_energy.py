@@ -8,7 +8,7 @@ every operation counted: a spike times its fan-out (the paper, IV.C, "with the f
 and of energy against T.
 
 The paper divides a number of operations by operations a second and watt, calls it a power, and multiplies by 20 ms; the
-table has both that and the energy that the number stands for (brian_siamsnn/energy_table.py).
+table has both that and the energy that the number stands for (brian_siamsnn/energy/table3.py).
 """
 
 import argparse
@@ -21,15 +21,16 @@ import brian2
 import numpy as np
 from tqdm import tqdm
 
-from brian_siamsnn.cost_models import load_cost_models
-from brian_siamsnn.energy_plots import plot_energy_against_steps, plot_energy_by_hardware, plot_layers
-from brian_siamsnn.energy_report import bills, energy_report, format_report
-from brian_siamsnn.matchers import SpikingMatcher
-from brian_siamsnn.metering import Meter
-from brian_siamsnn.sequences import open_source
-from brian_siamsnn.tracker import SiameseTracker
-from brian_siamsnn.tracking import track, write_json
-from brian_siamsnn.weights import load
+from brian_siamsnn.energy.cost_models import load_cost_models
+from brian_siamsnn.energy.meter import Meter
+from brian_siamsnn.energy.plots import plot_energy_against_steps, plot_energy_by_hardware, plot_layers
+from brian_siamsnn.energy.report import bills, energy_report, format_report
+from brian_siamsnn.files import write_json
+from brian_siamsnn.matching.matchers import SpikingMatcher
+from brian_siamsnn.model.files import load
+from brian_siamsnn.sequences.sources import open_source
+from brian_siamsnn.tracking.run import track
+from brian_siamsnn.tracking.tracker import SiameseTracker
 
 parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
 parser.add_argument("sources", nargs="*", metavar="SOURCE")
@@ -73,9 +74,14 @@ write_json(arguments.output / "report.json", report)
 print(format_report(report))
 
 # Spread over the sequences: what moves enters a network costs more.
-counts = {name: {**work.counts, "exemplar_operations": exemplars[name].operations,
-                 **{f"energy on {title} (J)": bill.total for title, bill in bills(work, model, costs).items()}}
-          for name, work in works.items()}  # fmt: skip
+counts = {
+    name: {
+        **work.counts,
+        "exemplar_operations": exemplars[name].operations,
+        **{f"energy on {title} (J)": bill.total for title, bill in bills(work, model, costs).items()},
+    }
+    for name, work in works.items()
+}
 with open(arguments.output / "counts.csv", "w", newline="", encoding="utf-8") as file:
     writer = csv.writer(file)
     keys = list(next(iter(counts.values())))
@@ -84,15 +90,20 @@ with open(arguments.output / "counts.csv", "w", newline="", encoding="utf-8") as
     for name, share in (("lower quartile", 25), ("median", 50), ("upper quartile", 75)):
         writer.writerow([name, *(np.percentile([row[key] for row in counts.values()], share) for key in keys)])
 operations = [row["synaptic_operations"] for row in counts.values()]
-print("\nsynaptic operations of a frame over {} sequences: median {:,.0f}, quartiles {:,.0f} and {:,.0f}".format(
-    len(operations), *np.percentile(operations, [50, 25, 75])))  # fmt: skip
+print(
+    "\nsynaptic operations of a frame over {} sequences: median {:,.0f}, quartiles {:,.0f} and {:,.0f}".format(
+        len(operations), *np.percentile(operations, [50, 25, 75])
+    )
+)
 
 # Operations by layer; energy by hardware; energy against T, which is what was spent up to each step.
 plot_layers(frame, f"{arguments.model}: a frame of {arguments.scales} scales").savefig(
-    arguments.output / "layers.png", dpi=120)  # fmt: skip
+    arguments.output / "layers.png", dpi=120
+)
 plot_energy_by_hardware(bills(frame, model, costs)).savefig(arguments.output / "hardware.png", dpi=120)
 until = [bills(frame.until(steps), model, costs) for steps in range(1, arguments.steps + 1)]
 cnn = {f"CNN, {costs[name].title}": report["hardware"][name]["cnn_energy"] for name in ("titan-x", "cmos45-fp32")}
 plot_energy_against_steps({title: [one[title] for one in until] for title in until[0]}, cnn).savefig(
-    arguments.output / "steps.png", dpi=120)  # fmt: skip
+    arguments.output / "steps.png", dpi=120
+)
 print(f"tables and pictures are in {arguments.output}")

@@ -41,13 +41,14 @@ def run(variant, data, base, teacher, pool, steps, folder):
     import brian2
     import torch
 
-    from brian_siamsnn.matchers import ConvolutionalMatcher, SpikingMatcher
-    from brian_siamsnn.recipe import HELD_OUT, Recipe
-    from brian_siamsnn.sequences import open_source
-    from brian_siamsnn.tracker import SiameseTracker
-    from brian_siamsnn.tracking import track, write_json
-    from brian_siamsnn.training import train
-    from brian_siamsnn.weights import load
+    from brian_siamsnn.files import write_json
+    from brian_siamsnn.matching.matchers import ConvolutionalMatcher, SpikingMatcher
+    from brian_siamsnn.model.files import load
+    from brian_siamsnn.sequences.sources import open_source
+    from brian_siamsnn.tracking.run import track
+    from brian_siamsnn.tracking.tracker import SiameseTracker
+    from brian_siamsnn.training.loop import train
+    from brian_siamsnn.training.recipe import HELD_OUT, Recipe
 
     brian2.prefs.logging.console_log_level = "ERROR"
     brian2.BrianLogger.initialize()
@@ -56,8 +57,9 @@ def run(variant, data, base, teacher, pool, steps, folder):
         model = load(base)
     else:
         # a quarter of the first learning rate: the weights are to settle, not to move away
-        recipe = Recipe(steps=steps, spiking_share=1.0, learning_rate=5e-4, report_every=max(1, steps // 4),
-                        **VARIANTS[variant])  # fmt: skip
+        recipe = Recipe(
+            steps=steps, spiking_share=1.0, learning_rate=5e-4, report_every=max(1, steps // 4), **VARIANTS[variant]
+        )
         model = train(
             data,
             folder / f"{name}.safetensors",
@@ -96,8 +98,15 @@ def main():
     parser.add_argument("--output", type=Path, default=Path("brian-siamsnn-output/spikes"))
     arguments = parser.parse_args()
     arguments.output.mkdir(parents=True, exist_ok=True)
-    one = partial(run, data=arguments.data, base=arguments.base, teacher=arguments.teacher, pool=arguments.pool,
-                  steps=arguments.steps, folder=arguments.output)  # fmt: skip
+    one = partial(
+        run,
+        data=arguments.data,
+        base=arguments.base,
+        teacher=arguments.teacher,
+        pool=arguments.pool,
+        steps=arguments.steps,
+        folder=arguments.output,
+    )
     with ProcessPoolExecutor(arguments.workers) as workers:
         rows = list(workers.map(one, arguments.variants))
 
@@ -106,10 +115,16 @@ def main():
         writer.writeheader()
         writer.writerows(rows)
     columns = ["CNN", *(f"T = {t}" for t in STEPS)]
-    lines = ["| training | within 1 cell | " + " | ".join(columns) + " | operations a frame, T = 20 |",
-             "|---" * (3 + len(columns)) + "|"]  # fmt: skip
-    lines += [f"| {r['variant']} | {r['within_1']:.3f} | " + " | ".join(f"{r[f'AUC, {c}']:.3f}" for c in columns)
-              + f" | {r['operations a frame, T = 20'] / 1e6:.0f} M |" for r in rows]  # fmt: skip
+    lines = [
+        "| training | within 1 cell | " + " | ".join(columns) + " | operations a frame, T = 20 |",
+        "|---" * (3 + len(columns)) + "|",
+    ]
+    lines += [
+        f"| {r['variant']} | {r['within_1']:.3f} | "
+        + " | ".join(f"{r[f'AUC, {c}']:.3f}" for c in columns)
+        + f" | {r['operations a frame, T = 20'] / 1e6:.0f} M |"
+        for r in rows
+    ]
     text = "\n".join(lines) + "\n"
     (arguments.output / "table.md").write_text(text, encoding="utf-8")
     print(text)

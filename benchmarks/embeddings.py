@@ -22,9 +22,9 @@ from tqdm import tqdm
 
 def measure(name, arguments):
     """In a process of its own: prints one line of JSON, leaves the spikes in a file."""
-    from brian_siamsnn.conversion import SpikingModel
-    from brian_siamsnn.devices import open_branch
-    from brian_siamsnn.weights import load
+    from brian_siamsnn.model.conversion import SpikingModel
+    from brian_siamsnn.model.files import load
+    from brian_siamsnn.network.devices import open_branch
 
     quiet()
     model = SpikingModel.from_model(load(arguments.model))
@@ -33,8 +33,17 @@ def measure(name, arguments):
     threads = {} if device.startswith("genn") else {"threads": 1}
     images = 1 if device == "runtime" else arguments.crops
     began = time.perf_counter()
-    branch = open_branch(model, arguments.size, arguments.steps, arguments.coding, device, images=images,
-                         dtype=arguments.dtype, **threads, **options)  # fmt: skip
+    branch = open_branch(
+        model,
+        arguments.size,
+        arguments.steps,
+        arguments.coding,
+        device,
+        images=images,
+        dtype=arguments.dtype,
+        **threads,
+        **options,
+    )
     if device == "runtime":
         branch.prepare()
     result = {"build_seconds": time.perf_counter() - began}
@@ -90,8 +99,10 @@ def main():
         values["embeddings_per_second"] = arguments.crops / values["seconds"]
         values["differing_spikes"] = len(spikes[name] ^ first)
         loop = f"{arguments.crops / values['loop_seconds']:>13.2f}" if "loop_seconds" in values else f"{'':>13}"
-        print(f"{name:<24}{values['embeddings_per_second']:>9.2f}{loop}{values['build_seconds']:>10.1f}"
-              f"{values['peak_memory_mib']:>7.0f}{len(spikes[name]):>10,}{values['differing_spikes']:>11}")  # fmt: skip
+        print(
+            f"{name:<24}{values['embeddings_per_second']:>9.2f}{loop}{values['build_seconds']:>10.1f}"
+            f"{values['peak_memory_mib']:>7.0f}{len(spikes[name]):>10,}{values['differing_spikes']:>11}"
+        )
     write_json(arguments.json, {**settings, "measured": measured})
 
 

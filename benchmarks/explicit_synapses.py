@@ -14,12 +14,11 @@ import time
 import brian2
 import numpy as np
 
-from brian_siamsnn.conversion import SpikingModel
-from brian_siamsnn.geometry import SEARCH_SIZE
-from brian_siamsnn.network import SpikingBranch
-from brian_siamsnn.synthetic import SyntheticSequence
-from brian_siamsnn.tracker import crop
-from brian_siamsnn.weights import load
+from brian_siamsnn.crops import SEARCH_SIZE, crop
+from brian_siamsnn.model.conversion import SpikingModel
+from brian_siamsnn.model.files import load
+from brian_siamsnn.network.runtime import SpikingBranch
+from brian_siamsnn.sequences.synthetic import SyntheticSequence
 
 
 def main():

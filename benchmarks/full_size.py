@@ -13,10 +13,10 @@ import time
 import brian2
 import numpy as np
 
-from brian_siamsnn.matchers import ConvolutionalMatcher, SpikingMatcher
-from brian_siamsnn.synthetic import SyntheticSequence
-from brian_siamsnn.tracker import SiameseTracker
-from brian_siamsnn.weights import load
+from brian_siamsnn.matching.matchers import ConvolutionalMatcher, SpikingMatcher
+from brian_siamsnn.model.files import load
+from brian_siamsnn.sequences.synthetic import SyntheticSequence
+from brian_siamsnn.tracking.tracker import SiameseTracker
 
 
 def frame_times(matcher, frames):

@@ -17,12 +17,12 @@ import numpy as np
 from matplotlib.figure import Figure
 from tqdm import tqdm
 
-from brian_siamsnn.matchers import SpikingMatcher
+from brian_siamsnn.matching.matchers import SpikingMatcher
+from brian_siamsnn.model.files import load
 from brian_siamsnn.palette import BLUE, VERMILION
-from brian_siamsnn.synthetic import SyntheticSequence
-from brian_siamsnn.tracker import SCALES, SiameseTracker
-from brian_siamsnn.tracking import track
-from brian_siamsnn.weights import load
+from brian_siamsnn.sequences.synthetic import SyntheticSequence
+from brian_siamsnn.tracking.run import track
+from brian_siamsnn.tracking.tracker import SCALES, SiameseTracker
 
 
 def resident_mib():
@@ -66,12 +66,20 @@ def main():
 
     settled = len(memory) // 5
     line = np.polyfit(np.arange(settled, len(memory)), memory[settled:], 1)
-    print(f"{memory[0]:.1f} MiB after the first frame, {memory[settled]:.1f} after frame {settled}, "
-          f"{memory[-1]:.1f} after the last, {max(memory):.1f} at most; "
-          f"slope {1000 * line[0]:+.3f} MiB per 1000 frames")  # fmt: skip
+    print(
+        f"{memory[0]:.1f} MiB after the first frame, {memory[settled]:.1f} after frame {settled}, "
+        f"{memory[-1]:.1f} after the last, {max(memory):.1f} at most; "
+        f"slope {1000 * line[0]:+.3f} MiB per 1000 frames"
+    )
     arguments.output.mkdir(parents=True, exist_ok=True)
-    np.savetxt(arguments.output / "memory.csv", np.c_[np.arange(len(memory)), memory], fmt="%.6g", delimiter=",",
-               header="frame,resident_mib", comments="")  # fmt: skip
+    np.savetxt(
+        arguments.output / "memory.csv",
+        np.c_[np.arange(len(memory)), memory],
+        fmt="%.6g",
+        delimiter=",",
+        header="frame,resident_mib",
+        comments="",
+    )
     title = f"{arguments.model}, T={arguments.steps}, scales={arguments.scales}"
     figure(memory, settled, line, title).savefig(arguments.output / "memory.png", dpi=110)
 

@@ -22,9 +22,9 @@ IMAGES = 8
 
 def measure(name, model, size, steps, runs):
     """In a process of its own; prints one line of JSON."""
-    from brian_siamsnn.conversion import SpikingModel
-    from brian_siamsnn.devices import open_branch
-    from brian_siamsnn.weights import load
+    from brian_siamsnn.model.conversion import SpikingModel
+    from brian_siamsnn.model.files import load
+    from brian_siamsnn.network.devices import open_branch
 
     quiet()
     model = SpikingModel.from_model(load(model))
@@ -58,10 +58,21 @@ def main():
         measure(arguments.only, arguments.model, arguments.size, arguments.steps, arguments.runs)
         return
     measured = {
-        name: measured_apart(__file__, "--model", arguments.model, "--size", arguments.size, "--steps",
-                             arguments.steps, "--runs", arguments.runs, "--only", name)
+        name: measured_apart(
+            __file__,
+            "--model",
+            arguments.model,
+            "--size",
+            arguments.size,
+            "--steps",
+            arguments.steps,
+            "--runs",
+            arguments.runs,
+            "--only",
+            name,
+        )
         for name in tqdm(FORMS, desc="devices", disable=None)
-    }  # fmt: skip
+    }
     description = machine()
     print(
         f"{description['cpu']}, {description['cores']} cores, load {description['load_average']:.1f}; "
@@ -73,11 +84,22 @@ def main():
             print(f"{name:<24}{values['failed']}")
             continue
         many = f"{values['many']:>13.4f}" if "many" in values else f"{'-':>13}"
-        print(f"{name:<24}{values['one_image']:>11.4f}{many}{values['one_image_build_seconds']:>10.1f}"
-              f"{values['peak_memory_mib']:>7.0f}")  # fmt: skip
+        print(
+            f"{name:<24}{values['one_image']:>11.4f}{many}{values['one_image_build_seconds']:>10.1f}"
+            f"{values['peak_memory_mib']:>7.0f}"
+        )
     fixed = {name: values["one_image"] for name, values in measured.items() if "failed" not in values}
-    write_json(arguments.json, {"model": arguments.model, "size": arguments.size, "steps": arguments.steps,
-                                "runs": arguments.runs, "seconds_per_frame": fixed, "measured": measured})  # fmt: skip
+    write_json(
+        arguments.json,
+        {
+            "model": arguments.model,
+            "size": arguments.size,
+            "steps": arguments.steps,
+            "runs": arguments.runs,
+            "seconds_per_frame": fixed,
+            "measured": measured,
+        },
+    )
 
 
 if __name__ == "__main__":

@@ -104,7 +104,7 @@ def peer(name, model, steps, dtype="float32"):
     import torch
     from torch.nn import functional
 
-    from brian_siamsnn.architecture import MaxPool
+    from brian_siamsnn.model.layers import MaxPool
 
     node = {"pytorch": Plain, "spikingjelly": SpikingJelly, "sinabs": Sinabs, "snntorch": SnnTorch}[name]
     nodes = {layer.name: node(model.initial_potential) for layer in model.layers}
@@ -133,7 +133,7 @@ def peer(name, model, steps, dtype="float32"):
 
 def branch(name, model, size, steps, threads, dtype="float32"):
     """A branch of ours."""
-    from brian_siamsnn.network import SpikingBranch
+    from brian_siamsnn.network.runtime import SpikingBranch
 
     connectivity = "kernel" if name == "brian_siamsnn" else "synapses"
     return SpikingBranch(model, size, steps, connectivity=connectivity, threads=threads, dtype=dtype)
@@ -141,8 +141,9 @@ def branch(name, model, size, steps, threads, dtype="float32"):
 
 def measure(name, model, size, steps, runs, threads, counts):
     """In a process of its own: build, run, and leave the counts in a file."""
-    from brian_siamsnn.conversion import SpikingModel
-    from brian_siamsnn.weights import load
+    from brian_siamsnn.connectivity.first_layer import FirstLayer
+    from brian_siamsnn.model.conversion import SpikingModel
+    from brian_siamsnn.model.files import load
 
     quiet()
     model = SpikingModel.from_model(load(model))
@@ -161,11 +162,15 @@ def measure(name, model, size, steps, runs, threads, counts):
 
     result["build_seconds"] = time.perf_counter() - began
     times = seconds(lambda: run(crop), runs)
-    result |= {"seconds": float(np.median(times)), "fastest": min(times), "slowest": max(times),
-               "peak_memory_mib": peak_memory_mib()}  # fmt: skip
+    result |= {
+        "seconds": float(np.median(times)),
+        "fastest": min(times),
+        "slowest": max(times),
+        "peak_memory_mib": peak_memory_mib(),
+    }
     found = {"single": run(crop)}
     if name in PEERS:
-        found["double"] = peer(name, model, steps, "float64")(current=model.current(crop))
+        found["double"] = peer(name, model, steps, "float64")(current=FirstLayer(model).current(crop))
     else:
         result |= {"events": int(sum(np.sum(events) for events in made.operations.values())), "codegen": made.codegen}
         if name == "brian_siamsnn":
@@ -181,9 +186,22 @@ def compare(names, arguments):
         for name in tqdm(names, desc="simulators", disable=None):
             path = Path(folder) / f"{name}.npz"
             measured[name] = measured_apart(
-                __file__, "--model", arguments.model, "--size", arguments.size, "--steps", arguments.steps,
-                "--runs", arguments.runs, "--threads", arguments.threads, "--only", name, "--counts", path,
-            )  # fmt: skip
+                __file__,
+                "--model",
+                arguments.model,
+                "--size",
+                arguments.size,
+                "--steps",
+                arguments.steps,
+                "--runs",
+                arguments.runs,
+                "--threads",
+                arguments.threads,
+                "--only",
+                name,
+                "--counts",
+                path,
+            )
             if path.exists():
                 counts[name] = dict(np.load(path))
     ours = counts.get("brian_siamsnn", {})
@@ -193,10 +211,15 @@ def compare(names, arguments):
             measured[name][f"neurons_off_{precision}"] = int((found[precision] != ours[precision]).sum())
     took = {name: values["seconds"] for name, values in measured.items() if "seconds" in values}
     result = {
-        "model": Path(arguments.model).name, "size": arguments.size, "steps": arguments.steps, "runs": arguments.runs,
-        "threads": arguments.threads, "seconds_per_crop": took, "measured": measured,
+        "model": Path(arguments.model).name,
+        "size": arguments.size,
+        "steps": arguments.steps,
+        "runs": arguments.runs,
+        "threads": arguments.threads,
+        "seconds_per_crop": took,
+        "measured": measured,
         "last_layer_neurons": ours["single"].size if ours else None,
-    }  # fmt: skip
+    }
     peers = {name: took[name] for name in PEERS if name in took}
     if "brian_siamsnn" in took and peers:
         result["fastest_peer"] = min(peers, key=peers.get)
@@ -209,9 +232,11 @@ def compare(names, arguments):
 
 def report(result):
     description = machine()
-    print(f"{description['cpu']}, {description['cores']} cores, load {description['load_average']:.1f}; "
-          f"{result['model']}, {result['size']} pixels, T = {result['steps']}, {result['threads']} threads, "
-          f"medians of {result['runs']}\n")  # fmt: skip
+    print(
+        f"{description['cpu']}, {description['cores']} cores, load {description['load_average']:.1f}; "
+        f"{result['model']}, {result['size']} pixels, T = {result['steps']}, {result['threads']} threads, "
+        f"medians of {result['runs']}\n"
+    )
     print(f"{'':<20}{'off, double':>12}{'off, single':>12}{'spikes':>9}{'seconds':>10}{'ratio':>8}{'MiB':>8}")
     ours = result["seconds_per_crop"].get("brian_siamsnn")
     for name, values in result["measured"].items():
@@ -220,8 +245,7 @@ def report(result):
             continue
         ratio = f"{values['seconds'] / ours:8.2f}" if ours else f"{'':>8}"
         off = "".join(f"{values.get(f'neurons_off_{precision}', '-'):>12}" for precision in ("double", "single"))
-        print(f"{name:<20}{off}{values['spikes']:>9}{values['seconds']:>10.4f}"
-              f"{ratio}{values['peak_memory_mib']:>8.0f}")  # fmt: skip
+        print(f"{name:<20}{off}{values['spikes']:>9}{values['seconds']:>10.4f}{ratio}{values['peak_memory_mib']:>8.0f}")
     print(f"\n{result['last_layer_neurons']} neurons in the last layer; ratio: seconds over brian_siamsnn's")
     for key in ("fastest_peer", "ratio_to_fastest_peer", "ratio_to_explicit_synapses_per_event"):
         if key in result:
@@ -241,8 +265,15 @@ def main():
     parser.add_argument("--counts", help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.only:
-        measure(arguments.only, arguments.model, arguments.size, arguments.steps, arguments.runs, arguments.threads,
-                arguments.counts)  # fmt: skip
+        measure(
+            arguments.only,
+            arguments.model,
+            arguments.size,
+            arguments.steps,
+            arguments.runs,
+            arguments.threads,
+            arguments.counts,
+        )
         return
     result = compare(arguments.simulators, arguments)
     report(result)

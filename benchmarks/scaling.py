@@ -20,10 +20,10 @@ import numpy as np
 from shared import machine, quiet, seconds, write_json
 from tqdm import tqdm
 
-from brian_siamsnn.architecture import compact, convolutions
-from brian_siamsnn.connectivity import synapse_count
-from brian_siamsnn.conversion import SpikingModel
-from brian_siamsnn.network import SpikingBranch
+from brian_siamsnn.connectivity.explicit import synapse_count
+from brian_siamsnn.model.conversion import SpikingModel
+from brian_siamsnn.model.layers import compact, convolutions
+from brian_siamsnn.network.runtime import SpikingBranch
 
 BASE = {"channels": (16, 32, 48, 48, 32), "size": 255, "steps": 20, "drive": 1.0, "threads": 1}
 PROCESSORS = len(os.sched_getaffinity(0))
@@ -62,10 +62,18 @@ def measure(runs, channels, size, steps, drive, threads):
     events = sum(int(np.sum(by_step)) for by_step in branch.operations.values())
     spikes = sum(int(by_step.sum()) for by_step in branch.spikes.values())
     return {
-        "channels": "-".join(map(str, channels)), "size": size, "steps": steps, "drive": drive, "threads": threads,
-        "neurons": neurons, "synapses": sum(synapse_count(shapes[a.name], shapes[b.name], b) for a, b in joins),
-        "rate": spikes / neurons / steps, "events": events, "seconds": median, "events_per_second": events / median,
-    }  # fmt: skip
+        "channels": "-".join(map(str, channels)),
+        "size": size,
+        "steps": steps,
+        "drive": drive,
+        "threads": threads,
+        "neurons": neurons,
+        "synapses": sum(synapse_count(shapes[a.name], shapes[b.name], b) for a, b in joins),
+        "rate": spikes / neurons / steps,
+        "events": events,
+        "seconds": median,
+        "events_per_second": events / median,
+    }
 
 
 def main():
@@ -86,8 +94,10 @@ def main():
         print(f"\n{name:<24}{'neurons':>9}{'synapses':>12}{'rate':>8}{'events':>12}{'seconds':>10}{'events/s':>11}")
         for row, change in zip(rows, CHANGES[name], strict=True):
             key = next(iter(change))
-            print(f"{row[key]!s:<24}{row['neurons']:>9,}{row['synapses']:>12,}{row['rate']:>8.3f}{row['events']:>12.3g}"
-                  f"{row['seconds']:>10.4f}{row['events_per_second']:>11.3g}")  # fmt: skip
+            print(
+                f"{row[key]!s:<24}{row['neurons']:>9,}{row['synapses']:>12,}{row['rate']:>8.3f}{row['events']:>12.3g}"
+                f"{row['seconds']:>10.4f}{row['events_per_second']:>11.3g}"
+            )
     write_json(arguments.json, result)
 
 

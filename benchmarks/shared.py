@@ -29,8 +29,11 @@ def machine():
     try:
         lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
         values = {key.strip(): value.strip() for key, _, value in (line.partition(":") for line in lines)}
-        cpu = " ".join(filter(None, (values.get("model name"), f"family {values.get('cpu family')}",
-                                     f"model {values.get('model')}")))  # fmt: skip
+        cpu = " ".join(
+            filter(
+                None, (values.get("model name"), f"family {values.get('cpu family')}", f"model {values.get('model')}")
+            )
+        )
     except OSError:
         cpu = platform.processor()
     versions = {}
@@ -58,8 +61,8 @@ def quiet():
 
 def synthetic_crop(size, shift=0):
     """A crop of the synthetic sequence."""
-    from brian_siamsnn.synthetic import SyntheticSequence
-    from brian_siamsnn.tracker import crop
+    from brian_siamsnn.crops import crop
+    from brian_siamsnn.sequences.synthetic import SyntheticSequence
 
     frame = next(iter(SyntheticSequence(frames=1)))
     return crop(frame, (120 + shift, 160), 200, size, (0, 0, 0))

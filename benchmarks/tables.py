@@ -41,17 +41,21 @@ def frames():
         "thresholds, updates, resets": ["threshold", "update", "reset"],
         "counting and recording": ["record"],
     }
-    sums = [[sum(row[phase] for row in one["profile_ms"] for phase in names) for one in measured]
-            for names in phases.values()]  # fmt: skip
+    sums = [
+        [sum(row[phase] for row in one["profile_ms"] for phase in names) for one in measured]
+        for names in phases.values()
+    ]
     total = [1e3 * one["seconds_per_frame"] for one in measured]
     rows = [
         ["seconds a frame, median", *(f"{one['seconds_per_frame']:.3f}" for one in measured)],
         ["frames timed", *(one["frames"] for one in measured)],
         ["synaptic operations a frame, million", *(f"{one['operations_per_frame'] / 1e6:,.0f}" for one in measured)],
         *([f"{name}, ms", *(f"{ms:.1f}" for ms in both)] for name, both in zip(phases, sums, strict=True)),
-        ["matching, crops, the tracker, and what the two measurements differ by, ms",
-         *(f"{whole - sum(parts):.1f}" for whole, parts in zip(total, zip(*sums, strict=True), strict=True))],
-    ]  # fmt: skip
+        [
+            "matching, crops, the tracker, and what the two measurements differ by, ms",
+            *(f"{whole - sum(parts):.1f}" for whole, parts in zip(total, zip(*sums, strict=True), strict=True)),
+        ],
+    ]
     return markdown(["", "compact", "compact_fixed", "SiamFC", "SiamFC, fixed-point"], rows)
 
 
@@ -66,8 +70,10 @@ def peers():
             if name in one["measured"]:
                 seconds = one["seconds_per_crop"][name]
                 ratio = seconds / one["seconds_per_crop"]["brian_siamsnn"]
-                row += [f"{seconds:.4f} ({ratio:.1f})" if seconds < 0.5 else f"{seconds:.2f} ({ratio:.1f})",
-                        f"{one['measured'][name]['peak_memory_mib']:,.0f}"]  # fmt: skip
+                row += [
+                    f"{seconds:.4f} ({ratio:.1f})" if seconds < 0.5 else f"{seconds:.2f} ({ratio:.1f})",
+                    f"{one['measured'][name]['peak_memory_mib']:,.0f}",
+                ]
             else:
                 row += ["", ""]
         rows.append(row)
@@ -79,22 +85,46 @@ def scaling():
     """A random compact network, changed in one respect at a time."""
     measured, values = result("scaling"), {"neurons": "channels", "layers": "channels", "rate": "drive"}
     rows = [
-        [change, row[values.get(change, change)], f"{row['neurons']:,}", f"{row['synapses'] / 1e6:.1f}",
-         f"{row['rate']:.3f}", f"{row['events'] / 1e6:.1f}", f"{1e3 * row['seconds']:.1f}",
-         f"{row['events_per_second'] / 1e9:.2f}"]
-        for change, changed in measured["rows"].items() for row in changed
-    ]  # fmt: skip
-    return markdown(["changed", "to", "neurons", "synapses, million", "spikes a neuron and step", "events, million",
-                     "ms an image", "10⁹ events/s"], rows)  # fmt: skip
+        [
+            change,
+            row[values.get(change, change)],
+            f"{row['neurons']:,}",
+            f"{row['synapses'] / 1e6:.1f}",
+            f"{row['rate']:.3f}",
+            f"{row['events'] / 1e6:.1f}",
+            f"{1e3 * row['seconds']:.1f}",
+            f"{row['events_per_second'] / 1e9:.2f}",
+        ]
+        for change, changed in measured["rows"].items()
+        for row in changed
+    ]
+    return markdown(
+        [
+            "changed",
+            "to",
+            "neurons",
+            "synapses, million",
+            "spikes a neuron and step",
+            "events, million",
+            "ms an image",
+            "10⁹ events/s",
+        ],
+        rows,
+    )
 
 
 def overhead():
     """What an image costs on each device."""
     rows = [
-        [name, *(f"{1e3 * value:.1f}" if value else "" for value in (one["one_image"], one.get("many"))),
-         f"{one['one_image_build_seconds']:.1f}", f"{one['peak_memory_mib']:,.0f}"]
-        for name, one in result("overhead")["measured"].items() if "failed" not in one
-    ]  # fmt: skip
+        [
+            name,
+            *(f"{1e3 * value:.1f}" if value else "" for value in (one["one_image"], one.get("many"))),
+            f"{one['one_image_build_seconds']:.1f}",
+            f"{one['peak_memory_mib']:,.0f}",
+        ]
+        for name, one in result("overhead")["measured"].items()
+        if "failed" not in one
+    ]
     return markdown(["device", "fixed cost of an image, ms", "of eight in a run, ms each", "s to build", "MiB"], rows)
 
 

@@ -1,5 +1,5 @@
 """``python -m brian_siamsnn``, the same as ``brian-siamsnn``."""
 
-from .cli import main
+from .cli.main import main
 
 main()

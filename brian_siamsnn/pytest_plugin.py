@@ -12,7 +12,7 @@ import pytest
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from .probe import NeuronRun
+    from .neurons.single_neuron import NeuronRun
 
 __all__ = ["neuron"]
 
@@ -24,6 +24,6 @@ def neuron() -> Callable[..., NeuronRun]:
     ``neuron("mine.toml", input=[0.4] * 10, v_th=1.0)`` gives what it did:
     ``spike_steps``, ``amplitudes``, ``v`` and ``threshold`` by step.
     """
-    from .probe import probe
+    from .neurons.single_neuron import probe
 
     return probe

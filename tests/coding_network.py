@@ -4,7 +4,7 @@ import brian2
 import numpy as np
 from brian2 import ms
 
-from brian_siamsnn.neurons import load_equations
+from brian_siamsnn.neurons.equations import load_equations
 
 CODINGS = [
     "rate:v_init=0.5",

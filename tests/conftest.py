@@ -34,7 +34,7 @@ def use_cython(monkeypatch, request):
 @pytest.fixture(autouse=True)
 def no_windows(monkeypatch):
     """No test waits for a mouse on a developer's screen."""
-    monkeypatch.setattr("brian_siamsnn.live._window_problem", lambda: "tests open none")
+    monkeypatch.setattr("brian_siamsnn.tracking.live._window_problem", lambda: "tests open none")
 
 
 @pytest.fixture(scope="session")

@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from brian_siamsnn.architecture import Convolution, MaxPool, convolutions
-from brian_siamsnn.conversion import SpikingModel
+from brian_siamsnn.model.conversion import SpikingModel
+from brian_siamsnn.model.layers import Convolution, MaxPool, convolutions
 
 
 def dyadic(array, bits=10):

@@ -6,16 +6,17 @@ import cv2
 import numpy as np
 import pytest
 
-from brian_siamsnn.cli import main
-from brian_siamsnn.conversion import SpikingModel
+from brian_siamsnn.cli.main import main
+from brian_siamsnn.crops import target_crop
 from brian_siamsnn.errors import InputError
-from brian_siamsnn.matchers import SpikingMatcher
-from brian_siamsnn.network import SpikingBranch
-from brian_siamsnn.recording import record_spikes, target_crop
-from brian_siamsnn.spike_files import read_spikes
-from brian_siamsnn.synthetic import SyntheticSequence
-from brian_siamsnn.tracker import SiameseTracker
-from brian_siamsnn.weights import load
+from brian_siamsnn.matching.matchers import SpikingMatcher
+from brian_siamsnn.model.conversion import SpikingModel
+from brian_siamsnn.model.files import load
+from brian_siamsnn.network.recording import record_spikes
+from brian_siamsnn.network.runtime import SpikingBranch
+from brian_siamsnn.sequences.synthetic import SyntheticSequence
+from brian_siamsnn.spikes.files import read_spikes
+from brian_siamsnn.tracking.tracker import SiameseTracker
 
 
 @pytest.fixture(scope="module")

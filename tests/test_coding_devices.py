@@ -3,7 +3,7 @@
 import pytest
 from coding_network import CODINGS, GATES, STEPS, simulate
 
-from brian_siamsnn.probe import probe
+from brian_siamsnn.neurons.single_neuron import probe
 
 
 @pytest.fixture(scope="module")

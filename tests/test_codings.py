@@ -8,10 +8,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from reference import NETWORKS, image, simulate, small_model
 
+from brian_siamsnn.connectivity.first_layer import FirstLayer
 from brian_siamsnn.errors import InputError
-from brian_siamsnn.network import SpikingBranch
-from brian_siamsnn.neurons import load_equations
-from brian_siamsnn.probe import probe
+from brian_siamsnn.network.runtime import SpikingBranch
+from brian_siamsnn.neurons.equations import load_equations
+from brian_siamsnn.neurons.single_neuron import probe
 
 SIZE, STEPS = 26, 12
 
@@ -121,8 +122,11 @@ def test_gates(gate, steps):
 def test_gates_pass_on_what_spikes_carry():
     # sums: .5 0 | .5 .25 | .5 .75 | 1.5 .75
     arriving = [[0.5, 0], [0, 0.25], [0, 0.5], [1, 0]]
-    for gate, sent in {"max_pool": {1: 0.5, 3: 0.25, 4: 0.75}, "max_pool_first": {1: 0.5, 3: 0.5, 4: 1},
-                       "max_pool_all": {1: 0.5, 3: 0.5, 4: 1}}.items():  # fmt: skip
+    for gate, sent in {
+        "max_pool": {1: 0.5, 3: 0.25, 4: 0.75},
+        "max_pool_first": {1: 0.5, 3: 0.5, 4: 1},
+        "max_pool_all": {1: 0.5, 3: 0.5, 4: 1},
+    }.items():
         run = probe(gate, arriving=arriving)
         assert dict(zip(run.spike_steps, run.amplitudes, strict=True)) == sent, gate
 
@@ -192,8 +196,18 @@ def test_gates_in_both_forms(gate):
     model = small_model(NETWORKS["pools"])
     results = {}
     for form in ("kernel", "synapses"):
-        branch = SpikingBranch(model, SIZE, STEPS, "burst", "burst:gamma=2,v_0=0.25", gate, form, images=2,
-                               dtype=np.float64, record=("conv1", "pool1", "pool2"))  # fmt: skip
+        branch = SpikingBranch(
+            model,
+            SIZE,
+            STEPS,
+            "burst",
+            "burst:gamma=2,v_0=0.25",
+            gate,
+            form,
+            images=2,
+            dtype=np.float64,
+            record=("conv1", "pool1", "pool2"),
+        )
         pair = np.stack([image(SIZE, 1), image(SIZE, 2)])
         for _ in range(2):  # the second run shows that the gates were reset
             branch.run(pair)
@@ -217,7 +231,7 @@ def test_phase_coded_network_equals_pytorch():
     model = small_model(NETWORKS["pools"])
     # K = 4: 4 * (1/2, 1/4, 1/8, 1/16); the reference takes the same thresholds in every layer
     thresholds = [2.0, 1.0, 0.5, 0.25] * 3
-    expected = simulate(model, model.current(image(SIZE)), STEPS, thresholds, thresholds)
+    expected = simulate(model, FirstLayer(model).current(image(SIZE)), STEPS, thresholds, thresholds)
     _, trains = run_branch(model, "kernel", coding="phase:K=4", hidden_coding="phase:K=4", dtype=np.float64)
     for name, train in trains.items():
         assert train.any()
@@ -231,7 +245,12 @@ def test_each_layer_may_have_a_coding_of_its_own():
         run_branch(model, form, coding="two_status:p=3", hidden_coding=hidden) for form in ("kernel", "synapses")
     )
     assert [branch.equations[name].name for name in branch.groups] == [
-        "phase", "max_pool", "burst", "max_pool", "two_status"]  # fmt: skip
+        "phase",
+        "max_pool",
+        "burst",
+        "max_pool",
+        "two_status",
+    ]
     for name in a:
         np.testing.assert_array_equal(a[name], b[name])
     # a layer that is not named is rate-coded
@@ -295,8 +314,8 @@ amplitude = "v"
 
 
 def test_initial_potential():
-    from brian_siamsnn.conversion import SpikingModel
-    from brian_siamsnn.weights import load
+    from brian_siamsnn.model.conversion import SpikingModel
+    from brian_siamsnn.model.files import load
 
     cnn = load("compact")
     own = SpikingModel.from_model(cnn, 0.25)

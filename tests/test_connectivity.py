@@ -5,8 +5,8 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from brian_siamsnn.architecture import ALEXNET, COMPACT, Convolution, MaxPool, output_size
-from brian_siamsnn.connectivity import convolution_synapses, fan_out, pooling_synapses, synapse_count
+from brian_siamsnn.connectivity.explicit import convolution_synapses, fan_out, pooling_synapses, synapse_count
+from brian_siamsnn.model.layers import ALEXNET, COMPACT, Convolution, MaxPool, output_size
 
 geometry = st.tuples(st.integers(1, 4), st.integers(1, 3), st.integers(4, 9), st.integers(4, 9))
 
@@ -69,7 +69,7 @@ def test_fan_out_by_hand():
 
 def test_published_sizes():
     """Synapses of the flattened search branch, conv1 left out: 2.19e9 for AlexNet (its conv1 has 527 million)."""
-    from brian_siamsnn.architecture import sizes
+    from brian_siamsnn.model.layers import sizes
 
     def count(layers, image_size):
         result, side, channels = 0, image_size, 3

@@ -6,11 +6,12 @@ import numpy as np
 import pytest
 from reference import image, small_model
 
-from brian_siamsnn.architecture import Convolution, MaxPool
-from brian_siamsnn.conversion import ActivationScales, SpikingModel, convert
+from brian_siamsnn.connectivity.first_layer import FirstLayer
 from brian_siamsnn.errors import InputError
-from brian_siamsnn.network import SpikingBranch
-from brian_siamsnn.weights import SiameseModel
+from brian_siamsnn.model.conversion import ActivationScales, SpikingModel, convert
+from brian_siamsnn.model.files import SiameseModel
+from brian_siamsnn.model.layers import Convolution, MaxPool
+from brian_siamsnn.network.runtime import SpikingBranch
 
 LAYERS = (
     Convolution("conv1", 3, 8, 5, 2),
@@ -36,7 +37,7 @@ def cnn():
 
 def activations(model, picture):
     """The CNN's, layer name to (1, C, H, W), after the rectifier."""
-    siamfc = pytest.importorskip("brian_siamsnn.siamfc", reason="the CNN is PyTorch's", exc_type=InputError)
+    siamfc = pytest.importorskip("brian_siamsnn.model.cnn", reason="the CNN is PyTorch's", exc_type=InputError)
     import torch
 
     network = siamfc.SiamFC.from_folded(model.layers, model.weights)
@@ -79,7 +80,8 @@ def test_scaled_weights_compute_scaled_activations(cnn, normalisation):
     scaled = SiameseModel(LAYERS, spiking.weights)
     for name, a in activations(scaled, picture).items():
         np.testing.assert_allclose(a[0] * converted.scales[name][:, None, None], expected[name][0], atol=2e-5)
-    first = np.maximum(spiking.current(picture), 0).transpose(2, 0, 1) * converted.scales["conv1"][:, None, None]
+    current = FirstLayer(spiking).current(picture)
+    first = np.maximum(current, 0).transpose(2, 0, 1) * converted.scales["conv1"][:, None, None]
     np.testing.assert_allclose(first, expected["conv1"][0], atol=2e-5)
 
 
@@ -120,17 +122,22 @@ def test_errors_name_the_thing(cnn):
 
 def test_spike_counts_of_the_first_layer_are_what_clip_floor_shift_says():
     torch = pytest.importorskip("torch")
-    from brian_siamsnn.quantisation import ClipFloorShift
+    from brian_siamsnn.training.quantised_activations import ClipFloorShift
 
     steps, bound = 7, 0.75
     layers = (Convolution("conv1", 3, 4, 5, 2), Convolution("conv2", 4, 2, 3))
     model = small_model(layers)
-    cnn = SiameseModel(layers, model.weights, scales={"conv1": np.full(4, bound), "conv2": np.ones(2)},
-                       normalisation="learnt", initial_potential=0.5)  # fmt: skip
+    cnn = SiameseModel(
+        layers,
+        model.weights,
+        scales={"conv1": np.full(4, bound), "conv2": np.ones(2)},
+        normalisation="learnt",
+        initial_potential=0.5,
+    )
     branch = SpikingBranch(SpikingModel.from_model(cnn), 21, steps, dtype=np.float64, record=("conv1",))
     pixels = image(21)
     branch.run(pixels)
-    activation = torch.from_numpy(model.current(pixels)).double()
+    activation = torch.from_numpy(FirstLayer(model).current(pixels)).double()
     expected = ClipFloorShift(bound, steps).double()(activation).detach().numpy() * steps / bound
     counts = branch.trains("conv1").counts()
     assert set(np.unique(counts)) == set(range(steps + 1))
@@ -139,8 +146,9 @@ def test_spike_counts_of_the_first_layer_are_what_clip_floor_shift_says():
 
 
 def test_a_neuron_model_keeps_the_initial_potential_that_it_is_given():
-    model = replace(small_model((Convolution("conv1", 3, 4, 5, 2), Convolution("conv2", 4, 2, 3))),
-                    initial_potential=0.5)  # fmt: skip
+    model = replace(
+        small_model((Convolution("conv1", 3, 4, 5, 2), Convolution("conv2", 4, 2, 3))), initial_potential=0.5
+    )
     branch = SpikingBranch(model, 21, 4, coding="rate:v_init=0.25")
     assert set(branch.groups["conv1"].v[:]) == {0.5}
     assert set(branch.groups["conv2"].v[:]) == {0.25}

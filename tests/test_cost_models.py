@@ -2,11 +2,11 @@
 
 import pytest
 
-from brian_siamsnn.architecture import ALEXNET, Convolution
-from brian_siamsnn.conversion import SpikingModel
-from brian_siamsnn.cost_models import Constant, CostModel, load_cost_models
-from brian_siamsnn.energy_table import as_printed, cnn_row, corrected
+from brian_siamsnn.energy.cost_models import Constant, CostModel, load_cost_models
+from brian_siamsnn.energy.table3 import as_printed, cnn_row, corrected
 from brian_siamsnn.errors import InputError
+from brian_siamsnn.model.conversion import SpikingModel
+from brian_siamsnn.model.layers import ALEXNET, Convolution
 
 OWN = """
 [mine]
@@ -25,8 +25,16 @@ source = "our bench"
 
 def test_every_shipped_constant_has_a_source_and_a_status():
     models = load_cost_models()
-    assert {"truenorth", "truenorth-typical", "truenorth-26pJ", "loihi", "loihi2", "spinnaker2", "cmos45-fp32",
-            "titan-x"} <= set(models)  # fmt: skip
+    assert {
+        "truenorth",
+        "truenorth-typical",
+        "truenorth-26pJ",
+        "loihi",
+        "loihi2",
+        "spinnaker2",
+        "cmos45-fp32",
+        "titan-x",
+    } <= set(models)
     for model in models.values():
         for constant in model.constants.values():
             assert constant.value > 0

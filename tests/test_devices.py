@@ -11,16 +11,16 @@ from brian2.devices.device import runtime_device
 from conftest import UNOPTIMISED
 from reference import NETWORKS, SMALLEST, image, small_model
 
-from brian_siamsnn import genn, standalone
-from brian_siamsnn.architecture import ALEXNET, Convolution, MaxPool
-from brian_siamsnn.cli import main
-from brian_siamsnn.compiled import CompiledBranch
-from brian_siamsnn.devices import DEVICES, open_branch, survey
+from brian_siamsnn.cli.main import main
 from brian_siamsnn.errors import InputError
-from brian_siamsnn.framing import Frame, frame_start
-from brian_siamsnn.genn import GennBranch, genn_equations, genn_problem, shared_amplitude
-from brian_siamsnn.network import SpikingBranch
-from brian_siamsnn.neurons import load_equations
+from brian_siamsnn.model.layers import ALEXNET, Convolution, MaxPool
+from brian_siamsnn.network import genn, standalone
+from brian_siamsnn.network.compiled import CompiledBranch
+from brian_siamsnn.network.devices import DEVICES, open_branch, survey
+from brian_siamsnn.network.genn import GennBranch, genn_equations, genn_problem, shared_amplitude
+from brian_siamsnn.network.presentation import Frame, frame_start
+from brian_siamsnn.network.runtime import SpikingBranch
+from brian_siamsnn.neurons.equations import load_equations
 
 SIZE, STEPS = 26, 12
 CEIL = "two_status:reading=ceil,beta=0.625,p=4"
@@ -51,8 +51,9 @@ def assert_same(branch, model, coding, images, **options):
             np.testing.assert_array_equal(train.neuron, other[name].neuron, err_msg=name)
             np.testing.assert_array_equal(train.step, other[name].step, err_msg=name)
             np.testing.assert_array_equal(train.amplitude, other[name].amplitude, err_msg=name)
-        np.testing.assert_array_equal(branch.spikes[name], sum(
-            np.bincount(trains[name].step, minlength=STEPS) for trains in expected))  # fmt: skip
+        np.testing.assert_array_equal(
+            branch.spikes[name], sum(np.bincount(trains[name].step, minlength=STEPS) for trains in expected)
+        )
     for name, events in operations.items():
         np.testing.assert_array_equal(branch.operations[name], events, err_msg=name)
 
@@ -68,15 +69,25 @@ def needs(device):
         # the network of test_network.py, whose compiled code Brian2 then has already
         pytest.param("runtime", SMALLEST, "rate", {}, marks=pytest.mark.cython),
         pytest.param("cpp_standalone", SMALLEST, CEIL, {}, marks=[pytest.mark.standalone, pytest.mark.slow]),
-        pytest.param("cpp_standalone", SMALLEST, "burst", {"pooling": "max_pool_first"},
-                     marks=[pytest.mark.standalone, pytest.mark.slow]),
-        pytest.param("cpp_standalone", SMALLEST, "phase:K=4", {"connectivity": "synapses"},
-                     marks=[pytest.mark.standalone, pytest.mark.slow]),
+        pytest.param(
+            "cpp_standalone",
+            SMALLEST,
+            "burst",
+            {"pooling": "max_pool_first"},
+            marks=[pytest.mark.standalone, pytest.mark.slow],
+        ),
+        pytest.param(
+            "cpp_standalone",
+            SMALLEST,
+            "phase:K=4",
+            {"connectivity": "synapses"},
+            marks=[pytest.mark.standalone, pytest.mark.slow],
+        ),
         pytest.param("genn", NETWORKS["groups"], CEIL, {}, marks=[pytest.mark.genn, pytest.mark.slow]),
         pytest.param("genn", NETWORKS["pools"], "rate", {}, marks=[pytest.mark.genn, pytest.mark.slow]),
         pytest.param("genn_cuda", NETWORKS["groups"], CEIL, {}, marks=[pytest.mark.genn, pytest.mark.slow]),
     ],
-)  # fmt: skip
+)
 def test_every_device_gives_the_same_spikes(device, network, coding, options, use_cython, monkeypatch):
     needs(device)
     if device == "runtime":
@@ -112,7 +123,7 @@ class OnRuntime(GennBranch):
     def run(self, images):
         """One simulation of all images; this branch takes no others afterwards."""
         table = self.network["conv1"].namespace["image_current"].implementations["cpp"].get_namespace(None)
-        table["_image_currents"][:] = [self.model.current(picture).ravel() for picture in images]
+        table["_image_currents"][:] = [self._first_layer.current(picture).ravel() for picture in images]
         with self._on_device():
             self.network.run(len(images) * self.frame.length * brian2.ms, namespace={})
         values = {name: {"i": np.array(m.i), "t": np.array(m.t_)} for name, m in self.monitors.items()}

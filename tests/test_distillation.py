@@ -5,7 +5,7 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from brian_siamsnn.distillation import Distillation, _align, cross_responses, unexplained  # noqa: E402
+from brian_siamsnn.training.distillation import Distillation, _align, cross_responses, unexplained  # noqa: E402
 
 
 def test_unexplained_variance_by_hand():

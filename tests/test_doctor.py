@@ -8,7 +8,8 @@ import sys
 
 import pytest
 
-from brian_siamsnn import cli, doctor
+from brian_siamsnn.cli import main as cli
+from brian_siamsnn.diagnostics import doctor
 
 
 def only(findings, subject):
@@ -52,7 +53,7 @@ def test_a_missing_compiler_and_a_missing_torch_are_notes(monkeypatch):
 
 
 def test_a_kernel_that_adds_wrongly_is_a_problem(monkeypatch):
-    from brian_siamsnn import _events
+    from brian_siamsnn.connectivity import _events
 
     assert doctor.kernel()[0].state == "ok"
     monkeypatch.setattr(_events, "convolve", lambda *arguments: 4)
@@ -95,8 +96,10 @@ def test_a_folder_that_cannot_be_written(monkeypatch):
 
 def test_a_compiler_without_headers_or_that_is_broken(monkeypatch, tmp_path):
     """Compilers that fail as real ones do; doctor runs them."""
-    for message, mend in (("fatal error: Python.h: No such file or directory", "python3-dev"),
-                          ("cannot execute 'cc1plus'", "apt install g++")):  # fmt: skip
+    for message, mend in (
+        ("fatal error: Python.h: No such file or directory", "python3-dev"),
+        ("cannot execute 'cc1plus'", "apt install g++"),
+    ):
         script = tmp_path / "cxx"
         script.write_text(f'#!/bin/sh\necho "{message}" >&2\nexit 1\n')
         script.chmod(0o755)
@@ -120,9 +123,12 @@ def test_a_containers_limit_on_processors(monkeypatch, tmp_path):
     monkeypatch.setattr(os, "sched_getaffinity", lambda process: set(range(8)), raising=False)
     monkeypatch.setattr(doctor, "_CPU_LIMIT", tmp_path / "cpu.max")
     assert doctor.processors()[0].state == "ok"
-    for text, state, mend in (("max 100000", "ok", ""), ("800000 100000", "ok", ""),
-                              ("250000 100000", "note", "taskset -c 0-1 brian-siamsnn ..."),
-                              ("50000 100000", "note", "taskset -c 0 brian-siamsnn ...")):  # fmt: skip
+    for text, state, mend in (
+        ("max 100000", "ok", ""),
+        ("800000 100000", "ok", ""),
+        ("250000 100000", "note", "taskset -c 0-1 brian-siamsnn ..."),
+        ("50000 100000", "note", "taskset -c 0 brian-siamsnn ..."),
+    ):
         (tmp_path / "cpu.max").write_text(text)
         (finding,) = doctor.processors()
         assert (finding.state, finding.mend) == (state, mend)
@@ -171,8 +177,13 @@ def test_it_runs_where_neither_brian2_nor_opencv_imports(tmp_path):
     (tmp_path / "brian2.py").write_text("raise AttributeError('`ptp` was removed from the ndarray class')")
     package = os.path.dirname(os.path.dirname(doctor.__file__))
     path = os.pathsep.join([str(tmp_path), package])
-    done = subprocess.run([sys.executable, "-m", "brian_siamsnn.cli_doctor"], env={**os.environ, "PYTHONPATH": path},
-                          cwd=tmp_path, capture_output=True, text=True)  # fmt: skip
+    done = subprocess.run(
+        [sys.executable, "-m", "brian_siamsnn.cli.doctor"],
+        env={**os.environ, "PYTHONPATH": path},
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+    )
     assert done.returncode == 1, done.stderr
     assert "apt install libgl1" in done.stdout and "pip install 'numpy<2.4'" in done.stdout
     assert "2 problem(s): tracking does not work" in done.stdout and not done.stderr

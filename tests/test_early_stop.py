@@ -9,14 +9,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from reference import NETWORKS, image, small_model
 
-from brian_siamsnn.conversion import SpikingModel, scale_thresholds
-from brian_siamsnn.energy import branch_work
+from brian_siamsnn.energy.work import branch_work
 from brian_siamsnn.errors import InputError
-from brian_siamsnn.matchers import SpikingMatcher
-from brian_siamsnn.matching import MATCHINGS, Template, matching_kernel
-from brian_siamsnn.network import SpikingBranch
-from brian_siamsnn.neurons import load_equations
-from brian_siamsnn.weights import load
+from brian_siamsnn.matching.matchers import SpikingMatcher
+from brian_siamsnn.matching.similarity import MATCHINGS, Template, matching_kernel
+from brian_siamsnn.model.conversion import SpikingModel, scale_thresholds
+from brian_siamsnn.model.files import load
+from brian_siamsnn.network.runtime import SpikingBranch
+from brian_siamsnn.neurons.equations import load_equations
 
 SIZE, STEPS = 26, 10
 
@@ -57,7 +57,10 @@ def test_left_early_it_has_done_the_first_steps_and_the_next_run_is_whole():
     branch.run(image(SIZE))
     until = branch_work(branch).until(4)
     assert (full.operations, full.pooling_events, full.updates) == (
-        until.operations, until.pooling_events, until.updates)  # fmt: skip
+        until.operations,
+        until.pooling_events,
+        until.updates,
+    )
     assert full.steps == until.steps == 4
     for name in operations:
         np.testing.assert_array_equal(branch.operations[name], operations[name])

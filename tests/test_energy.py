@@ -7,22 +7,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from reference import NETWORKS, image, small_model
 
-from brian_siamsnn.architecture import ALEXNET, MaxPool, convolutions
-from brian_siamsnn.cost_models import Constant, CostModel, load_cost_models
-from brian_siamsnn.energy import (
-    LayerWork,
-    Work,
-    branch_work,
-    convolution_macs,
-    matching_operations,
-    price,
-)
-from brian_siamsnn.energy_table import frontier
+from brian_siamsnn.energy.cost_models import Constant, CostModel, load_cost_models
+from brian_siamsnn.energy.meter import Meter, localisation_macs
+from brian_siamsnn.energy.table3 import frontier
+from brian_siamsnn.energy.work import LayerWork, Work, branch_work, convolution_macs, matching_operations, price
 from brian_siamsnn.errors import InputError
-from brian_siamsnn.matching import Template, matching_kernel
-from brian_siamsnn.metering import Meter, localisation_macs
-from brian_siamsnn.network import SpikingBranch
-from brian_siamsnn.spikes import SpikeTrains
+from brian_siamsnn.matching.similarity import Template, matching_kernel
+from brian_siamsnn.model.layers import ALEXNET, MaxPool, convolutions
+from brian_siamsnn.network.runtime import SpikingBranch
+from brian_siamsnn.spikes.trains import SpikeTrains
 
 SIZE, STEPS = 26, 9
 
@@ -54,7 +47,9 @@ def test_counts_equal_those_of_explicit_synapses_step_by_step(network):
         assert work.steps == STEPS
         pools = sum(layer.operations.sum() for layer in work.layers if layer.pooling)
         assert (work.pooling_events, work.operations + pools) == (
-            pools, sum(layer.operations.sum() for layer in work.layers))  # fmt: skip
+            pools,
+            sum(layer.operations.sum() for layer in work.layers),
+        )
 
 
 def test_macs_of_siamfc():
@@ -72,8 +67,9 @@ def test_macs_equal_what_pytorch_multiplies():
 
     for layers in NETWORKS.values():
         for layer in convolutions(layers):
-            convolution = torch.nn.Conv2d(layer.in_channels, layer.out_channels, layer.kernel, layer.stride,
-                                          groups=layer.groups)  # fmt: skip
+            convolution = torch.nn.Conv2d(
+                layer.in_channels, layer.out_channels, layer.kernel, layer.stride, groups=layer.groups
+            )
             with FlopCounterMode(display=False) as counter:
                 convolution(torch.zeros(1, layer.in_channels, 19, 19))
             assert 2 * convolution_macs((layer,), 19)[layer.name] == counter.get_total_flops()
@@ -114,9 +110,19 @@ def test_a_bill_by_hand():
     def constant(value):
         return Constant(value, "measured", "by hand")
 
-    chip = CostModel("chip", "chip", "spikes", "", {
-        "synaptic_operation": constant(2.0), "neuron_update": constant(3.0), "spike": constant(5.0),
-        "static_power": constant(7.0), "tick": constant(0.5)})  # fmt: skip
+    chip = CostModel(
+        "chip",
+        "chip",
+        "spikes",
+        "",
+        {
+            "synaptic_operation": constant(2.0),
+            "neuron_update": constant(3.0),
+            "spike": constant(5.0),
+            "static_power": constant(7.0),
+            "tick": constant(0.5),
+        },
+    )
     host = CostModel("host", "host", "arrays", "", {"mac": constant(0.25)})
     bill = price(_work(), chip, host, chips=4)
     assert (bill.synapses, bill.pooling, bill.matching) == (2 * 80, 2 * 20, 2 * 10)

@@ -6,19 +6,19 @@ import numpy as np
 import pytest
 from matplotlib.colors import to_hex
 
-from brian_siamsnn.architecture import COMPACT
-from brian_siamsnn.cli import main
-from brian_siamsnn.conversion import SpikingModel
-from brian_siamsnn.cost_models import load_cost_models
-from brian_siamsnn.energy import LayerWork, Work
-from brian_siamsnn.energy_plots import plot_energy_against_steps, plot_energy_by_hardware, plot_frontier, plot_layers
-from brian_siamsnn.energy_report import bills, energy_report, format_report, format_table
-from brian_siamsnn.matchers import SpikingMatcher
+from brian_siamsnn.cli.main import main
+from brian_siamsnn.energy.cost_models import load_cost_models
+from brian_siamsnn.energy.plots import plot_energy_against_steps, plot_energy_by_hardware, plot_frontier, plot_layers
+from brian_siamsnn.energy.report import bills, energy_report, format_report, format_table
+from brian_siamsnn.energy.work import LayerWork, Work
+from brian_siamsnn.matching.matchers import SpikingMatcher
+from brian_siamsnn.model.conversion import SpikingModel
+from brian_siamsnn.model.files import load
+from brian_siamsnn.model.layers import COMPACT
 from brian_siamsnn.palette import BLUE
-from brian_siamsnn.sequences import open_source
-from brian_siamsnn.tracker import SiameseTracker
-from brian_siamsnn.tracking import track
-from brian_siamsnn.weights import load
+from brian_siamsnn.sequences.sources import open_source
+from brian_siamsnn.tracking.run import track
+from brian_siamsnn.tracking.tracker import SiameseTracker
 
 OWN = """
 [mine]
@@ -38,16 +38,36 @@ def command(*arguments):
 
 def test_the_command_counts_what_tracking_does(tmp_path, capsys):
     (tmp_path / "mine.toml").write_text(OWN)
-    assert command("energy", "--frames", 3, "--steps", 6, "--threshold-scale", 1.5, "--output", tmp_path / "out",
-                   "--json", tmp_path / "out" / "all.json", "--cost-models", tmp_path / "mine.toml") == 0  # fmt: skip
+    assert (
+        command(
+            "energy",
+            "--frames",
+            3,
+            "--steps",
+            6,
+            "--threshold-scale",
+            1.5,
+            "--output",
+            tmp_path / "out",
+            "--json",
+            tmp_path / "out" / "all.json",
+            "--cost-models",
+            tmp_path / "mine.toml",
+        )
+        == 0
+    )
     text = capsys.readouterr().out
     content = json.loads((tmp_path / "out" / "all.json").read_text())
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == [
-        "all.json", "energy_hardware.png", "energy_layers.png", "energy_steps.png"]  # fmt: skip
+        "all.json",
+        "energy_hardware.png",
+        "energy_layers.png",
+        "energy_steps.png",
+    ]
     assert "my chip" in text and "as the paper reckons" in text
 
     # the same sequence by the tracker alone, whose three scales run side by side
-    from brian_siamsnn.conversion import scale_thresholds
+    from brian_siamsnn.model.conversion import scale_thresholds
 
     matcher = SpikingMatcher(scale_thresholds(load("compact"), 1.5), 6)
     result = track(open_source("synthetic"), SiameseTracker(matcher), frames=3)
@@ -77,8 +97,12 @@ def test_early_stopping_spends_less(tmp_path):
     counts = {}
     for stop in (None, 1):
         option = ["--early-stop", stop] if stop else []
-        assert command("energy", "--frames", 2, "--steps", 8, *option, "--output", tmp_path,
-                       "--json", tmp_path / "all.json") == 0  # fmt: skip
+        assert (
+            command(
+                "energy", "--frames", 2, "--steps", 8, *option, "--output", tmp_path, "--json", tmp_path / "all.json"
+            )
+            == 0
+        )
         counts[stop] = json.loads((tmp_path / "all.json").read_text())["frame"]
     assert counts[1]["steps"] < counts[None]["steps"] == 24
     assert counts[1]["synaptic_operations"] < counts[None]["synaptic_operations"]
@@ -116,8 +140,9 @@ def frame(model):
     layers = []
     for k, (name, shape) in enumerate(shapes.items()):
         neurons, operations = int(np.prod(shape)), np.array([100, 50]) * (k > 0)
-        layers.append(LayerWork(name, False, neurons, 10, 7 * (k == 0), operations // 10, operations,
-                                np.full(2, neurons)))  # fmt: skip
+        layers.append(
+            LayerWork(name, False, neurons, 10, 7 * (k == 0), operations // 10, operations, np.full(2, neurons))
+        )
     return Work(tuple(layers), np.array([4, 6]), 30)
 
 
@@ -159,8 +184,10 @@ def test_pictures_show_the_counts(frame, model):
     axes = plot_energy_against_steps({title: [one[title] for one in until] for title in bill}, {"CNN": 1e-3}).axes[0]
     truenorth = 1e3 * np.array([404 * 2.5e-12, 610 * 2.5e-12]) + 1e3 * 37 * 4.6e-12
     np.testing.assert_allclose(axes.lines[0].get_ydata(), truenorth)
-    rows = [{"group": "g", "family": "a", "label": "1", "auc": 0.5, "energy_mj": 1.0},
-            {"group": "g", "family": "a", "label": "2", "auc": 0.6, "energy_mj": 2.0},
-            {"group": "g", "family": "b", "label": "3", "auc": 0.4, "energy_mj": 3.0}]  # fmt: skip
+    rows = [
+        {"group": "g", "family": "a", "label": "1", "auc": 0.5, "energy_mj": 1.0},
+        {"group": "g", "family": "a", "label": "2", "auc": 0.6, "energy_mj": 2.0},
+        {"group": "g", "family": "b", "label": "3", "auc": 0.4, "energy_mj": 3.0},
+    ]
     axes = plot_frontier(rows, [0, 1]).axes[0]
     np.testing.assert_array_equal(axes.lines[-1].get_xydata(), [[1, 0.5], [2, 0.6]])

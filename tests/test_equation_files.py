@@ -11,10 +11,10 @@ from brian2 import ms
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from brian_siamsnn.cli import main
-from brian_siamsnn.equation_files import EquationFile, shipped_models
+from brian_siamsnn.cli.main import main
 from brian_siamsnn.errors import InputError
-from brian_siamsnn.neurons import load_equations
+from brian_siamsnn.neurons.equation_files import EquationFile, shipped_models
+from brian_siamsnn.neurons.equations import load_equations
 
 GOOD = """
 name = "own"
@@ -68,7 +68,7 @@ def test_the_file_that_the_others_are_made_from_works(own):
         # texts and tables
         ('amplitude = "v_th"', "", "'amplitude': expected text, but the key is missing"),
         ('update = "v += I"', "update = 3", "'update': expected text, got 3"),
-        ("[initial]\nv = \"v_init\"", "initial = 3", "'initial': expected a table, got 3"),
+        ('[initial]\nv = "v_init"', "initial = 3", "'initial': expected a table, got 3"),
         ("[parameters.v_th]\ndefault = 1.0", "[parameters]\nv_th = 1.0", "parameters.v_th: expected a table, got 1.0"),
         ("default = 1.0\n", "", "parameters.v_th: expected a default, but the key is missing"),
         ("default = 1.0", 'default = "1.0"', "parameters.v_th: 'default': expected a finite number, got '1.0'"),
@@ -117,7 +117,7 @@ def test_the_file_that_the_others_are_made_from_works(own):
         ("v += I", "if v: v = 0", "'update': expected statements such as v [+]= I, got 'if v:"),
         ("v += I", "v", "'update': expected statements such as v [+]= I, got 'v'"),
     ],
-)  # fmt: skip
+)
 def test_one_line_names_file_and_key(own, old, new, message):
     path = own(old, new)
     with pytest.raises(InputError, match=message) as caught:
@@ -209,10 +209,58 @@ def _toml(table, before=""):
 
 
 WORDS = st.sampled_from(
-    ["v", "I", "w", "v_th", "step", "p", "{when}", "{amplitude}", "_pre", "_post", "+", "-", "*", "/", "//", "%", "**",
-     "(", ")", ",", ">=", "=", "+=", ":", "1", "0", "2.5", "1e400", "volt", "ms", "exp", "int", "clip", "rand()", "and",
-     "not", "True", "integer", "(constant)", "(shared)", "dv/dt", "\n", "#", " ", "count", "t", "dt", "lambda", ".real"]
-)  # fmt: skip
+    [
+        "v",
+        "I",
+        "w",
+        "v_th",
+        "step",
+        "p",
+        "{when}",
+        "{amplitude}",
+        "_pre",
+        "_post",
+        "+",
+        "-",
+        "*",
+        "/",
+        "//",
+        "%",
+        "**",
+        "(",
+        ")",
+        ",",
+        ">=",
+        "=",
+        "+=",
+        ":",
+        "1",
+        "0",
+        "2.5",
+        "1e400",
+        "volt",
+        "ms",
+        "exp",
+        "int",
+        "clip",
+        "rand()",
+        "and",
+        "not",
+        "True",
+        "integer",
+        "(constant)",
+        "(shared)",
+        "dv/dt",
+        "\n",
+        "#",
+        " ",
+        "count",
+        "t",
+        "dt",
+        "lambda",
+        ".real",
+    ]
+)
 VALUES = st.one_of(
     st.lists(WORDS, max_size=8).map(" ".join),
     st.text(string.printable, max_size=12),

@@ -9,15 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from brian_siamsnn.errors import InputError
-from brian_siamsnn.evaluation import (
-    auc,
-    centre_error,
-    overlap,
-    precision20,
-    precision_curve,
-    score,
-    success_curve,
-)
+from brian_siamsnn.metrics import auc, centre_error, overlap, precision20, precision_curve, score, success_curve
 
 NAN_BOX = [np.nan] * 4
 corners = st.floats(-500, 500)

@@ -11,14 +11,14 @@ import cv2
 import numpy as np
 import pytest
 
-from brian_siamsnn.cli import main
-from brian_siamsnn.configuration import Configuration
-from brian_siamsnn.datasets import open_dataset
+from brian_siamsnn.cli.main import main
 from brian_siamsnn.errors import InputError
-from brian_siamsnn.evaluation_report import attribute_table, make_report, score_boxes
-from brian_siamsnn.evaluation_store import Store
-from brian_siamsnn.evaluation_workers import distribute
-from brian_siamsnn.synthetic import SyntheticSequence
+from brian_siamsnn.evaluation.report import attribute_table, make_report, score_boxes
+from brian_siamsnn.evaluation.store import Store
+from brian_siamsnn.evaluation.workers import distribute
+from brian_siamsnn.sequences.datasets import open_dataset
+from brian_siamsnn.sequences.synthetic import SyntheticSequence
+from brian_siamsnn.tracking.config import Configuration
 
 FAST = ["--steps", "2", "--scales", "1"]
 
@@ -53,8 +53,14 @@ def start(arguments, folder):
     """The command in a process of its own, with Brian2's NumPy code (its workers read the file too)."""
     (folder / "brian_preferences").write_text("codegen.target = 'numpy'\n")
     environment = {**os.environ, "PYTHONWARNINGS": "ignore"}
-    return subprocess.Popen([sys.executable, "-m", "brian_siamsnn", *map(str, arguments)], cwd=folder, env=environment,
-                            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)  # fmt: skip
+    return subprocess.Popen(
+        [sys.executable, "-m", "brian_siamsnn", *map(str, arguments)],
+        cwd=folder,
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
 
 
 def boxes_of(folder):
@@ -64,8 +70,10 @@ def boxes_of(folder):
 def scores_of(folder):
     """A report without what depends on the machine's mood."""
     report = json.loads((folder / "report.json").read_text())
-    rows = {name: {key: value for key, value in row.items() if key not in ("seconds", "fps")}
-            for name, row in report["sequences"].items()}  # fmt: skip
+    rows = {
+        name: {key: value for key, value in row.items() if key not in ("seconds", "fps")}
+        for name, row in report["sequences"].items()
+    }
     return report["mean"], report["attributes"], rows, report["success"], report["precision"]
 
 
@@ -210,7 +218,7 @@ def test_another_configuration_is_refused_and_has_a_folder_of_its_own(root, tmp_
 
 
 def test_the_hash_covers_settings_and_files(tmp_path):
-    from brian_siamsnn.resources import find
+    from brian_siamsnn.files import find
 
     assert Configuration().hash == Configuration().hash
     others = [{"steps": 10}, {"tau": 2}, {"lambda_t": 5.0}, {"coding": "two_status"}, {"frames": 3}, {"scales": 1}]
@@ -245,7 +253,7 @@ def test_a_configuration_says_what_is_wrong(settings, said):
 
 
 def test_labels_are_the_papers():
-    from brian_siamsnn.configuration import PAPER_CONFIGURATIONS
+    from brian_siamsnn.tracking.config import PAPER_CONFIGURATIONS
 
     for label, settings in PAPER_CONFIGURATIONS.items():
         assert Configuration(**settings).label == label
@@ -282,9 +290,14 @@ def test_attribute_means_by_hand():
     assert report["success"]["values"][0] == pytest.approx(0.75) and report["success"]["values"][20] == 0
     table = [[cell.strip() for cell in line.split("|")[1:-1]] for line in attribute_table([report]).splitlines()]
     assert dict(zip(table[0], table[2], strict=True)) == {
-        "overlap (%)": "x", "ALL": "58.3", "SV": "58.3", "OCC": "66.7", "AUC (%)": "56.0", "precision (%)": "75.0",
+        "overlap (%)": "x",
+        "ALL": "58.3",
+        "SV": "58.3",
+        "OCC": "66.7",
+        "AUC (%)": "56.0",
+        "precision (%)": "75.0",
         **dict.fromkeys(["BC", "DEF", "FM", "IPR", "IV", "LR", "MB", "OPR", "OV"], "-"),
-    }  # fmt: skip
+    }
 
 
 @pytest.mark.parametrize(
@@ -301,7 +314,7 @@ def test_attribute_means_by_hand():
 def test_bad_input_is_one_line_and_exit_code_2(arguments, said, tmp_path, monkeypatch, capsys):
     if "--scheduler" in arguments:
         pytest.importorskip("distributed", reason="workers are Dask's")
-        monkeypatch.setattr("brian_siamsnn.evaluation_workers._PATIENCE", 0.5)
+        monkeypatch.setattr("brian_siamsnn.evaluation.workers._PATIENCE", 0.5)
     monkeypatch.chdir(tmp_path)
     (tmp_path / "a.json").write_text("{}")
     assert command("evaluate", *arguments) == 2
@@ -310,7 +323,7 @@ def test_bad_input_is_one_line_and_exit_code_2(arguments, said, tmp_path, monkey
 
 
 def test_plots_show_the_curves_and_the_best_tracker_first():
-    from brian_siamsnn.evaluation_plots import curve_figure, latency_figure
+    from brian_siamsnn.evaluation.plots import curve_figure, latency_figure
 
     truth = np.array([[0, 0, 4, 4]] * 2, float)
     worse = make_report("worse", {"a": score_boxes(np.array([[0, 0, 4, 4], [90, 0, 4, 4]], float), truth)})

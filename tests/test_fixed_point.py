@@ -10,15 +10,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from reference import NETWORKS, image, simulate, small_model
 
-from brian_siamsnn import _events
-from brian_siamsnn.architecture import Convolution
-from brian_siamsnn.cli import main
-from brian_siamsnn.conversion import SpikingModel, unit_scales
+from brian_siamsnn.cli.main import main
+from brian_siamsnn.connectivity import _events
+from brian_siamsnn.connectivity.first_layer import FirstLayer
 from brian_siamsnn.errors import InputError
-from brian_siamsnn.fixed_point import fixed_point, rounding, shared_units
-from brian_siamsnn.network import SpikingBranch
-from brian_siamsnn.resources import find
-from brian_siamsnn.weights import load, read, write
+from brian_siamsnn.files import find
+from brian_siamsnn.model.conversion import SpikingModel, unit_scales
+from brian_siamsnn.model.files import load, read, write
+from brian_siamsnn.model.fixed_point_weights import fixed_point, rounding, shared_units
+from brian_siamsnn.model.layers import Convolution
+from brian_siamsnn.network.runtime import SpikingBranch
 
 LAYERS = (Convolution("conv1", 3, 4, 3), Convolution("conv2", 4, 6, 3, groups=2))
 LARGEST = 2**15 - 1
@@ -27,8 +28,10 @@ LARGEST = 2**15 - 1
 def converted(w, b=None, scales=1.0):
     """A model of two layers with these weights in the second."""
     rng = np.random.default_rng(0)
-    weights = {"conv1": (rng.normal(size=LAYERS[0].weight_shape), np.zeros(4)),
-               "conv2": (w, np.zeros(6) if b is None else b)}  # fmt: skip
+    weights = {
+        "conv1": (rng.normal(size=LAYERS[0].weight_shape), np.zeros(4)),
+        "conv2": (w, np.zeros(6) if b is None else b),
+    }
     model = unit_scales(SpikingModel(LAYERS, weights))
     return replace(model, scales={name: scale * scales for name, scale in model.scales.items()})
 
@@ -94,7 +97,7 @@ def test_all_sums_are_exact(name):
     weights[first] = model.weights[first]
     rounded = SpikingModel.from_model(fixed_point(unit_scales(replace(model, weights=weights))))
     layers = tuple(layer.name for layer in model.layers)
-    expected = simulate(rounded, rounded.current(image(26)), 12)
+    expected = simulate(rounded, FirstLayer(rounded).current(image(26)), 12)
     for connectivity in ("kernel", "synapses"):
         branch = SpikingBranch(rounded, 26, 12, connectivity=connectivity, record=layers)
         branch.run(image(26))
@@ -141,7 +144,7 @@ def test_the_integers_are_what_runs(monkeypatch):
 def test_a_converted_model_keeps_its_activations():
     """The CNN of the rounded weights: activations in units of the scales, and the response's size."""
     torch = pytest.importorskip("torch", reason="the CNN is PyTorch's")
-    from brian_siamsnn.siamfc import SiamFC
+    from brian_siamsnn.model.cnn import SiamFC
 
     responses = []
     rng = np.random.default_rng(2)

@@ -6,15 +6,15 @@ import numpy as np
 import pytest
 from reference import NETWORKS, image, small_model
 
-from brian_siamsnn.activations import activations
-from brian_siamsnn.architecture import Convolution
-from brian_siamsnn.cli import main
-from brian_siamsnn.conversion import scale_thresholds
+from brian_siamsnn.cli.main import main
+from brian_siamsnn.diagnostics.inspection import inspect_conversion, inspection_crops
+from brian_siamsnn.diagnostics.inspection_figure import inspection_figure
 from brian_siamsnn.errors import InputError
-from brian_siamsnn.inspection import inspect_conversion, inspection_crops
-from brian_siamsnn.inspection_figure import inspection_figure
-from brian_siamsnn.synthetic import SyntheticSequence
-from brian_siamsnn.weights import SiameseModel, load
+from brian_siamsnn.model.conversion import scale_thresholds
+from brian_siamsnn.model.files import SiameseModel, load
+from brian_siamsnn.model.layers import Convolution
+from brian_siamsnn.model.numpy_cnn import activations
+from brian_siamsnn.sequences.synthetic import SyntheticSequence
 
 
 def siamese(layers, weights, scales):
@@ -24,7 +24,7 @@ def siamese(layers, weights, scales):
 @pytest.mark.parametrize("name", NETWORKS)
 def test_activations_equal_pytorch(name):
     torch = pytest.importorskip("torch", reason="the CNN to compare with is PyTorch's")
-    from brian_siamsnn.siamfc import SiamFC
+    from brian_siamsnn.model.cnn import SiamFC
 
     model = small_model(NETWORKS[name])
     network = SiamFC.from_folded(model.layers, model.weights)
@@ -102,8 +102,9 @@ def test_the_error_of_the_shipped_network_falls_with_the_steps():
 
 def test_command_line_writes_table_and_picture(tmp_path, capsys):
     with pytest.raises(SystemExit) as stop:
-        main(["inspect", "--frames", "1", "--steps", "3", "--output", str(tmp_path / "out"),
-              "--hidden-coding", "burst"])  # fmt: skip
+        main(
+            ["inspect", "--frames", "1", "--steps", "3", "--output", str(tmp_path / "out"), "--hidden-coding", "burst"]
+        )
     assert stop.value.code == 0
     out = capsys.readouterr().out
     assert [line.split()[0] for line in out.splitlines()[1:6]] == ["conv1", "conv2", "conv3", "conv4", "conv5"]

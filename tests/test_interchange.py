@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 from reference import NETWORKS, image, small_model
 
-from brian_siamsnn import cli
-from brian_siamsnn.architecture import Convolution, convolutions
-from brian_siamsnn.conversion import SpikingModel, unit_scales
+from brian_siamsnn.cli import main as cli
 from brian_siamsnn.errors import InputError
-from brian_siamsnn.interchange import from_nir, read_nir, to_nir, write_nir
-from brian_siamsnn.network import SpikingBranch
-from brian_siamsnn.weights import load
+from brian_siamsnn.model.conversion import SpikingModel, unit_scales
+from brian_siamsnn.model.files import load
+from brian_siamsnn.model.layers import Convolution, convolutions
+from brian_siamsnn.model.nir_graphs import from_nir, read_nir, to_nir, write_nir
+from brian_siamsnn.network.runtime import SpikingBranch
 
 nir = pytest.importorskip("nir", reason="NIR graphs need the extra nir")
 
@@ -49,8 +49,15 @@ def test_the_graph_says_what_the_network_is():
     """Shapes by hand: 26 -> 5x5/2 -> 11 -> 4x4/2 -> 4 -> 2x2/3 -> 1, channels first."""
     graph = to_nir(small_model(NETWORKS["strides"]), SIZE)
     assert {name: type(node).__name__ for name, node in graph.nodes.items()} == {
-        "input": "Input", "conv1": "Conv2d", "conv1_spikes": "IF", "conv2": "Conv2d", "conv2_spikes": "IF",
-        "conv3": "Conv2d", "conv3_spikes": "IF", "output": "Output"}  # fmt: skip
+        "input": "Input",
+        "conv1": "Conv2d",
+        "conv1_spikes": "IF",
+        "conv2": "Conv2d",
+        "conv2_spikes": "IF",
+        "conv3": "Conv2d",
+        "conv3_spikes": "IF",
+        "output": "Output",
+    }
     assert graph.nodes["input"].input_type["input"].tolist() == [3, 26, 26]
     for name, shape in {"conv1": (12, 11, 11), "conv2": (40, 4, 4), "conv3": (20, 1, 1)}.items():
         assert graph.nodes[name].output_type["output"].tolist() == list(shape)
@@ -216,8 +223,10 @@ def test_files_that_are_none(tmp_path):
 
 def test_the_command_line_exports_and_imports(tmp_path, capsys):
     graph, model = tmp_path / "compact.nir", tmp_path / "again.safetensors"
-    for arguments in (["export", "compact", "--output", graph, "--image-size", "127"],
-                      ["import-nir", graph, "--output", model]):  # fmt: skip
+    for arguments in (
+        ["export", "compact", "--output", graph, "--image-size", "127"],
+        ["import-nir", graph, "--output", model],
+    ):
         with pytest.raises(SystemExit) as end:
             cli.main(["weights", *map(str, arguments)])
         assert end.value.code == 0

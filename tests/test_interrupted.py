@@ -9,9 +9,9 @@ from fuzz.interrupted import FRAMES, fill, frames, kill, work
 from fuzz.targets import Peak
 
 from brian_siamsnn.errors import InputError
-from brian_siamsnn.frames import Sequence
-from brian_siamsnn.tracker import SiameseTracker
-from brian_siamsnn.tracking import track
+from brian_siamsnn.sequences.frames import Sequence
+from brian_siamsnn.tracking.run import track
+from brian_siamsnn.tracking.tracker import SiameseTracker
 
 forks = pytest.mark.skipif(sys.platform == "win32", reason="children are forked, and stopped by POSIX signals")
 
@@ -66,5 +66,8 @@ def test_a_stopped_run_replaces_the_whole_set(tmp_path):
         in start(tmp_path, [*frames()[:2], np.zeros((10, 20, 3), np.uint8)], video=False).stopped
     )
     assert sorted(path.name for path in tmp_path.iterdir() if path.name != ".lock") == [
-        "boxes.csv", "model.safetensors", "page.html"]  # fmt: skip
+        "boxes.csv",
+        "model.safetensors",
+        "page.html",
+    ]
     assert len((tmp_path / "boxes.csv").read_text().splitlines()) == 1 + 2

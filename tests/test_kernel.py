@@ -8,10 +8,10 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from brian_siamsnn import _events
-from brian_siamsnn.architecture import Convolution, MaxPool, output_size
-from brian_siamsnn.connectivity import convolution_synapses, pooling_synapses
-from brian_siamsnn.kernel_blocks import blocked_kernel, kernel_block
+from brian_siamsnn.connectivity import _events
+from brian_siamsnn.connectivity.blocks import blocked_kernel, kernel_block
+from brian_siamsnn.connectivity.explicit import convolution_synapses, pooling_synapses
+from brian_siamsnn.model.layers import Convolution, MaxPool, output_size
 
 
 def spike_times(rng, images, shape, rate):
@@ -68,9 +68,20 @@ def test_a_convolution_is_its_synapses_in_the_order_of_neurons(
 
     block = kernel_block(layer)
     counted = _events.convolve(
-        fired, amplitude, blocked_kernel(weights, layer.groups, block), v.reshape(-1),
-        images, shape_in, shape_out, kernel, stride, layer.groups, block, strip, threads,
-    )  # fmt: skip
+        fired,
+        amplitude,
+        blocked_kernel(weights, layer.groups, block),
+        v.reshape(-1),
+        images,
+        shape_in,
+        shape_out,
+        kernel,
+        stride,
+        layer.groups,
+        block,
+        strip,
+        threads,
+    )
     assert counted == events
     np.testing.assert_array_equal(v, expected)
 
@@ -107,9 +118,20 @@ def test_fixed_point_weights_are_summed_exactly(dtype, images, place, channels, 
 
     block = kernel_block(layer, fixed_point=True)
     counted = _events.convolve_fixed_point(
-        fired, blocked_kernel(whole.astype(np.int16), layer.groups, block), unit.astype(dtype), flat,
-        images, shape_in, shape_out, kernel, stride, layer.groups, block, strip, threads,
-    )  # fmt: skip
+        fired,
+        blocked_kernel(whole.astype(np.int16), layer.groups, block),
+        unit.astype(dtype),
+        flat,
+        images,
+        shape_in,
+        shape_out,
+        kernel,
+        stride,
+        layer.groups,
+        block,
+        strip,
+        threads,
+    )
     assert counted == events
     np.testing.assert_array_equal(flat.reshape(images, -1), expected)
 

@@ -12,16 +12,16 @@ import numpy as np
 import pytest
 from test_tracking import boxes_of, command
 
-from brian_siamsnn import live
-from brian_siamsnn.activity import Activity, last_activity
-from brian_siamsnn.conversion import SpikingModel
 from brian_siamsnn.errors import InputError
-from brian_siamsnn.frames import Sequence
-from brian_siamsnn.network import SpikingBranch
-from brian_siamsnn.overlay import TRACKED_COLOUR, scaled_overlay
+from brian_siamsnn.model.conversion import SpikingModel
+from brian_siamsnn.model.files import load
+from brian_siamsnn.network.runtime import SpikingBranch
+from brian_siamsnn.network.snapshot import Activity, last_activity
 from brian_siamsnn.palette import BLUE, VERMILION
-from brian_siamsnn.synthetic import SyntheticSequence
-from brian_siamsnn.weights import load
+from brian_siamsnn.sequences.frames import Sequence
+from brian_siamsnn.sequences.synthetic import SyntheticSequence
+from brian_siamsnn.tracking import live
+from brian_siamsnn.tracking.overlay import TRACKED_COLOUR, scaled_overlay
 
 window_problem = live._window_problem  # before conftest replaces it
 FAST = ["--steps", 5, "--scales", 1]
@@ -33,9 +33,14 @@ class Windows:
     def __init__(self, monkeypatch, keys=(), drawn=(0, 0, 0, 0), visible=1.0):
         self.shown, self.keys, self.drawn, self.visible, self.open = [], list(keys), drawn, visible, set()
         monkeypatch.setattr(live, "_window_problem", lambda: None)
-        replaced = {"namedWindow": lambda name, flags: self.open.add(name), "imshow": self._show, "waitKey": self._key,
-                    "selectROI": self._select, "getWindowProperty": lambda name, what: self.visible,
-                    "destroyAllWindows": self.open.clear}  # fmt: skip
+        replaced = {
+            "namedWindow": lambda name, flags: self.open.add(name),
+            "imshow": self._show,
+            "waitKey": self._key,
+            "selectROI": self._select,
+            "getWindowProperty": lambda name, what: self.visible,
+            "destroyAllWindows": self.open.clear,
+        }
         for name, function in replaced.items():
             monkeypatch.setattr(cv2, name, function)
 
@@ -106,9 +111,11 @@ def test_leaving_a_camera_before_a_box_is_drawn(monkeypatch):
 
 @pytest.mark.parametrize(
     ("arguments", "message"),
-    [(["--frames", 3], "no box is known for its first frame, and drawing one needs a window"),
-     (["--init", "5,5,20,20", "--show"], "--show needs a window")],
-)  # fmt: skip
+    [
+        (["--frames", 3], "no box is known for its first frame, and drawing one needs a window"),
+        (["--init", "5,5,20,20", "--show"], "--show needs a window"),
+    ],
+)
 def test_without_a_display_nothing_is_begun(arguments, message, tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(live, "_window_problem", lambda: "no display")
     cv2.imwrite(str(tmp_path / "1.png"), np.zeros((40, 60, 3), np.uint8))
@@ -196,8 +203,11 @@ def test_a_camera_ends_with_frames_with_ctrl_c_and_when_it_is_unplugged(tmp_path
     box = ",".join(str(v) for v in SyntheticSequence(frames=1).boxes[0])
     real = cv2.VideoCapture
     monkeypatch.setattr(cv2, "VideoCapture", lambda source: Camera(source) if source == 3 else real(source))
-    for name, interrupt, options, code, count in [("frames", None, ["--frames", 2], 0, 2), ("ctrl-c", 5, [], 130, 4),
-                                                  ("unplugged", None, [], 2, 8)]:  # fmt: skip
+    for name, interrupt, options, code, count in [
+        ("frames", None, ["--frames", 2], 0, 2),
+        ("ctrl-c", 5, [], 130, 4),
+        ("unplugged", None, [], 2, 8),
+    ]:
         monkeypatch.setattr(Camera, "interrupt", interrupt)
         output = tmp_path / name
         assert command("track", 3, "--init", box, *options, *FAST, "--report", "--output", output) == code
@@ -259,8 +269,9 @@ def test_mouse_and_keyboard_under_a_virtual_display(tmp_path):
     for k, frame in enumerate(sequence):
         cv2.imwrite(str(folder / f"{k:02}.jpg"), frame[..., ::-1])
     read, write = os.pipe()
-    server = subprocess.Popen(["Xvfb", "-displayfd", str(write), "-screen", "0", "800x700x24"], pass_fds=[write],
-                              stderr=subprocess.DEVNULL)  # fmt: skip
+    server = subprocess.Popen(
+        ["Xvfb", "-displayfd", str(write), "-screen", "0", "800x700x24"], pass_fds=[write], stderr=subprocess.DEVNULL
+    )
     os.close(write)  # so that reading ends where the server does
     with open(read) as number:  # the whole line: the server writes its end apart, and dies if nobody reads it
         environment = {**os.environ, "DISPLAY": f":{number.readline().strip()}"}
@@ -277,7 +288,7 @@ def test_mouse_and_keyboard_under_a_virtual_display(tmp_path):
             time.sleep(0.1)
         pytest.fail(f"no window {name}")
 
-    code = "import brian2; brian2.prefs.codegen.target = 'numpy'; from brian_siamsnn.cli import main; main()"
+    code = "import brian2; brian2.prefs.codegen.target = 'numpy'; from brian_siamsnn.cli.main import main; main()"
     command = [sys.executable, "-c", code, "track", folder, "--show", "--steps", "5", "--output", tmp_path / "out"]
     run = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     try:

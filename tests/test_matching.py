@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from brian_siamsnn.errors import InputError
-from brian_siamsnn.matching import Template, matching_kernel
+from brian_siamsnn.matching.similarity import Template, matching_kernel
 
 
 def trains(seed, steps, size, channels=3):
@@ -112,7 +112,7 @@ def test_errors_name_the_thing():
 
 def test_the_constants_reach_the_tracker():
     """HSM without temporal matching is PSM, without potential matching TSM, and tau = 0 is Eq. 7."""
-    from brian_siamsnn.configuration import Configuration
+    from brian_siamsnn.tracking.config import Configuration
 
     rng = np.random.default_rng(0)
     exemplar, search = (rng.integers(0, 256, (side, side, 3), dtype=np.uint8) for side in (127, 255))

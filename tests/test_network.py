@@ -7,9 +7,10 @@ import numpy as np
 import pytest
 from reference import NETWORKS, SMALLEST, image, simulate, small_model
 
+from brian_siamsnn.connectivity.first_layer import FirstLayer
 from brian_siamsnn.errors import InputError
-from brian_siamsnn.network import SpikingBranch
-from brian_siamsnn.neurons import load_equations
+from brian_siamsnn.network.runtime import SpikingBranch
+from brian_siamsnn.neurons.equations import load_equations
 
 SIZE, STEPS = 26, 12
 
@@ -31,7 +32,7 @@ def model(request):
 def test_spikes_equal_pytorch(model, connectivity, dtype):
     pytest.importorskip("torch", reason="the reference simulation is PyTorch's")
     _, trains = run(model, connectivity, dtype)
-    expected = simulate(model, model.current(image(SIZE)), STEPS)
+    expected = simulate(model, FirstLayer(model).current(image(SIZE)), STEPS)
     for name, train in trains.items():
         # every layer takes part, or equality would say nothing
         assert 0.005 < (expected[name] > 0).mean() < 0.9
@@ -46,7 +47,7 @@ def test_two_status_output_equals_pytorch(connectivity):
     _, trains = run(model, connectivity, coding=coding)
     # p = 4: closed in the steps 1-4 and 9-12, open in 5-8
     thresholds = [1000.0] * 4 + [0.625] * 4 + [1000.0] * 4
-    expected = simulate(model, model.current(image(SIZE)), STEPS, thresholds)
+    expected = simulate(model, FirstLayer(model).current(image(SIZE)), STEPS, thresholds)
     assert (expected["conv3"] > 0).any()
     for name, train in trains.items():
         np.testing.assert_array_equal(train, expected[name].astype(np.float32), err_msg=name)
@@ -150,8 +151,8 @@ def _synapses(branch):
 
 def test_pixels_as_a_population_give_the_constant_current():
     """Real coding (III.D): pixels that fire their value in every step drive the first layer like its current."""
-    from brian_siamsnn.architecture import Convolution
-    from brian_siamsnn.connectivity import convolution_synapses
+    from brian_siamsnn.connectivity.explicit import convolution_synapses
+    from brian_siamsnn.model.layers import Convolution
 
     layer = Convolution("conv1", 3, 6, 3, 2)
     model = small_model((layer,))
@@ -253,7 +254,7 @@ def test_a_kernel_refuses_what_it_would_not_do(tmp_path):
 
 
 def test_explicit_synapses_that_do_not_fit_are_refused_before_they_are_built():
-    from brian_siamsnn.architecture import ALEXNET
+    from brian_siamsnn.model.layers import ALEXNET
 
     with pytest.raises(InputError, match=r"explicit synapses: this network has 2,\d\d\d million .* GiB are free"):
         SpikingBranch(small_model(ALEXNET), 255, connectivity="synapses")
@@ -263,11 +264,11 @@ def test_explicit_synapses_that_do_not_fit_are_refused_before_they_are_built():
 def test_full_siamfc_on_a_real_image_equals_pytorch(data):
     """The published network at full width: 0.46 thousand million synapses, every layer, spike by spike."""
     pytest.importorskip("torch", reason="checkpoints are PyTorch's")
-    from brian_siamsnn.calibration import calibrate, calibration_crops
-    from brian_siamsnn.checkpoints import import_checkpoint
-    from brian_siamsnn.conversion import SpikingModel
-    from brian_siamsnn.sequences import open_source
-    from brian_siamsnn.tracker import crop
+    from brian_siamsnn.crops import crop
+    from brian_siamsnn.model.calibration import calibrate, calibration_crops
+    from brian_siamsnn.model.checkpoints import import_checkpoint
+    from brian_siamsnn.model.conversion import SpikingModel
+    from brian_siamsnn.sequences.sources import open_source
 
     cnn = import_checkpoint(data / "weights" / "siamfc_3s_color_pretrained_bnfolded.pth")
     sequence = open_source(data / "otb" / "Crossing")
@@ -276,7 +277,7 @@ def test_full_siamfc_on_a_real_image_equals_pytorch(data):
     layers = tuple(layer.name for layer in model.layers)
     branch = SpikingBranch(model, 127, 8, dtype=np.float64, record=layers)
     branch.run(picture)
-    expected = simulate(model, model.current(picture), 8)
+    expected = simulate(model, FirstLayer(model).current(picture), 8)
     for name in layers:
         assert (expected[name] > 0).mean() > 0.005
         np.testing.assert_array_equal(branch.trains(name).dense(), expected[name], err_msg=name)
@@ -284,8 +285,8 @@ def test_full_siamfc_on_a_real_image_equals_pytorch(data):
 
 def test_the_shipped_model_as_explicit_synapses():
     """Millions of Brian2 synapses of the exemplar branch give the spikes of the shared kernel."""
-    from brian_siamsnn.conversion import SpikingModel
-    from brian_siamsnn.weights import load
+    from brian_siamsnn.model.conversion import SpikingModel
+    from brian_siamsnn.model.files import load
 
     model = SpikingModel.from_model(load("compact"))
     kernel, synapses = (SpikingBranch(model, 127, 6, connectivity=form) for form in ("kernel", "synapses"))

@@ -6,7 +6,7 @@ import pytest
 from brian2 import ms
 
 from brian_siamsnn.errors import InputError
-from brian_siamsnn.neurons import load_equations
+from brian_siamsnn.neurons.equations import load_equations
 
 
 def spike_steps(equations, current, steps):
@@ -113,9 +113,11 @@ def test_errors_name_the_thing(tmp_path):
         ("name = ", "not a TOML file"),
         ('name = "a"', "'description': expected text"),
         ('nam = "a"', "'nam' is not a key of a neuron model"),
-        ('name="a"\ndescription="b"\nmodel="v:1"\nthreshold="v>1"\non_pre="v+=1"\namplitude="v"\n[initial]\nv="v0"\n',
-         "initial v = 'v0': expected a number or one of"),
-    ]:  # fmt: skip
+        (
+            'name="a"\ndescription="b"\nmodel="v:1"\nthreshold="v>1"\non_pre="v+=1"\namplitude="v"\n[initial]\nv="v0"\n',
+            "initial v = 'v0': expected a number or one of",
+        ),
+    ]:
         path.write_text(text)
         with pytest.raises(InputError, match=message):
             load_equations(path)

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from brian_siamsnn.errors import InputError
-from brian_siamsnn.overlay import TRACKED_COLOUR, TRUTH_COLOUR, VideoWriter, draw_overlay
+from brian_siamsnn.tracking.overlay import TRACKED_COLOUR, TRUTH_COLOUR, VideoWriter, draw_overlay
 
 GRAY = np.full((120, 160, 3), 128, np.uint8)
 BOX = (40, 30, 50, 40)

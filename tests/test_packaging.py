@@ -32,14 +32,14 @@ def test_the_wheel_tracks_from_elsewhere(tmp_path):
     for folder, suffix in (("equations", ".toml"), ("weights", ".safetensors")):
         for path in (ROOT / folder).glob(f"*{suffix}"):
             assert f"brian_siamsnn/data/{folder}/{path.name}" in names
-    assert {"brian_siamsnn/cost_models.toml", "brian_siamsnn/report.html"} <= set(names)
+    assert {"brian_siamsnn/energy/cost_models.toml", "brian_siamsnn/reporting/report.html"} <= set(names)
 
     site = tmp_path / "site"
     run(sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--target", site, wheel)
     code = (
         "import brian2, brian_siamsnn, sys; brian2.prefs.codegen.target = 'numpy'\n"
         f"assert brian_siamsnn.__file__.startswith({str(site)!r})\n"
-        "from brian_siamsnn.cli import main\n"
+        "from brian_siamsnn.cli.main import main\n"
         "main(['demo', '--frames', '3', '--scales', '1', '--report', '--output', 'out'])"
     )
     run(sys.executable, "-W", "ignore", "-c", code, PYTHONPATH=str(site))

@@ -7,8 +7,8 @@ import pytest
 from matplotlib.image import imread
 
 from brian_siamsnn.errors import InputError
-from brian_siamsnn.plotting import feature_maps, membrane_traces, raster, rate_histograms, response_over_image
-from brian_siamsnn.spikes import SpikeTrains
+from brian_siamsnn.spikes.plots import feature_maps, membrane_traces, raster, rate_histograms, response_over_image
+from brian_siamsnn.spikes.trains import SpikeTrains
 
 
 def trains(shape=(2, 3, 4), steps=6, rate=0.4, seed=0):
@@ -68,8 +68,10 @@ def test_no_row_of_a_picture_is_lost(shape):
     figure.axes[0].spines[:].set_visible(False)
     picture = pixels(figure, 100)
     box = figure.axes[0].get_window_extent()
-    left, right = (picture[int(len(picture) - box.y1) + 1 : int(len(picture) - box.y0), int(x), :3].sum(1)
-                   for x in (box.x0 + box.width / 4, box.x0 + 3 * box.width / 4))  # fmt: skip
+    left, right = (
+        picture[int(len(picture) - box.y1) + 1 : int(len(picture) - box.y0), int(x), :3].sum(1)
+        for x in (box.x0 + box.width / 4, box.x0 + 3 * box.width / 4)
+    )
     assert np.ptp(left[1:-1]) < 0.02
     # light and dark in turn, as often as there are rows
     light = right > (right.min() + right.max()) / 2
@@ -104,8 +106,12 @@ def test_the_order_of_spikes_does_not_change_a_picture():
     layer = trains()
     order = np.random.default_rng(1).permutation(len(layer))
     mixed = SpikeTrains(layer.neuron[order], layer.step[order], layer.amplitude[order], layer.shape, layer.steps)
-    for plot in (lambda t: raster({"a": t}), lambda t: raster({"a": t}, dots=1), lambda t: rate_histograms({"a": t}),
-                 feature_maps):  # fmt: skip
+    for plot in (
+        lambda t: raster({"a": t}),
+        lambda t: raster({"a": t}, dots=1),
+        lambda t: rate_histograms({"a": t}),
+        feature_maps,
+    ):
         picture = pixels(plot(layer), 30)
         np.testing.assert_array_equal(picture, pixels(plot(mixed), 30))
         # ... and another layer changes it

@@ -3,14 +3,14 @@
 import numpy as np
 import pytest
 
-from brian_siamsnn.architecture import compact
 from brian_siamsnn.errors import InputError
-from brian_siamsnn.pairs import Pair
+from brian_siamsnn.model.layers import compact
+from brian_siamsnn.training.pairs import Pair
 
 torch = pytest.importorskip("torch")
 
-from brian_siamsnn.pool import DIRECTIONS, PairPool, images_to_tensor  # noqa: E402
-from brian_siamsnn.siamfc import SiamFC  # noqa: E402
+from brian_siamsnn.model.cnn import SiamFC  # noqa: E402
+from brian_siamsnn.training.pair_store import DIRECTIONS, PairPool, images_to_tensor  # noqa: E402
 
 SIZE = 20
 
@@ -52,8 +52,9 @@ def test_features_of_a_window_are_those_of_the_cut_crop(pool, teacher):
             assert kept.shape == (*features.shape[:3], DIRECTIONS)
             scale = (features**2).sum(-1).max()
             np.testing.assert_allclose((kept**2).sum(-1), (features**2).sum(-1), atol=2e-3 * scale)
-            np.testing.assert_allclose(kept[0, 0, 0] @ kept[1, 2, 3], features[0, 0, 0] @ features[1, 2, 3],
-                                       atol=2e-3 * scale)  # fmt: skip
+            np.testing.assert_allclose(
+                kept[0, 0, 0] @ kept[1, 2, 3], features[0, 0, 0] @ features[1, 2, 3], atol=2e-3 * scale
+            )
 
 
 def test_a_stopped_pool_goes_on_to_the_same_content(pool, teacher, tmp_path):

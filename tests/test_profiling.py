@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from reference import NETWORKS, image, small_model
 
+from brian_siamsnn.diagnostics.profiling import PHASES, profile_branch
 from brian_siamsnn.errors import InputError
-from brian_siamsnn.network import SpikingBranch
-from brian_siamsnn.profiling import PHASES, profile_branch
+from brian_siamsnn.network.runtime import SpikingBranch
 
 
 @pytest.mark.parametrize("connectivity", ["kernel", "synapses"])

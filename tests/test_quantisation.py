@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 torch = pytest.importorskip("torch")
 
-from brian_siamsnn.quantisation import ClipFloorShift, ClipNoise, percentile_bound  # noqa: E402
+from brian_siamsnn.training.quantised_activations import ClipFloorShift, ClipNoise, percentile_bound  # noqa: E402
 
 
 def test_clip_floor_shift_by_hand():

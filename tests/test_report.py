@@ -13,16 +13,16 @@ import numpy as np
 import pytest
 from test_tracking import command
 
-from brian_siamsnn.cost_models import load_cost_models
-from brian_siamsnn.evaluation import overlap
-from brian_siamsnn.matchers import SpikingMatcher
-from brian_siamsnn.metering import Meter
-from brian_siamsnn.recorder import Recorder
-from brian_siamsnn.report import report_page
-from brian_siamsnn.synthetic import SyntheticSequence
-from brian_siamsnn.tracker import SiameseTracker
-from brian_siamsnn.tracking import track
-from brian_siamsnn.weights import load
+from brian_siamsnn.energy.cost_models import load_cost_models
+from brian_siamsnn.energy.meter import Meter
+from brian_siamsnn.matching.matchers import SpikingMatcher
+from brian_siamsnn.metrics import overlap
+from brian_siamsnn.model.files import load
+from brian_siamsnn.reporting.collector import Recorder
+from brian_siamsnn.reporting.page import report_page
+from brian_siamsnn.sequences.synthetic import SyntheticSequence
+from brian_siamsnn.tracking.run import track
+from brian_siamsnn.tracking.tracker import SiameseTracker
 
 FRAMES, STEPS, SCALES = 6, 5, 3
 
@@ -132,8 +132,9 @@ def test_pictures_stay_within_their_budget_evenly_spread_and_no_frame_is_held():
     assert len(recorder.boxes) == 50
 
 
-@pytest.mark.parametrize(("shape", "shown"), [((1080, 1920, 3), (360, 640)), ((240, 320, 3), (480, 640)),
-                                              ((40, 60, 3), (80, 120))])  # fmt: skip
+@pytest.mark.parametrize(
+    ("shape", "shown"), [((1080, 1920, 3), (360, 640)), ((240, 320, 3), (480, 640)), ((40, 60, 3), (80, 120))]
+)
 def test_pictures_have_a_sensible_size(shape, shown):
     (entry,) = recorded([np.zeros(shape, np.uint8)]).pictures
     assert cv2.imdecode(np.frombuffer(entry["image"], np.uint8), cv2.IMREAD_COLOR).shape[:2] == shown
@@ -293,10 +294,19 @@ def test_plots_and_raster_show_the_numbers(run, opened):
     _, recorder, _ = run
     browser = opened(page_of(recorder))
     browser.execute_script("show(3)")
-    legends = {figure.find_element("tag name", "h2").text: figure.text
-               for figure in browser.find_elements("css selector", "#plots figure")}  # fmt: skip
-    assert list(legends) == ["Position of the box", "Size of the box", "Overlap with the true box", "Highest response",
-                             "Firing rates", "Synaptic operations a frame", "Energy a frame"]  # fmt: skip
+    legends = {
+        figure.find_element("tag name", "h2").text: figure.text
+        for figure in browser.find_elements("css selector", "#plots figure")
+    }
+    assert list(legends) == [
+        "Position of the box",
+        "Size of the box",
+        "Overlap with the true box",
+        "Highest response",
+        "Firing rates",
+        "Synaptic operations a frame",
+        "Energy a frame",
+    ]
     assert f"x {recorder.boxes[3][0]:.1f} px" in legends["Position of the box"]
     assert f"conv2 {100 * recorder.rates['conv2'][3]:.1f} %" in legends["Firing rates"]
     assert f"conv3 {recorder.operations['conv3'][3] / 1e6:.3g} M" in legends["Synaptic operations a frame"]

@@ -19,19 +19,19 @@ from fuzz.files import Canary, image, poison
 from fuzz.targets import Peak
 from safetensors.numpy import save
 
-from brian_siamsnn import code_cache
-from brian_siamsnn.annotations import read_boxes
-from brian_siamsnn.architecture import Convolution, MaxPool, check_layers, layers_from_json
-from brian_siamsnn.cli import main
+from brian_siamsnn.cli.main import main
 from brian_siamsnn.errors import InputError, reason_of
-from brian_siamsnn.frames import read_image
-from brian_siamsnn.matchers import SpikingMatcher
-from brian_siamsnn.neurons import load_equations
-from brian_siamsnn.overlay import VideoWriter, draw_overlay
-from brian_siamsnn.resources import find, write_whole
-from brian_siamsnn.sequences import open_source
-from brian_siamsnn.tracker import SiameseTracker
-from brian_siamsnn.weights import SiameseModel, load, read
+from brian_siamsnn.files import find, write_whole
+from brian_siamsnn.matching.matchers import SpikingMatcher
+from brian_siamsnn.model.files import SiameseModel, load, read
+from brian_siamsnn.model.layers import Convolution, MaxPool, check_layers, layers_from_json
+from brian_siamsnn.network import code_cache
+from brian_siamsnn.neurons.equations import load_equations
+from brian_siamsnn.sequences.annotations import read_boxes
+from brian_siamsnn.sequences.frames import read_image
+from brian_siamsnn.sequences.sources import open_source
+from brian_siamsnn.tracking.overlay import VideoWriter, draw_overlay
+from brian_siamsnn.tracking.tracker import SiameseTracker
 
 # Model files
 
@@ -50,7 +50,7 @@ def test_a_pickle_in_place_of_a_model_is_never_loaded(tmp_path):
 @pytest.mark.filterwarnings("ignore:Detected pickle protocol")
 def test_a_pickle_in_place_of_a_checkpoint_is_never_loaded(tmp_path):
     torch = pytest.importorskip("torch", reason="checkpoints are PyTorch's")
-    from brian_siamsnn.checkpoints import import_checkpoint
+    from brian_siamsnn.model.checkpoints import import_checkpoint
 
     marker, path = tmp_path / "ran", tmp_path / "checkpoint.pt"
     contents = list(poison(marker))
@@ -128,10 +128,14 @@ def test_a_model_for_another_tracker_or_without_end_is_refused():
     # one channel costs 12 bytes in the file and 52,000 neurons in the network
     layers = (Convolution("conv1", 3, 65536, 1, 8),)
     weights = {"conv1": (np.ones((65536, 3, 1, 1)), np.zeros(65536))}
-    wide = SiameseModel((*layers, Convolution("conv2", 65536, 1, 1)),
-                        {**weights, "conv2": (np.ones((1, 65536, 1, 1)), np.zeros(1))},
-                        scales={"conv1": np.ones(65536), "conv2": np.ones(1)}, normalisation="x")  # fmt: skip
-    from brian_siamsnn import layer_objects, network
+    wide = SiameseModel(
+        (*layers, Convolution("conv2", 65536, 1, 1)),
+        {**weights, "conv2": (np.ones((1, 65536, 1, 1)), np.zeros(1))},
+        scales={"conv1": np.ones(65536), "conv2": np.ones(1)},
+        normalisation="x",
+    )
+    from brian_siamsnn.network import layer_objects
+    from brian_siamsnn.network import runtime as network
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(layer_objects, "available_memory", lambda: 2**30)
@@ -142,7 +146,7 @@ def test_a_model_for_another_tracker_or_without_end_is_refused():
 
 
 def network_model(wide):
-    from brian_siamsnn.conversion import SpikingModel
+    from brian_siamsnn.model.conversion import SpikingModel
 
     return SpikingModel.from_model(wide)
 
@@ -174,9 +178,15 @@ def test_an_image_that_announces_a_billion_pixels(tmp_path):
         read_image(path)
 
 
-@pytest.mark.parametrize(("picture", "ending"), [
-    (image(1, 1), ".png"), (image(5, 4, 1), ".bmp"), (image(5, 4, 4), ".png"), (image(5, 4, 3, np.uint16), ".png"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("picture", "ending"),
+    [
+        (image(1, 1), ".png"),
+        (image(5, 4, 1), ".bmp"),
+        (image(5, 4, 4), ".png"),
+        (image(5, 4, 3, np.uint16), ".png"),
+    ],
+)
 def test_unusual_images_become_8_bit_rgb(tmp_path, picture, ending):
     cv2.imwrite(str(tmp_path / f"1{ending}"), picture)
     frame = read_image(tmp_path / f"1{ending}")
@@ -288,7 +298,7 @@ def test_a_video_that_is_not_whole_is_noticed(tmp_path):
 
 @pytest.mark.skipif(sys.platform != "linux", reason="libraries of Linux")
 def test_half_a_module_in_brian2s_cache_is_removed(tmp_path):
-    library = Path(importlib.util.find_spec("brian_siamsnn._events").origin).read_bytes()
+    library = Path(importlib.util.find_spec("brian_siamsnn.connectivity._events").origin).read_bytes()
     contents = {"whole": library, "half": library[: len(library) // 2], "empty": b"", "held": b""}
     names = {name: f"_cython_magic_{name}.cpython-311-x86_64-linux-gnu.so" for name in contents}
     for name, content in contents.items():
@@ -326,7 +336,7 @@ def test_errors_of_the_system_are_one_line(capsys, monkeypatch):
         def track(*_, **__):
             raise error
 
-        monkeypatch.setattr("brian_siamsnn.cli._track", track)
+        monkeypatch.setattr("brian_siamsnn.cli.main._track", track)
 
     failing(PermissionError(13, "Permission denied", "/a/file"))
     assert command(capsys, "demo") == (2, "error: /a/file: Permission denied")
@@ -337,7 +347,8 @@ def test_errors_of_the_system_are_one_line(capsys, monkeypatch):
 def test_an_output_that_nobody_reads_is_no_traceback():
     reading, writing = os.pipe()
     os.close(reading)
-    command_line = [sys.executable, "-W", "ignore", "-c", "from brian_siamsnn.cli import main; main(['equations'])"]
+    code = "from brian_siamsnn.cli.main import main; main(['equations'])"
+    command_line = [sys.executable, "-W", "ignore", "-c", code]
     done = subprocess.run(command_line, stdout=writing, stderr=subprocess.PIPE, text=True, timeout=120)
     os.close(writing)
     assert (done.returncode, done.stderr) == (1, "")

@@ -8,17 +8,26 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from brian_siamsnn import frames
-from brian_siamsnn.annotations import polygon_to_box, read_boxes
 from brian_siamsnn.errors import InputError
-from brian_siamsnn.frames import read_image
-from brian_siamsnn.otb import ATTRIBUTE_NAMES, ATTRIBUTES, FRAME_WINDOWS
-from brian_siamsnn.sequences import open_source
+from brian_siamsnn.sequences import frames
+from brian_siamsnn.sequences.annotations import polygon_to_box, read_boxes
+from brian_siamsnn.sequences.frames import read_image
+from brian_siamsnn.sequences.otb import ATTRIBUTE_NAMES, ATTRIBUTES, FRAME_WINDOWS
+from brian_siamsnn.sequences.sources import open_source
 
 OTB_HERE = [
-    "Couple", "Crossing", "Deer", "Dog1", "DragonBaby", "Football1", "Girl", "Human7", "Jumping", "MotorRolling",
+    "Couple",
+    "Crossing",
+    "Deer",
+    "Dog1",
+    "DragonBaby",
+    "Football1",
+    "Girl",
+    "Human7",
+    "Jumping",
+    "MotorRolling",
     "Skiing",
-]  # fmt: skip
+]
 
 
 def write_images(folder, names):

@@ -6,12 +6,13 @@ import sys
 import numpy as np
 import pytest
 
-from brian_siamsnn.architecture import ALEXNET, COMPACT, Convolution, MaxPool
 from brian_siamsnn.errors import InputError
+from brian_siamsnn.model.layers import ALEXNET, COMPACT, Convolution, MaxPool
 
 torch = pytest.importorskip("torch")
 
-from brian_siamsnn.siamfc import SiamFC, balanced_loss, labels  # noqa: E402
+from brian_siamsnn.model.cnn import SiamFC  # noqa: E402
+from brian_siamsnn.training.loss import balanced_loss, labels  # noqa: E402
 
 
 @pytest.fixture(scope="module")
@@ -137,10 +138,10 @@ def test_wrong_weights_are_named():
         SiamFC((MaxPool("pool1", 2, 2), layer))
 
 
-@pytest.mark.parametrize("module", ["siamfc", "training"])
+@pytest.mark.parametrize("module", ["model.cnn", "training.loop"])
 def test_without_pytorch_the_message_says_what_to_install(monkeypatch, module):
     monkeypatch.setitem(sys.modules, "torch", None)
-    for name in ("siamfc", "training"):
+    for name in ("model.cnn", "training.loop"):
         monkeypatch.delitem(sys.modules, f"brian_siamsnn.{name}", raising=False)
     with pytest.raises(InputError, match=r"pip install 'brian_siamsnn\[torch\]'"):
         importlib.import_module(f"brian_siamsnn.{module}")

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 
 from brian_siamsnn.errors import InputError
-from brian_siamsnn.spike_files import FORMATS, read_spikes, write_spikes
-from brian_siamsnn.spike_objects import from_neo, to_neo, to_pyspike
-from brian_siamsnn.spikes import SpikeTrains
+from brian_siamsnn.spikes.files import FORMATS, read_spikes, write_spikes
+from brian_siamsnn.spikes.objects import from_neo, to_neo, to_pyspike
+from brian_siamsnn.spikes.trains import SpikeTrains
 
 # neuron (y W + x) C + c: 1 = (0, 0, 1), 11 = (1, 2, 1), 5 = (0, 2, 1)
 BY_HAND = SpikeTrains(
@@ -26,8 +26,12 @@ def random_trains(seed, shape, steps, share):
 @pytest.fixture
 def populations():
     silent = SpikeTrains(*(np.array([], kind) for kind in (int, int, np.float32)), (1, 1, 3), 5)
-    return {"search/conv5": random_trains(0, (7, 6, 5), 20, 0.2), "silent": silent, "exemplar/conv5": BY_HAND,
-            "long": random_trains(1, (1, 1, 4), 1200, 0.5)}  # fmt: skip
+    return {
+        "search/conv5": random_trains(0, (7, 6, 5), 20, 0.2),
+        "silent": silent,
+        "exemplar/conv5": BY_HAND,
+        "long": random_trains(1, (1, 1, 4), 1200, 0.5),
+    }
 
 
 def needs(format):
@@ -58,9 +62,14 @@ def test_silence_round_trip(format, populations, tmp_path):
 def test_csv_line_by_line(tmp_path):
     write_spikes(tmp_path / "a.csv", {"conv5": BY_HAND})
     lines = (tmp_path / "a.csv").read_text().splitlines()
-    assert lines == ["# population conv5: 2 x 3 x 2 neurons (H x W x C), 8 steps, 4 spikes",
-                     "population,neuron,y,x,c,step,amplitude", "conv5,1,0,0,1,0,1", "conv5,11,1,2,1,0,0.1",
-                     "conv5,1,0,0,1,3,0.65", "conv5,5,0,2,1,7,1"]  # fmt: skip
+    assert lines == [
+        "# population conv5: 2 x 3 x 2 neurons (H x W x C), 8 steps, 4 spikes",
+        "population,neuron,y,x,c,step,amplitude",
+        "conv5,1,0,0,1,0,1",
+        "conv5,11,1,2,1,0,0.1",
+        "conv5,1,0,0,1,3,0.65",
+        "conv5,5,0,2,1,7,1",
+    ]
     with open(tmp_path / "a.csv", newline="") as file:
         rows = list(csv.DictReader(line for line in file if not line.startswith("#")))
     assert [row["step"] for row in rows] == ["0", "0", "3", "7"]
@@ -134,8 +143,11 @@ def test_pyspike_by_hand():
 @pytest.mark.parametrize("module", ["neo", "pyspike", "pynwb"])
 def test_a_missing_extra_is_named(module, monkeypatch, tmp_path):
     monkeypatch.setitem(sys.modules, module, None)
-    export = {"neo": to_neo, "pyspike": to_pyspike,
-              "pynwb": lambda trains: write_spikes(tmp_path / "a.nwb", {"conv5": trains})}[module]  # fmt: skip
+    export = {
+        "neo": to_neo,
+        "pyspike": to_pyspike,
+        "pynwb": lambda trains: write_spikes(tmp_path / "a.nwb", {"conv5": trains}),
+    }[module]
     with pytest.raises(InputError, match=r"pip install 'brian_siamsnn\[spikes\]'"):
         export(BY_HAND)
 

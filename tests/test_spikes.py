@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from brian_siamsnn.errors import InputError
-from brian_siamsnn.spike_statistics import (
+from brian_siamsnn.spikes.statistics import (
     binned_counts,
     burst_lengths,
     burst_share,
@@ -15,7 +15,7 @@ from brian_siamsnn.spike_statistics import (
     pairwise_correlation,
     population_correlation,
 )
-from brian_siamsnn.spikes import SpikeTrains
+from brian_siamsnn.spikes.trains import SpikeTrains
 
 
 def trains_of(dense):

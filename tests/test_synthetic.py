@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from brian_siamsnn.errors import InputError
-from brian_siamsnn.evaluation import overlap
-from brian_siamsnn.sequences import Sequence, open_source
-from brian_siamsnn.synthetic import SyntheticSequence
+from brian_siamsnn.metrics import overlap
+from brian_siamsnn.sequences.sources import Sequence, open_source
+from brian_siamsnn.sequences.synthetic import SyntheticSequence
 
 FRAMES = 30
 

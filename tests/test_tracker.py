@@ -9,8 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from brian_siamsnn.crops import crop, rgb_image
 from brian_siamsnn.errors import InputError
-from brian_siamsnn.tracker import SCALES, SiameseTracker, crop, rgb_image
+from brian_siamsnn.tracking.tracker import SCALES, SiameseTracker
 
 BLACK = np.zeros((200, 300, 3), np.uint8)
 

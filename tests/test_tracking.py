@@ -10,16 +10,29 @@ import cv2
 import numpy as np
 import pytest
 
-from brian_siamsnn.cli import main
+from brian_siamsnn.cli.main import main
 from brian_siamsnn.errors import InputError
-from brian_siamsnn.matchers import SpikingMatcher
-from brian_siamsnn.synthetic import SyntheticSequence
-from brian_siamsnn.tracker import SiameseTracker
-from brian_siamsnn.tracking import track
-from brian_siamsnn.weights import load
+from brian_siamsnn.matching.matchers import SpikingMatcher
+from brian_siamsnn.model.files import load
+from brian_siamsnn.sequences.synthetic import SyntheticSequence
+from brian_siamsnn.tracking.run import track
+from brian_siamsnn.tracking.tracker import SiameseTracker
 
-KEYS = {"frames", "seconds", "fps", "model", "tracker", "steps", "matching", "coding", "spikes", "synaptic_operations",
-        "mean_iou", "auc", "precision20"}  # fmt: skip
+KEYS = {
+    "frames",
+    "seconds",
+    "fps",
+    "model",
+    "tracker",
+    "steps",
+    "matching",
+    "coding",
+    "spikes",
+    "synaptic_operations",
+    "mean_iou",
+    "auc",
+    "precision20",
+}
 
 
 @pytest.fixture(scope="module")
@@ -131,7 +144,7 @@ def test_a_box_that_is_off_is_said_before_anything_is_made(monkeypatch, capsys):
     def too_early(*arguments, **options):
         raise AssertionError("a network was made")
 
-    monkeypatch.setattr("brian_siamsnn.matchers.SpikingMatcher", too_early)
+    monkeypatch.setattr("brian_siamsnn.matching.matchers.SpikingMatcher", too_early)
     assert command("track", "synthetic", "--init", "5000,10,20,20") == 2
     assert "lies outside the image" in capsys.readouterr().err
 
@@ -145,7 +158,7 @@ def test_a_command_alone_is_answered_with_its_help(arguments, capsys):
 
 
 def test_a_model_file_cut_short(tmp_path, capsys):
-    from brian_siamsnn.resources import find
+    from brian_siamsnn.files import find
 
     path = tmp_path / "short.safetensors"
     path.write_bytes(find("weights", "compact", ".safetensors").read_bytes()[:5000])
@@ -162,7 +175,7 @@ def test_checkpoint_of_another_architecture(tmp_path, capsys):
 
 
 def test_equations_that_brian2_does_not_accept(tmp_path, capsys):
-    from brian_siamsnn.resources import find
+    from brian_siamsnn.files import find
 
     path = tmp_path / "own.toml"
     path.write_text(find("equations", "rate", ".toml").read_text().replace("v >= v_th", "v >= theta"))
@@ -173,7 +186,7 @@ def test_equations_that_brian2_does_not_accept(tmp_path, capsys):
 
 
 def test_a_sequence_without_a_box_asks_for_one(sequence, matcher, tmp_path):
-    from brian_siamsnn.sequences import open_source
+    from brian_siamsnn.sequences.sources import open_source
 
     cv2.imwrite(str(tmp_path / "1.png"), next(iter(sequence)))
     with pytest.raises(InputError, match="no box is known for its first frame; give it with --init"):
@@ -182,13 +195,18 @@ def test_a_sequence_without_a_box_asks_for_one(sequence, matcher, tmp_path):
 
 def test_tracking_needs_no_pytorch(tmp_path):
     """In an interpreter that cannot import torch the spiking tracker runs, and the CNN says what it needs."""
-    block = "import sys; sys.modules['torch'] = None; from brian_siamsnn.cli import main; main(sys.argv[1:])"
+    block = "import sys; sys.modules['torch'] = None; from brian_siamsnn.cli.main import main; main(sys.argv[1:])"
     environment = {**os.environ, "PYTHONWARNINGS": "ignore"}
 
     def run(*arguments):
         code = "from brian2 import prefs; prefs.codegen.target = 'numpy'\n" + block
-        return subprocess.run([sys.executable, "-c", code, *arguments, "--output", tmp_path / "out"], env=environment,
-                              capture_output=True, text=True, timeout=300)  # fmt: skip
+        return subprocess.run(
+            [sys.executable, "-c", code, *arguments, "--output", tmp_path / "out"],
+            env=environment,
+            capture_output=True,
+            text=True,
+            timeout=300,
+        )
 
     done = run("demo", "--frames", "3", "--steps", "5", "--scales", "1")
     assert done.returncode == 0, done.stderr

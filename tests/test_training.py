@@ -6,18 +6,19 @@ import cv2
 import numpy as np
 import pytest
 
-from brian_siamsnn.architecture import COMPACT, compact
+from brian_siamsnn.crops import exemplar_side
 from brian_siamsnn.errors import InputError
-from brian_siamsnn.geometry import exemplar_side
-from brian_siamsnn.pairs import PairSampler, crop, held_out_pairs, read_photos, read_videos
-from brian_siamsnn.recipe import HELD_OUT, Recipe
-from brian_siamsnn.weights import SiameseModel, read
+from brian_siamsnn.model.files import SiameseModel, read
+from brian_siamsnn.model.layers import COMPACT, compact
+from brian_siamsnn.training.pairs import PairSampler, crop, held_out_pairs, read_photos, read_videos
+from brian_siamsnn.training.recipe import HELD_OUT, Recipe
 
 torch = pytest.importorskip("torch")
 
-from brian_siamsnn import training, training_batches  # noqa: E402
-from brian_siamsnn.optimisation import TrainingRun  # noqa: E402
-from brian_siamsnn.siamfc import SiamFC  # noqa: E402
+from brian_siamsnn.model.cnn import SiamFC  # noqa: E402
+from brian_siamsnn.training import batches as training_batches  # noqa: E402
+from brian_siamsnn.training import loop as training  # noqa: E402
+from brian_siamsnn.training.run import TrainingRun  # noqa: E402
 
 REAL = Path(__file__).parents[2] / "shared" / "data" / "train"
 #: Small enough for seconds; the last three of six steps are quantised.
@@ -206,8 +207,10 @@ def teacher():
     with torch.random.fork_rng():
         torch.manual_seed(1)
         network = SiamFC(compact("4-6-5-5"))
-        weights = {name: (stage[0].weight.detach().numpy(), stage[0].bias.detach().numpy())
-                   for name, stage in network.stages.items()}  # fmt: skip
+        weights = {
+            name: (stage[0].weight.detach().numpy(), stage[0].bias.detach().numpy())
+            for name, stage in network.stages.items()
+        }
     return SiameseModel(network.layers, weights, 0.01, -0.5)
 
 
@@ -329,8 +332,9 @@ def test_operations_are_rates_times_synapses_and_their_weight_lowers_them():
     batch = training_batches.to_tensors((exemplars, searches, np.zeros((2, 2))), "cpu")
     operations = {}
     for weight in (0.0, 30.0):
-        run = TrainingRun(Recipe(architecture="4-6-5", spiking_share=1.0, steps=15, learning_rate=0.02,
-                                 operations_weight=weight))  # fmt: skip
+        run = TrainingRun(
+            Recipe(architecture="4-6-5", spiking_share=1.0, steps=15, learning_rate=0.02, operations_weight=weight)
+        )
         for _ in range(15):
             run.advance(batch)
         # conv1: 62 x 62 pixels of 4 channels, conv2: 29 x 29 of 6; 25 and 9 places in the kernels
@@ -396,14 +400,32 @@ def test_windows_keep_their_targets_where_the_response_can_show_them():
 
 
 def test_the_command_trains_with_a_teacher(data, tmp_path, teacher, capsys):
-    from brian_siamsnn.cli import main
-    from brian_siamsnn.weights import write
+    from brian_siamsnn.cli.main import main
+    from brian_siamsnn.model.files import write
 
     write(teacher, tmp_path / "teacher.safetensors")
     output = tmp_path / "student.safetensors"
-    arguments = ["train", "--data", str(data), "--output", str(output), "--architecture", "4-6-5", "--steps", "2",
-                 "--batch", "2", "--pairs", "3", "--held-out", "b", "--device", "cpu",
-                 "--teacher", str(tmp_path / "teacher.safetensors")]  # fmt: skip
+    arguments = [
+        "train",
+        "--data",
+        str(data),
+        "--output",
+        str(output),
+        "--architecture",
+        "4-6-5",
+        "--steps",
+        "2",
+        "--batch",
+        "2",
+        "--pairs",
+        "3",
+        "--held-out",
+        "b",
+        "--device",
+        "cpu",
+        "--teacher",
+        str(tmp_path / "teacher.safetensors"),
+    ]
     with pytest.raises(SystemExit) as end:
         main(arguments)
     assert end.value.code == 0
@@ -420,6 +442,6 @@ def test_the_command_trains_with_a_teacher(data, tmp_path, teacher, capsys):
 @pytest.mark.skipif(not REAL.exists(), reason="needs the training data beside the checkout (shared/data/train)")
 def test_real_videos_show_their_targets():
     videos = read_videos(REAL / "video")
-    assert len(videos) == 25
+    assert [video.name for video in videos] == sorted(folder.name for folder in (REAL / "video").iterdir())
     assert set(HELD_OUT) < {video.name for video in videos}
     assert {video.name: int(np.isnan(video.boxes[:, 0]).sum()) for video in videos}["tld_pedestrian3"] == 28

@@ -7,15 +7,15 @@ import sys
 import numpy as np
 import pytest
 
-from brian_siamsnn.annotations import polygon_to_box
-from brian_siamsnn.cli import main
-from brian_siamsnn.configuration import Configuration
-from brian_siamsnn.datasets import Dataset, open_dataset
-from brian_siamsnn.evaluation import overlap
-from brian_siamsnn.tracker import SiameseTracker
-from brian_siamsnn.tracking import track
-from brian_siamsnn.vot import registry_entry
-from brian_siamsnn.vot_workspace import make_workspace
+from brian_siamsnn.cli.main import main
+from brian_siamsnn.evaluation.vot import registry_entry
+from brian_siamsnn.evaluation.vot_workspace import make_workspace
+from brian_siamsnn.metrics import overlap
+from brian_siamsnn.sequences.annotations import polygon_to_box
+from brian_siamsnn.sequences.datasets import Dataset, open_dataset
+from brian_siamsnn.tracking.config import Configuration
+from brian_siamsnn.tracking.run import track
+from brian_siamsnn.tracking.tracker import SiameseTracker
 
 
 def command(*arguments):
@@ -54,7 +54,7 @@ def test_without_the_package_it_says_what_to_install(monkeypatch, capsys):
 
 def test_regions_become_boxes():
     trax = pytest.importorskip("trax", reason="vot-trax is not installed")
-    from brian_siamsnn.vot import box_of_region
+    from brian_siamsnn.evaluation.vot import box_of_region
 
     np.testing.assert_allclose(box_of_region(trax.Rectangle.create(1, 2, 30, 40)), [1, 2, 30, 40])
     corners = [(0.0, 10.0), (20.0, 0.0), (30.0, 20.0), (10.0, 30.0)]
@@ -78,8 +78,13 @@ def test_the_toolkit_evaluates_the_tracker(tmp_path):
     assert (low, high) == (1, 40)
 
     def toolkit(*words):
-        done = subprocess.run([sys.executable, "-m", "vot", words[0], "--workspace", workspace, *words[1:]],
-                              cwd=tmp_path, capture_output=True, text=True, timeout=300)  # fmt: skip
+        done = subprocess.run(
+            [sys.executable, "-m", "vot", words[0], "--workspace", workspace, *words[1:]],
+            cwd=tmp_path,
+            capture_output=True,
+            text=True,
+            timeout=300,
+        )
         assert done.returncode == 0, done.stderr
         return done
 

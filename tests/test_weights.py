@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 from safetensors.numpy import save_file
 
-from brian_siamsnn.architecture import ALEXNET, COMPACT, Convolution, MaxPool, convolutions
-from brian_siamsnn.checkpoints import fold_batch_norm, import_checkpoint
 from brian_siamsnn.errors import InputError
-from brian_siamsnn.resources import find
-from brian_siamsnn.weights import SiameseModel, load, read, write
+from brian_siamsnn.files import find
+from brian_siamsnn.model.checkpoints import fold_batch_norm, import_checkpoint
+from brian_siamsnn.model.files import SiameseModel, load, read, write
+from brian_siamsnn.model.layers import ALEXNET, COMPACT, Convolution, MaxPool, convolutions
 
 LAYERS = (Convolution("conv1", 3, 4, 3, 2), MaxPool("pool1", 2, 2), Convolution("conv2", 4, 6, 3, groups=2))
 
@@ -112,7 +112,7 @@ def torch():
 
 @pytest.mark.parametrize("prefix", ["", "module."])
 def test_import_folds_batch_norm(torch, tmp_path, prefix):
-    from brian_siamsnn.siamfc import SiamFC
+    from brian_siamsnn.model.cnn import SiamFC
 
     torch.manual_seed(0)
     network = SiamFC(COMPACT)

@@ -66,8 +66,11 @@ def main():
         tried = run(target, arguments.examples, arguments.seed, messages, shortest)
         examples += tried["examples"]
         failed += tried["failed"]
-        print(f"{target:<18}{tried['examples']:>7} examples{tried['refused']:>7} refused"
-              f"{time.perf_counter() - began:>7.0f} s  {'FAILED' if tried['failed'] else ''}", flush=True)  # fmt: skip
+        print(
+            f"{target:<18}{tried['examples']:>7} examples{tried['refused']:>7} refused"
+            f"{time.perf_counter() - began:>7.0f} s  {'FAILED' if tried['failed'] else ''}",
+            flush=True,
+        )
     arguments.output.mkdir(parents=True, exist_ok=True)
     with open(arguments.output / "messages.csv", "w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file)

@@ -86,8 +86,9 @@ def image_files(draw):
     ending = draw(st.sampled_from([".png", ".jpg", ".bmp"]))
     deep = ending == ".png" and draw(st.booleans())
     side = draw(st.sampled_from([1, 2, 7, 24]))
-    picture = image(side, draw(st.sampled_from([1, 3, 32])), draw(st.sampled_from([1, 3, 4])),
-                    np.uint16 if deep else np.uint8)  # fmt: skip
+    picture = image(
+        side, draw(st.sampled_from([1, 3, 32])), draw(st.sampled_from([1, 3, 4])), np.uint16 if deep else np.uint8
+    )
     content = cv2.imencode(ending, picture)[1].tobytes()
     return ending, draw(damaged(content)) if draw(st.booleans()) else content
 

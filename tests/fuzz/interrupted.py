@@ -28,14 +28,14 @@ import brian2
 import cv2
 import numpy as np
 
-from brian_siamsnn.cli_options import quiet
+from brian_siamsnn.environment import quiet
 from brian_siamsnn.errors import InputError
-from brian_siamsnn.frames import Sequence
-from brian_siamsnn.matchers import SpikingMatcher
-from brian_siamsnn.resources import write_whole
-from brian_siamsnn.tracker import SiameseTracker
-from brian_siamsnn.tracking import track, write_json
-from brian_siamsnn.weights import load, read, write
+from brian_siamsnn.files import write_json, write_whole
+from brian_siamsnn.matching.matchers import SpikingMatcher
+from brian_siamsnn.model.files import load, read, write
+from brian_siamsnn.sequences.frames import Sequence
+from brian_siamsnn.tracking.run import track
+from brian_siamsnn.tracking.tracker import SiameseTracker
 
 from .files import image
 from .targets import Peak, model

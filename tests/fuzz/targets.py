@@ -17,30 +17,43 @@ import numpy as np
 from hypothesis import strategies as st
 from safetensors.numpy import save
 
-from brian_siamsnn.annotations import read_boxes
-from brian_siamsnn.architecture import Convolution, MaxPool, convolutions, layers_to_json
-from brian_siamsnn.checkpoints import import_checkpoint
-from brian_siamsnn.cli_options import Box
-from brian_siamsnn.conversion import SpikingModel
+from brian_siamsnn.cli.options import Box
+from brian_siamsnn.crops import checked_box
 from brian_siamsnn.errors import InputError
-from brian_siamsnn.frames import Sequence, read_image
-from brian_siamsnn.geometry import checked_box
-from brian_siamsnn.neurons import load_equations
-from brian_siamsnn.resources import find, write_whole
-from brian_siamsnn.sequences import open_source
-from brian_siamsnn.tracker import SiameseTracker
-from brian_siamsnn.tracking import track
-from brian_siamsnn.weights import _digest, load, read, write
+from brian_siamsnn.files import find, write_whole
+from brian_siamsnn.model.checkpoints import import_checkpoint
+from brian_siamsnn.model.conversion import SpikingModel
+from brian_siamsnn.model.files import _digest, load, read, write
+from brian_siamsnn.model.layers import Convolution, MaxPool, convolutions, layers_to_json
+from brian_siamsnn.neurons.equations import load_equations
+from brian_siamsnn.sequences.annotations import read_boxes
+from brian_siamsnn.sequences.frames import Sequence, read_image
+from brian_siamsnn.sequences.sources import open_source
+from brian_siamsnn.tracking.run import track
+from brian_siamsnn.tracking.tracker import SiameseTracker
 
 from .files import NUMBERS, altered, damaged, image, image_files, poison, video
 
 LAYERS = (Convolution("conv1", 3, 4, 3, 2), MaxPool("pool1", 2, 2), Convolution("conv2", 4, 6, 3, groups=2))
 CODE = (
-    "__import__('os').system('touch {0}')", "open('{0}', 'w')", "exec(\"open('{0}', 'w')\")", "v.__class__.__base__",
-    "(lambda: open('{0}', 'w'))()", "[open('{0}', 'w') for v in (1,)]", "v if open('{0}', 'w') else v", "v[0]",
-    "getattr(v, 'real')", "f'{{open(1)}}'", "(v := 1)", "exp(open('{0}', 'w'))", "v\nimport os", "v; import os",
-    "__builtins__", "system('touch {0}')", "np.save('{0}', 1)",
-)  # fmt: skip
+    "__import__('os').system('touch {0}')",
+    "open('{0}', 'w')",
+    "exec(\"open('{0}', 'w')\")",
+    "v.__class__.__base__",
+    "(lambda: open('{0}', 'w'))()",
+    "[open('{0}', 'w') for v in (1,)]",
+    "v if open('{0}', 'w') else v",
+    "v[0]",
+    "getattr(v, 'real')",
+    "f'{{open(1)}}'",
+    "(v := 1)",
+    "exp(open('{0}', 'w'))",
+    "v\nimport os",
+    "v; import os",
+    "__builtins__",
+    "system('touch {0}')",
+    "np.save('{0}', 1)",
+)
 
 
 @functools.cache
@@ -48,7 +61,7 @@ def model():
     """A small converted model, and the bytes of its file."""
     rng = np.random.default_rng(0)
     weights = {c.name: (rng.normal(size=c.weight_shape), rng.normal(size=c.out_channels)) for c in convolutions(LAYERS)}
-    from brian_siamsnn.weights import SiameseModel
+    from brian_siamsnn.model.files import SiameseModel
 
     result = SiameseModel(LAYERS, weights, 0.5, -1.0, {"conv1": np.ones(4), "conv2": np.ones(6)}, "layer-norm")
     with tempfile.TemporaryDirectory() as folder:
@@ -71,8 +84,11 @@ def model_bytes(data, folder):
 def model_content(data, folder):
     """A whole model file whose checksum fits, with anything in it."""
     original, _ = model()
-    tensors = {f"{name}.{part}": array for name, pair in original.weights.items()
-               for part, array in zip(("weight", "bias"), pair, strict=True)}  # fmt: skip
+    tensors = {
+        f"{name}.{part}": array
+        for name, pair in original.weights.items()
+        for part, array in zip(("weight", "bias"), pair, strict=True)
+    }
     tensors |= {f"{name}.scale": scale.astype(np.float32) for name, scale in original.scales.items()}
     for name in data.draw(st.lists(st.sampled_from(sorted(tensors)), max_size=2, unique=True)):
         array = tensors[name]
@@ -90,9 +106,14 @@ def model_content(data, folder):
             shapes = {"shape": array[..., None], "swapped": np.ascontiguousarray(array.T), "empty": array[:0]}
             tensors[name] = shapes[change]
     description = {
-        "format": "brian_siamsnn model 1", "layers": layers_to_json(LAYERS), "response": {"scale": 0.5, "bias": 0.0},
-        "input": {}, "normalisation": "layer-norm", "initial_potential": 0.0, "provenance": {},
-    }  # fmt: skip
+        "format": "brian_siamsnn model 1",
+        "layers": layers_to_json(LAYERS),
+        "response": {"scale": 0.5, "bias": 0.0},
+        "input": {},
+        "normalisation": "layer-norm",
+        "initial_potential": 0.0,
+        "provenance": {},
+    }
     if data.draw(st.booleans()):
         description = data.draw(altered(description))
     description["sha256"] = _digest(tensors, description)
@@ -122,11 +143,30 @@ def checkpoint(data, folder):
         state["adjust.scale"] = torch.ones(1)
         for key in data.draw(st.lists(st.sampled_from(sorted(state)), max_size=3, unique=True)):
             value = state[key]
-            state[key] = data.draw(st.sampled_from([
-                value * float("nan"), -value, value.double(), value.to(torch.complex64), value.bool(), value[:0],
-                value.unsqueeze(0), value.to_sparse(), torch.zeros(1).expand(2, 2**40), value.to("meta"), 3, None, "x",
-                [value], {"weight": value}, value.double() * 1e300, value.half(), torch.nn.Parameter(value),
-            ]))  # fmt: skip
+            state[key] = data.draw(
+                st.sampled_from(
+                    [
+                        value * float("nan"),
+                        -value,
+                        value.double(),
+                        value.to(torch.complex64),
+                        value.bool(),
+                        value[:0],
+                        value.unsqueeze(0),
+                        value.to_sparse(),
+                        torch.zeros(1).expand(2, 2**40),
+                        value.to("meta"),
+                        3,
+                        None,
+                        "x",
+                        [value],
+                        {"weight": value},
+                        value.double() * 1e300,
+                        value.half(),
+                        torch.nn.Parameter(value),
+                    ]
+                )
+            )
         state = data.draw(st.sampled_from([state, {"state_dict": state}, {"model": 3}, [state], torch.ones(2)]))
         buffer = io.BytesIO()
         torch.save(state, buffer)
@@ -147,8 +187,9 @@ def annotation(data, folder):
         lambda words: st.sampled_from([",", "\t", " ", ", ", ";", ",,"]).map(lambda separator: separator.join(words))
     )
     lines = st.lists(line, max_size=4).map("\n".join)
-    content = data.draw(st.one_of(lines.map(str.encode), st.text().map(lambda t: t.encode("utf-8", "surrogatepass")),
-                                  st.binary()))  # fmt: skip
+    content = data.draw(
+        st.one_of(lines.map(str.encode), st.text().map(lambda t: t.encode("utf-8", "surrogatepass")), st.binary())
+    )
     path = folder / "groundtruth.txt"
     path.write_bytes(content)
     boxes = read_boxes(path, data.draw(st.sampled_from([0, 1])))
@@ -176,10 +217,17 @@ def source_folder(data, folder):
         (place / f"{name}{ending}").write_bytes(content)
     if data.draw(st.integers(0, 3)) == 0:
         (place / "9.png").mkdir(exist_ok=True)
-    for name in data.draw(st.lists(st.sampled_from(["groundtruth.txt", "groundtruth_rect.txt", "groundtruth_rect.1.txt",
-                                                    "groundtruth_rect.2.txt"]), max_size=2)):  # fmt: skip
-        lines = data.draw(st.lists(st.sampled_from(["1,1,5,5", "NaN NaN NaN NaN", "1,1,9,1,9,9,1,9", "0,0,0,0", "x"]),
-                                   max_size=5))  # fmt: skip
+    for name in data.draw(
+        st.lists(
+            st.sampled_from(
+                ["groundtruth.txt", "groundtruth_rect.txt", "groundtruth_rect.1.txt", "groundtruth_rect.2.txt"]
+            ),
+            max_size=2,
+        )
+    ):
+        lines = data.draw(
+            st.lists(st.sampled_from(["1,1,5,5", "NaN NaN NaN NaN", "1,1,9,1,9,9,1,9", "0,0,0,0", "x"]), max_size=5)
+        )
         (folder / name).write_text("\n".join(lines))
     sequence = open_source(folder)
     assert sequence.boxes is None or len(sequence.boxes) == len(sequence)
@@ -190,8 +238,10 @@ def source_folder(data, folder):
 @functools.cache
 def videos():
     with tempfile.TemporaryDirectory() as folder:
-        return tuple(video(Path(folder) / f"a.{ending}", codec=codec)
-                     for ending, codec in (("mp4", "mp4v"), ("avi", "MJPG"), ("avi", "mp4v")))  # fmt: skip
+        return tuple(
+            video(Path(folder) / f"a.{ending}", codec=codec)
+            for ending, codec in (("mp4", "mp4v"), ("avi", "MJPG"), ("avi", "mp4v"))
+        )
 
 
 def video_file(data, folder):
@@ -230,8 +280,15 @@ def boxes_and_frames(data, folder):
     if data.draw(st.integers(0, 4)) == 0:
         kinds = [frame.astype(np.uint16), frame.astype(float), np.dstack([frame] * 4), frame[:0], None, "frame"]
         frame = kinds[data.draw(st.integers(0, len(kinds) - 1))]
-    box = data.draw(st.one_of(st.lists(NUMBERS, min_size=4, max_size=4), st.lists(st.floats(-20, 150), min_size=4,
-                    max_size=4), st.none(), st.text(max_size=5), st.lists(NUMBERS, max_size=6)))  # fmt: skip
+    box = data.draw(
+        st.one_of(
+            st.lists(NUMBERS, min_size=4, max_size=4),
+            st.lists(st.floats(-20, 150), min_size=4, max_size=4),
+            st.none(),
+            st.text(max_size=5),
+            st.lists(NUMBERS, max_size=6),
+        )
+    )
     tracker = SiameseTracker(Peak(data.draw(st.floats(width=32))), data.draw(st.sampled_from([1, 3])))
     tracker.init(frame, box)
     for _ in range(3):
@@ -328,10 +385,24 @@ def written_files(data, folder):
     assert len(set(folder.rglob("*")) - set(before)) <= 1
 
 
-TARGETS = {target.__name__: target for target in (
-    model_bytes, model_content, checkpoint, annotation, image_file, source_folder, video_file, boxes_and_frames,
-    init_option, tracking, equations, names, written_files,
-)}  # fmt: skip
+TARGETS = {
+    target.__name__: target
+    for target in (
+        model_bytes,
+        model_content,
+        checkpoint,
+        annotation,
+        image_file,
+        source_folder,
+        video_file,
+        boxes_and_frames,
+        init_option,
+        tracking,
+        equations,
+        names,
+        written_files,
+    )
+}
 
 
 def attempt(target, data):

@@ -1,0 +1,109 @@
+"""``brian-siamsnn bench``: how fast a model tracks on this machine, and where the time goes."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+from tqdm import tqdm
+
+from ..environment import quiet, versions
+from ..tracking.tracker import SCALES
+from .options import prepare
+
+if TYPE_CHECKING:
+    from typing import Any
+
+__all__ = ["bench_command"]
+
+
+@click.command("bench")
+@click.option(
+    "--model", default="compact", show_default=True, metavar="NAME|FILE", help="A model that ships, or a model file."
+)
+@click.option("--steps", type=click.IntRange(1), default=20, show_default=True, help="Time steps T.")
+@click.option(
+    "--scales",
+    type=click.Choice([str(n) for n in SCALES]),
+    default="3",
+    show_default=True,
+    help="Sizes of the search region.",
+)
+@click.option("--frames", type=click.IntRange(1), default=10, show_default=True, help="Frames that are timed.")
+@click.option("--threads", type=click.IntRange(1), help="Threads of the kernels [default: all processors].")
+@click.option("--profile", is_flag=True, help="Also the time of each layer and phase of the time step.")
+@click.option("--json", "json_file", type=click.Path(path_type=Path, dir_okay=False), help="Write the figures here.")
+def bench_command(
+    model: str, steps: int, scales: str, frames: int, threads: int | None, profile: bool, json_file: Path | None
+) -> None:
+    """Tell how long a frame takes on this machine.
+
+    The median over the synthetic sequence.
+    """
+    import numpy as np
+
+    from ..crops import EXEMPLAR_SIZE, SEARCH_SIZE, box_centre, crop, exemplar_side
+    from ..diagnostics.profiling import PHASES, profile_branch
+    from ..files import write_json
+    from ..matching.matchers import SpikingMatcher
+    from ..model.files import load
+    from ..sequences.synthetic import SyntheticSequence
+    from ..tracking.run import known_box
+    from ..tracking.tracker import SiameseTracker
+
+    quiet()
+    matcher = SpikingMatcher(load(model), steps, threads=threads, crops=int(scales))
+    prepare(matcher)
+    # the first update finds memory and caches cold, and is not counted; drawing a frame in between would empty them
+    sequence = SyntheticSequence(frames=frames + 2)
+    drawn = list(tqdm(sequence, desc="drawing", unit=" frames", disable=None))
+    tracker = SiameseTracker(matcher, int(scales))
+    seconds, operations = [], []
+    for k, frame in enumerate(tqdm(drawn, desc="bench", unit=" frames", disable=None)):
+        if k == 0:
+            tracker.init(frame, known_box(sequence, None))
+            continue
+        before, began = matcher.operations, time.perf_counter()
+        tracker.update(frame)
+        seconds.append(time.perf_counter() - began)
+        operations.append(matcher.operations - before)
+    seconds, operations = seconds[1:], operations[1:]
+    result: dict[str, Any] = {
+        "model": str(model),
+        "steps": steps,
+        "scales": int(scales),
+        "frames": frames,
+        "threads": matcher.search_branch.threads,
+        "seconds_per_frame": float(np.median(seconds)),
+        "frames_per_second": float(1 / np.median(seconds)),
+        "operations_per_frame": float(np.median(operations)),
+        "operations_per_second": float(np.sum(operations) / np.sum(seconds)),
+        "versions": versions(),
+    }
+    click.echo(
+        f"{result['seconds_per_frame']:.4g} s a frame (median of {frames}), "
+        f"{result['frames_per_second']:.3g} frames/s; {result['operations_per_frame'] / 1e6:,.0f} million "
+        f"synaptic operations a frame, {result['operations_per_second']:.3g} a second"
+    )
+    if profile:
+        branch = matcher.search_branch
+        side = exemplar_side(*tracker.box[:1:-1]) * SEARCH_SIZE / EXEMPLAR_SIZE
+        image = crop(frame, box_centre(tracker.box)[::-1], side, SEARCH_SIZE, frame.mean((0, 1)).tolist())
+        spent = profile_branch(branch, np.stack([image] * branch.images) if branch.images > 1 else image)
+        result["profile_ms"] = [
+            {"layer": layer, **{phase: 1e3 * spent.get((layer, phase), 0.0) for phase in PHASES}}
+            for layer in branch.groups
+        ]
+        events = {name: int(steps.sum()) for name, steps in branch.operations.items()}
+        click.echo(f"\nmilliseconds a frame for the {scales} crops (median of 5)")
+        click.echo(f"{'layer':<8}" + "".join(f"{phase:>11}" for phase in PHASES) + f"{'events/s':>12}")
+        for row in result["profile_ms"]:
+            layer = row["layer"]
+            rate = f"{1e3 * events[layer] / row['input']:.2e}" if events.get(layer) else ""
+            click.echo(f"{layer:<8}" + "".join(f"{row[phase]:>11.2f}" for phase in PHASES) + f"{rate:>12}")
+        totals = [sum(row[phase] for row in result["profile_ms"]) for phase in PHASES]
+        click.echo(f"{'sum':<8}" + "".join(f"{total:>11.2f}" for total in totals))
+    if json_file:
+        write_json(json_file, result)

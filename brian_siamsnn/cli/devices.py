@@ -1,0 +1,51 @@
+"""The command ``devices``: what each of Brian2's devices can do for a model."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import click
+
+__all__ = ["devices"]
+
+
+@click.command()
+@click.option(
+    "--model", default="compact", show_default=True, metavar="NAME|FILE", help="A model that ships, or a model file."
+)
+@click.option(
+    "--coding", default="rate", show_default=True, metavar="NAME|FILE", help="Neuron model of the output layer."
+)
+@click.option("--json", "path", type=click.Path(path_type=Path, dir_okay=False), help="Write the table as JSON, too.")
+def devices(model: str, coding: str, path: Path | None) -> None:
+    """Say what each of Brian2's devices can do for a model.
+
+    And what it would need in memory, disk and compilation. Builds nothing.
+    """
+    from ..crops import SEARCH_SIZE
+    from ..files import write_whole
+    from ..model.conversion import SpikingModel
+    from ..model.files import load
+    from ..network.devices import survey
+
+    reports = survey(SpikingModel.from_model(load(model)), SEARCH_SIZE, coding=coding)
+    click.echo(f"{model}, search crops of {SEARCH_SIZE} pixels, {coding} at the output\n")
+    click.echo(f"{'device':<16}{'connectivity':<14}{'works here':<12}{'memory':>10}{'disk':>10}  compilation")
+    for report in reports:
+        memory, disk = (f"{size / 2**30:.1f} GiB" if size else "-" for size in (report.memory, report.disk))
+        click.echo(
+            f"{report.device:<16}{report.connectivity:<14}{'yes' if report.usable else 'no':<12}"
+            f"{memory:>10}{disk:>10}  {report.compilation}"
+        )
+        for line in filter(None, (report.absent, *report.cannot, report.note)):
+            click.echo(f"    {line}")
+    if path:
+        table = {
+            "model": model,
+            "coding": coding,
+            "image_size": SEARCH_SIZE,
+            "devices": [report.as_dict() for report in reports],
+        }
+        write_whole(path, json.dumps(table, indent=2).encode())
+        click.echo(f"\n{path}")

@@ -1,0 +1,38 @@
+"""``brian-siamsnn doctor``: what works on this machine, what does not, and what mends it."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+
+import click
+
+__all__ = ["doctor_command"]
+
+
+@click.command("doctor")
+@click.option("--json", "json_file", type=click.Path(path_type=Path, dir_okay=False), help="Write the findings here.")
+def doctor_command(json_file: Path | None) -> int:
+    """Check this installation.
+
+    The exit code is 1 if tracking cannot work.
+    """
+    from ..diagnostics.doctor import examine
+    from ..files import write_whole
+
+    findings = examine()
+    for finding in findings:
+        click.echo(f"{finding.state:<8} {finding.subject}: {finding.text}")
+        if finding.mend:
+            click.echo(f"{'':<8}   -> {finding.mend}")
+    if json_file:
+        write_whole(json_file, json.dumps([asdict(finding) for finding in findings], indent=2).encode())
+    problems = sum(finding.state == "problem" for finding in findings)
+    click.echo(f"\n{problems} problem(s): tracking does not work" if problems else "\ntracking works here")
+    return int(problems > 0)
+
+
+if __name__ == "__main__":
+    # for installations where OpenCV does not import, which the other commands need to be listed
+    raise SystemExit(doctor_command(standalone_mode=False))

@@ -1,0 +1,135 @@
+"""``brian-siamsnn energy``: what tracking a sequence costs, on every piece of hardware that there are figures for."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+from tqdm import tqdm
+
+from ..environment import quiet, versions
+from ..errors import InputError
+from .options import Box, prepare, tracking_options
+
+if TYPE_CHECKING:
+    from typing import Any
+
+    from matplotlib.figure import Figure
+
+    from ..matching.matchers import SpikingMatcher
+    from .options import BoxValue
+
+__all__ = ["energy_command"]
+
+
+@click.command("energy")
+@click.argument("source", default="synthetic")
+@click.option("--init", "box", type=Box(), help="The object's box in the first frame; x and y count from zero.")
+@tracking_options
+@click.option(
+    "--cost-models",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="TOML file with hardware of your own; see docs/energy.md.",
+)
+@click.option(
+    "--json",
+    "json_file",
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="FILE",
+    help="Write all counts and energies there as well.",
+)
+def energy_command(
+    source: str, box: BoxValue | None, cost_models: Path | None, json_file: Path | None, **options: Any
+) -> int:
+    """Count every operation of tracking SOURCE, and price it.
+
+    SOURCE is as for 'track', 'synthetic' by default. Prints operations by layer, energy by hardware, and the paper's
+    Table III as printed and corrected; writes pictures of them.
+    """
+    # imported here so that --help and a mistyped option answer at once
+    from ..energy.cost_models import load_cost_models
+    from ..energy.meter import Meter
+    from ..energy.plots import plot_energy_by_hardware, plot_layers, plot_steps
+    from ..energy.report import bills, energy_report, format_report
+    from ..files import write_json
+    from ..sequences.sources import open_source
+    from ..tracking.run import known_box, track
+    from ..tracking.tracker import SiameseTracker
+
+    if options["kind"] != "snn":
+        raise InputError("energy: it counts the spiking network, and works out the CNN beside it; leave --tracker snn")
+    costs = load_cost_models(cost_models)
+    sequence = open_source(source)
+    first_box = known_box(sequence, box)
+    scales, frames = int(options["scales"]), options["frames"]
+    quiet()
+    meter = Meter(_matcher(options))
+    prepare(meter)
+    total = min(filter(None, (sequence.frame_count, frames)), default=None)
+    with tqdm(total=total, desc=sequence.name, unit=" frames", disable=None) as bar:
+        result = track(sequence, SiameseTracker(meter, scales), first_box, frames, None, bar.update)
+    frame, model = meter.mean_frame(), meter.search_branch.model
+    report = energy_report(frame, model, costs, scales)
+    folder = options["output"] or Path("brian-siamsnn-output") / sequence.name
+    figures = {
+        "energy_layers.png": plot_layers(frame),
+        "energy_steps.png": plot_steps(frame),
+        "energy_hardware.png": plot_energy_by_hardware(bills(frame, model, costs)),
+    }
+    by_scale = [work.counts for work in meter.mean_scales()]
+    click.echo(f"{sequence.name}: mean of {len(meter.frames)} frames.\n\n{format_report(report)}\n")
+    click.echo("The exemplar, once: {synaptic_operations:,.0f} synaptic operations.".format(**meter.exemplar.counts))
+    if len(by_scale) > 1:
+        each = ", ".join(f"{counts['synaptic_operations']:,.0f}" for counts in by_scale)
+        click.echo(f"By scale, small to large: {each}.")
+    settings = {key: str(value) if isinstance(value, Path) else value for key, value in options.items()}
+    content = {
+        "source": str(source),
+        **settings,
+        "searched_frames": len(meter.frames),
+        **report,
+        "by_scale": by_scale,
+        "exemplar": meter.exemplar.counts,
+        **result.metrics,
+        "stopped": result.stopped,
+        "versions": versions(),
+    }
+    for name, figure in figures.items():
+        _save(figure, folder / name)
+    if json_file:
+        write_json(json_file, content)
+    click.echo(f"{', '.join(figures)} are in {folder}" + (f"; all figures in {json_file}" if json_file else ""))
+    if result.stopped == "interrupted":
+        return 130
+    if result.stopped:
+        raise InputError(f"{result.stopped} (the {len(result.boxes)} frames before it were counted)")
+    return 0
+
+
+def _matcher(options: dict[str, Any]) -> SpikingMatcher:
+    from ..matching.matchers import SpikingMatcher
+    from ..model.conversion import scale_thresholds
+    from ..model.files import load
+
+    early_stop = options["early_stop"]
+    # one crop at a time, so that each scale is counted apart; but where to stop is decided over all of them
+    crops = int(options["scales"]) if early_stop else 1
+    return SpikingMatcher(
+        scale_thresholds(load(options["model"]), options["threshold_scale"]),
+        options["steps"],
+        options["matching"],
+        options["coding"],
+        crops=crops,
+        early_stop=early_stop,
+        **{key: options[key] for key in ("hidden_coding", "pooling", "v_init", "tau", "lambda_v", "lambda_t")},
+    )
+
+
+def _save(figure: Figure, path: Path) -> None:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        figure.savefig(path, dpi=120)
+    except OSError as error:
+        raise InputError(f"{path}: cannot be written ({error.strerror})") from None

@@ -1,0 +1,90 @@
+"""The command ``equations``: neuron models as text, with everything that can be set."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from ..neurons.equation_files import Choice, Parameter
+
+__all__ = ["equations_command"]
+
+
+@click.command("equations")
+@click.argument("name", required=False, metavar="[NAME|FILE[:KEY=VALUE,...]]")
+def equations_command(name: str | None) -> None:
+    """Print a neuron model; without a name, list those that ship.
+
+    Its equations, parameters and choices. What is printed is what Brian2 is given, with the values after the colon
+    filled in: brian-siamsnn equations two_status:reading=ceil,beta=0.7
+    """
+    from ..neurons.equation_files import EquationFile, shipped_models
+
+    if name:
+        click.echo(_model(name))
+        return
+    files = [EquationFile.read(model) for model in shipped_models()]
+    width = max(len(file.path.stem) for file in files)
+    for file in files:
+        first = re.split(r"(?<=[.:;])\s", " ".join(file.texts["description"].split()))[0]
+        equation = file.texts.get("equation", "")
+        click.echo(f"{file.path.stem:<{width}}  {equation:<7}  {first.rstrip('.:;')}")
+
+
+def _model(name: str) -> str:
+    """Text of one model."""
+    from ..neurons.equation_files import EquationFile
+    from ..neurons.equations import load_equations, split_values
+
+    equations = load_equations(name)
+    path, given = split_values(name)
+    file = EquationFile.read(path)
+    lines = [
+        f"{equations.name}" + (f" ({equations.equation})" if equations.equation else ""),
+        "",
+        equations.description.strip(),
+        "",
+    ]
+    parts = {
+        "model": equations.model,
+        "each step": equations.update,
+        "threshold": equations.threshold,
+        "reset": equations.reset,
+        "synapse": equations.synapse,
+        "on a spike": equations.on_pre,
+        "amplitude": equations.amplitude,
+    }
+    for label, text in parts.items():
+        for k, line in enumerate(text.strip().splitlines()):
+            lines.append(f"  {'' if k else label:<12}{line}")
+    for variable, value in file.initial.items():
+        number = f"{equations.initial[variable]:g}"
+        lines.append(
+            f"  {'at first':<12}{variable} = {value if isinstance(value, str) else number}"
+            + (f" = {number}" if isinstance(value, str) else "")
+        )
+    for key, parameter in file.parameters.items():
+        value = equations.parameters[key]
+        bound = [f"at least {parameter.minimum:g}"] if parameter.minimum is not None else []
+        bound += [f"above {parameter.above:g}"] if parameter.above is not None else []
+        bound += ["a whole number"] if isinstance(parameter.default, int) else []
+        changed = [f"default {parameter.default:g}"] if value != parameter.default else []
+        lines += ["", f"{key} = {value:g}   unit {parameter.unit}" + "".join(f", {part}" for part in bound + changed)]
+        lines += _about(parameter)
+    for key, choice in file.choices.items():
+        lines += ["", f"{key} = {given.get(key, choice.default)}   one of:"]
+        width = max(map(len, choice.options))
+        lines += [
+            f"    {option:<{width}}  {' '.join(text.split())}" + "  (default)" * (option == choice.default)
+            for option, text in choice.options.items()
+        ]
+        lines += _about(choice)
+    return "\n".join(lines)
+
+
+def _about(entry: Parameter | Choice) -> list[str]:
+    text = "; ".join(filter(None, (entry.source, entry.description)))
+    return [f"    {text}"] if text else []

@@ -1,0 +1,172 @@
+"""``brian-siamsnn evaluate``."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from ..errors import InputError
+from ..sequences.datasets import DATASETS, SUBSETS, open_dataset
+from ..sequences.otb import canonical
+from .options import matcher_options
+
+if TYPE_CHECKING:
+    from typing import Any
+
+    from ..sequences.datasets import Dataset
+
+__all__ = ["evaluate_command"]
+
+#: Exit code where some sequences could not be evaluated and the others were.
+_SOME_FAILED = 1
+
+
+@click.command("evaluate")
+@click.argument("root", required=False, type=click.Path(path_type=Path))
+@click.option("--dataset", type=click.Choice(DATASETS), help="[default: what the annotation files say]")
+@click.option("--sequences", default="", metavar="A,B", help="Only these.")
+@click.option("--subset", type=click.Choice(list(SUBSETS)), help="Only the sequences of a benchmark that are there.")
+@matcher_options
+@click.option("--frames", type=click.IntRange(1), help="Only the first frames of each sequence.")
+@click.option(
+    "--workers",
+    type=click.IntRange(1),
+    default=1,
+    show_default=True,
+    help="Processes on this machine (several need the extra 'evaluate').",
+)
+@click.option("--scheduler", metavar="ADDRESS", help="A Dask scheduler, whose workers are used instead.")
+@click.option(
+    "--boxes",
+    multiple=True,
+    metavar="[NAME=]FILE|DIR",
+    help="Score these boxes and run nothing; may be given several times.",
+)
+@click.option(
+    "--annotations",
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    help="True boxes for --boxes in place of ROOT (JSON).",
+)
+@click.option(
+    "--output",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Folder for boxes, report.json, tables and plots [default: one for each configuration in "
+    "brian-siamsnn-output/evaluate/NAME].",
+)
+def evaluate_command(
+    root: Path | None,
+    dataset: str | None,
+    sequences: str,
+    subset: str | None,
+    frames: int | None,
+    workers: int,
+    scheduler: str | None,
+    boxes: tuple[str, ...],
+    annotations: Path | None,
+    output: Path | None,
+    **settings: Any,
+) -> int:
+    """Evaluate on all sequences of a folder (one-pass evaluation).
+
+    ROOT holds a folder for each sequence, as OTB, GOT-10k and VOT come; without
+    it, three rendered sequences are taken. A run that was stopped goes on when
+    the command is given again. With --boxes, existing results are scored, of
+    any tracker, of several side by side.
+
+    Exit code: 0; 1 if some sequences failed; 2 if nothing could be done.
+    """
+    from ..evaluation.report import write_report
+
+    names = [canonical(name.strip()) for name in sequences.split(",") if name.strip()]
+    if annotations is not None and (root is not None or not boxes):
+        raise InputError("--annotations: expected with --boxes and in place of ROOT")
+    if boxes:
+        reports, default = _score(root, dataset, names, subset, boxes, annotations, frames)
+    else:
+        reports, default = _run(root, dataset, names, subset, frames, workers, scheduler, output, settings)
+    folder = output or default
+    folder.mkdir(parents=True, exist_ok=True)
+    write_report(reports, folder)
+    click.echo(_summary(reports, folder))
+    failed = reports[0]["failed"]
+    for name, reason in failed.items():
+        click.echo(f"left out: {name}: {reason}", err=True)
+    return _SOME_FAILED if failed else 0
+
+
+def _run(
+    root: Path | None,
+    kind: str | None,
+    names: list[str],
+    subset: str | None,
+    frames: int | None,
+    workers: int,
+    scheduler: str | None,
+    output: Path | None,
+    settings: dict[str, Any],
+) -> tuple[list[dict[str, Any]], Path]:
+    from ..evaluation.run import evaluate
+    from ..tracking.config import Configuration
+
+    scales, tracker = int(settings.pop("scales")), settings.pop("kind")
+    configuration = Configuration(tracker=tracker, scales=scales, frames=frames, **settings)
+    dataset = open_dataset(root, kind, names, subset)
+    _tell_missing(dataset)
+    folder = output or _default(dataset.name) / f"{_slug(configuration.label)}-{configuration.hash[:8]}"
+    click.echo(f"{configuration.label}: {len(dataset.items)} sequences, results in {folder}", err=True)
+    return [evaluate(configuration, dataset, folder, workers, scheduler)], folder
+
+
+def _score(
+    root: Path | None,
+    kind: str | None,
+    names: list[str],
+    subset: str | None,
+    boxes: tuple[str, ...],
+    annotations: Path | None,
+    frames: int | None,
+) -> tuple[list[dict[str, Any]], Path]:
+    from ..evaluation.comparison import annotated_truth, compare, dataset_truth, named_results
+
+    dataset = None
+    if annotations is None:
+        dataset = open_dataset(root, kind, names, subset)
+        _tell_missing(dataset)
+        truth, place = dataset_truth(dataset), dataset.name
+    else:
+        truth, place = annotated_truth(annotations, names, SUBSETS[subset] if subset else ()), annotations.stem
+    trackers = named_results(boxes)
+    return compare(trackers, truth, frames, dataset), _default(place) / _slug("-".join(trackers))
+
+
+def _default(name: str) -> Path:
+    return Path("brian-siamsnn-output") / "evaluate" / name
+
+
+def _slug(text: str) -> str:
+    return re.sub(r"[^A-Za-z0-9.=]+", "-", text).strip("-")[:100]
+
+
+def _tell_missing(dataset: Dataset) -> None:
+    if dataset.missing:
+        click.echo(f"note: {len(dataset.missing)} sequences are not there: {', '.join(dataset.missing)}", err=True)
+    if dataset.ignored:
+        click.echo(f"note: folders without annotations are passed over: {', '.join(dataset.ignored)}", err=True)
+
+
+def _summary(reports: list[dict[str, Any]], folder: Path) -> str:
+    from ..evaluation.report import attribute_table
+
+    lines = [attribute_table(reports)]
+    for report in reports:
+        total = report["total"]
+        parts = [f"{len(report['sequences'])} sequences, {total['frames']:,} frames"]
+        if total["seconds"]:
+            parts.append(f"{total['seconds']:.0f} s in the tracker")
+        if total["spikes"]:
+            parts.append(f"{total['spikes']:,} spikes, {total['synaptic_operations']:,} synaptic operations")
+        lines.append(f"{report['label']}: {'; '.join(parts)}")
+    return "\n".join([*lines, f"report.json, tables and plots are in {folder}"])

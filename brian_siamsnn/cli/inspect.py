@@ -1,0 +1,155 @@
+"""The command ``inspect``: what the conversion loses, layer by layer."""
+
+from __future__ import annotations
+
+import csv
+import io
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+from tqdm import tqdm
+
+from ..environment import quiet
+from .options import coding_options
+
+if TYPE_CHECKING:
+    from typing import Any
+
+    from matplotlib.figure import Figure
+
+    from ..diagnostics.inspection import LayerInspection
+
+__all__ = ["inspect_command"]
+
+_COLUMNS = (
+    "correlation",
+    "correlation_unclipped",
+    "error",
+    "error_unclipped",
+    "relative_error",
+    "rate",
+    "spikes",
+    "silent",
+    "saturated",
+)
+
+
+@click.command("inspect")
+@click.argument("source", default="synthetic")
+@click.option(
+    "--model", default="compact", show_default=True, metavar="NAME|FILE", help="A model that ships, or a model file."
+)
+@coding_options
+@click.option(
+    "--frames",
+    type=click.IntRange(1),
+    default=4,
+    show_default=True,
+    help="Search crops to compare on, spread over SOURCE.",
+)
+@click.option(
+    "--output",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Folder for inspection.csv, inspection_steps.csv and inspection.png [default: brian-siamsnn-output/NAME].",
+)
+def inspect_command(
+    source: str,
+    model: str,
+    steps: int,
+    coding: str,
+    hidden_coding: str,
+    pooling: str,
+    v_init: float | None,
+    threshold_scale: float,
+    frames: int,
+    output: Path | None,
+) -> None:
+    """Compare each layer with the CNN it was converted from.
+
+    For each layer: how well its spikes, summed over the steps, agree with the
+    CNN's activations (correlation, mean error), how much it fires, and how many
+    neurons are silent or saturated. SOURCE is as for 'track'; crops are taken
+    around the true boxes where they are known. See here first when the spiking
+    network does worse than the CNN: the first layer with a large error is where
+    it starts.
+    """
+    from ..diagnostics.inspection import inspect_conversion, inspection_crops
+    from ..diagnostics.inspection_figure import inspection_figure
+    from ..model.conversion import scale_thresholds
+    from ..model.files import load
+    from ..sequences.sources import open_source
+
+    sequence = open_source(source)
+    network = scale_thresholds(load(model), threshold_scale)
+    quiet()
+    with tqdm(total=frames, desc="comparing", unit=" images", disable=None) as bar:
+        layers = inspect_conversion(
+            network, inspection_crops(sequence, frames), steps, coding, hidden_coding, pooling, v_init, bar.update
+        )
+    folder = output or Path("brian-siamsnn-output") / sequence.name
+    title = f"{Path(model).stem} on {sequence.name}, T = {steps}; hidden {hidden_coding}, output {coding}"
+    _write(folder, layers, inspection_figure(layers, title))
+    click.echo(_table(layers))
+    click.echo(f"inspection.csv, inspection_steps.csv and inspection.png are in {folder}")
+
+
+def _table(layers: list[LayerInspection]) -> str:
+    head = [
+        "layer",
+        "correlation",
+        "(unclipped)",
+        "error",
+        "(unclipped)",
+        "of scale",
+        "rate",
+        "spikes",
+        "silent",
+        "saturated",
+    ]
+    rows = [
+        [
+            layer.name,
+            f"{layer.correlation:.4f}",
+            f"{layer.correlation_unclipped:.4f}",
+            f"{layer.error:.4g}",
+            f"{layer.error_unclipped:.4g}",
+            f"{layer.relative_error:.1%}",
+            f"{layer.rate:.1%}",
+            f"{layer.spikes:,}",
+            f"{layer.silent:.1%}",
+            f"{layer.saturated:.1%}",
+        ]
+        for layer in layers
+    ]
+    widths = [max(map(len, column)) for column in zip(head, *rows, strict=True)]
+    return "\n".join(
+        "  ".join(
+            f"{cell:<{w}}" if k == 0 else f"{cell:>{w}}" for k, (cell, w) in enumerate(zip(row, widths, strict=True))
+        )
+        for row in [head, *rows]
+    )
+
+
+def _write(folder: Path, layers: list[LayerInspection], figure: Figure) -> None:
+    from ..errors import InputError
+    from ..files import write_whole
+
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(f"{folder}: cannot be written to ({error.strerror})") from None
+    rows = [["layer", *_COLUMNS], *([layer.name, *(getattr(layer, key) for key in _COLUMNS)] for layer in layers)]
+    write_whole(folder / "inspection.csv", _csv(rows))
+    by_step = zip(*(layer.relative_error_by_step.tolist() for layer in layers), strict=True)
+    rows = [["step", *(layer.name for layer in layers)], *([k, *errors] for k, errors in enumerate(by_step, 1))]
+    write_whole(folder / "inspection_steps.csv", _csv(rows))
+    picture = io.BytesIO()
+    figure.savefig(picture, format="png", dpi=110)
+    write_whole(folder / "inspection.png", picture.getvalue())
+
+
+def _csv(rows: list[list[Any]]) -> bytes:
+    text = io.StringIO(newline="")
+    csv.writer(text, lineterminator="\n").writerows(rows)
+    return text.getvalue().encode()

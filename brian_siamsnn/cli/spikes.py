@@ -1,0 +1,135 @@
+"""Command that writes spike trains to a file: ``brian-siamsnn spikes``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+import numpy as np
+
+from ..environment import quiet
+from ..errors import InputError
+from .options import Box
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
+    from ..sequences.frames import Sequence
+    from ..spikes.trains import SpikeTrains
+    from .options import BoxValue
+
+__all__ = ["spikes_command"]
+
+
+@click.command("spikes")
+@click.argument("source", default="synthetic")
+@click.option("--layers", default="last", show_default=True, metavar="NAME,NAME|all|last", help="Layers to write.")
+@click.option(
+    "--format",
+    type=click.Choice(["csv", "npz", "nwb"]),
+    help="Kind of file [default: what the output ends in, or npz].",
+)
+@click.option(
+    "--output",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="File to write [default: brian-siamsnn-output/NAME/spikes.npz].",
+)
+@click.option(
+    "--frame", type=click.IntRange(0), default=0, show_default=True, help="Frame of the search crop, counted from 0."
+)
+@click.option("--box", type=Box(), help="The target's box in that frame [default: the source's own].")
+@click.option(
+    "--init",
+    type=Box(),
+    help="The target's box in the first frame, for the exemplar [default: the source's own, or --box in frame 0].",
+)
+@click.option(
+    "--model", default="compact", show_default=True, metavar="NAME|FILE", help="A model that ships, or a model file."
+)
+@click.option(
+    "--steps", type=click.IntRange(1), default=20, show_default=True, help="Time steps T that each image is shown for."
+)
+@click.option(
+    "--coding", default="rate", show_default=True, metavar="NAME|FILE", help="Neuron model of the output layer."
+)
+def spikes_command(
+    source: str,
+    layers: str,
+    format: str | None,
+    output: Path | None,
+    frame: int,
+    box: BoxValue | None,
+    init: BoxValue | None,
+    model: str,
+    steps: int,
+    coding: str,
+) -> None:
+    """Write the spike trains behind one frame of SOURCE.
+
+    The exemplar is cut around the target in the first frame, the search crop
+    around the target in the frame that is asked for; the file has one population
+    for each crop and layer, such as search/conv5. SOURCE is what 'track' takes.
+    """
+    # imported here so that --help and a mistyped option answer at once
+    from ..crops import target_crop
+    from ..model.files import load
+    from ..network.recording import record_spikes
+    from ..sequences.sources import open_source
+    from ..spikes.files import format_of, write_spikes
+    from ..spikes.nwb import nwb_packages
+
+    sequence = open_source(source)
+    first, image = _frames(sequence, frame)
+    if frame == 0:
+        init = box = init or box
+    init, box = _box(sequence, 0, init, "--init"), _box(sequence, frame, box, "--box")
+    network = load(model)
+    if layers != "all":
+        layers = None if layers == "last" else [name.strip() for name in layers.split(",")]
+    output = output or Path("brian-siamsnn-output") / sequence.name / f"spikes.{format or 'npz'}"
+    # a mistake in the name, or a package that is not there, shall not show only when everything is simulated
+    format = format_of(output, format)
+    if format == "nwb":
+        nwb_packages()
+    try:
+        output.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(f"{output.parent}: cannot be made ({error.strerror})") from None
+    quiet()
+    click.echo("the first time on a machine, Brian2 compiles the neurons, which takes a minute ...", err=True)
+    fill = first.mean((0, 1)).tolist()
+    crops = {"exemplar": target_crop(first, init, "exemplar", fill), "search": target_crop(image, box, "search", fill)}
+    populations: dict[str, SpikeTrains] = {}
+    for branch, crop in crops.items():
+        click.echo(f"{branch}: simulating {steps} steps ...", err=True)
+        trains = record_spikes(network, crop, layers, steps, coding)
+        populations |= {f"{branch}/{name}": recorded for name, recorded in trains.items()}
+    write_spikes(output, populations, format)
+    for name, trains in populations.items():
+        click.echo(
+            f"{name}: {' x '.join(map(str, trains.shape))} neurons, {len(trains):,} spikes, "
+            f"{trains.mean_rate():.4f} a step and neuron"
+        )
+    click.echo(f"{output}: {output.stat().st_size:,} bytes")
+
+
+def _frames(sequence: Sequence, frame: int) -> tuple[np.ndarray, np.ndarray]:
+    """The first frame and the one that is asked for."""
+    count = sequence.frame_count or 0
+    if not count or frame < count:
+        for k, image in enumerate(sequence):
+            if k == 0:
+                first = image
+            if k == frame:
+                return first, image
+            count = k + 1
+    raise InputError(f"{sequence.name}: expected --frame from 0 to {count - 1}, got {frame}")
+
+
+def _box(sequence: Sequence, frame: int, box: BoxValue | None, option: str) -> npt.ArrayLike:
+    if box is not None:
+        return box
+    if sequence.boxes is not None and frame < len(sequence.boxes) and np.isfinite(sequence.boxes[frame]).all():
+        return sequence.boxes[frame]
+    raise InputError(f"{sequence.name}: no box is known for frame {frame}; give it with {option} x,y,w,h")

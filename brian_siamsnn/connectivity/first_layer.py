@@ -1,0 +1,58 @@
+"""The first layer: a dense convolution of the image, once an image.
+
+The input is coded by real values (paper, III.D), so the current that the first
+layer receives is the same in every step.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ..model.layers import output_size
+from . import _events
+from .blocks import blocked_kernel
+
+if TYPE_CHECKING:
+    from ..model.conversion import SpikingModel
+
+__all__ = ["FirstLayer"]
+
+
+class FirstLayer:
+    """Input current of the first layer: I = w * image + b.
+
+    Parameters
+    ----------
+    model : SpikingModel
+        Its first layer is a convolution of three channels in one group.
+    """
+
+    def __init__(self, model: SpikingModel) -> None:
+        self.layer = model.layers[0]
+        weights, bias = model.weights[self.layer.name]
+        self._weights = blocked_kernel(weights, 1, _events.image_block)
+        self._bias = np.pad(bias, (0, -len(bias) % _events.image_block))
+        self._channels = len(bias)
+
+    def current(self, image: np.ndarray, threads: int = 1) -> np.ndarray:
+        """Convolve an image (``kernels/image_kernel.h``).
+
+        Parameters
+        ----------
+        image : ndarray, shape (H, W, 3)
+            RGB, 0 to 255.
+        threads : int
+            Threads that share the rows, 1 by default; the result does not depend on their number.
+
+        Returns
+        -------
+        ndarray, shape (H', W', channels), single precision
+            In units of the threshold, per step.
+        """
+        image = np.ascontiguousarray(image, np.float32)
+        height, width = (output_size(self.layer, side) for side in image.shape[:2])
+        current = np.empty((height, width, self._channels), np.float32)
+        _events.convolve_image(image, self._weights, self._bias, current, self.layer.kernel, self.layer.stride, threads)
+        return current

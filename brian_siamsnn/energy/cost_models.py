@@ -1,0 +1,214 @@
+"""What one operation costs on a piece of hardware, and how much of it a network needs.
+
+The figures are data: ``cost_models.toml``, each with its source and whether it
+was measured. A user's own file has the same form and is read on top of it.
+"""
+
+from __future__ import annotations
+
+import math
+import tomllib
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ..connectivity.explicit import synapse_count
+from ..errors import InputError
+from ..model.layers import Convolution
+
+if TYPE_CHECKING:
+    from ..aliases import FilePath
+    from ..model.layers import Layer
+
+__all__ = ["Constant", "CostModel", "Fit", "load_cost_models"]
+
+_SHIPPED = Path(__file__).with_name("cost_models.toml")
+_TEXTS = ("title", "runs", "note")
+_RUNS = ("spikes", "arrays", "both")
+_STATUS = ("measured", "estimated")
+_ENERGIES = ("synaptic_operation", "neuron_update", "spike", "mac", "static_power")
+_COUNTS = ("cores", "neurons_per_core", "fan_in", "synapses_per_core")
+_CONSTANTS = (*_ENERGIES, "tick", "mac_rate", *_COUNTS)
+
+
+@dataclass(frozen=True)
+class Constant:
+    """A number with its pedigree.
+
+    Attributes
+    ----------
+    value : float
+        In SI units: J, W, s, 1/s, or a count.
+    status : {"measured", "estimated"}
+        Measured on silicon and published, or anything else.
+    source : str
+    """
+
+    value: float
+    status: str
+    source: str
+
+
+@dataclass(frozen=True)
+class Fit:
+    """What of a chip a network takes, from below: no mapping needs less.
+
+    Attributes
+    ----------
+    cores, chips : int
+    reasons : tuple of str
+        Why one chip is not enough; empty where it may be.
+    """
+
+    cores: int
+    chips: int
+    reasons: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class CostModel:
+    """One piece of hardware.
+
+    Attributes
+    ----------
+    name, title, note : str
+    runs : {"spikes", "arrays", "both"}
+        A spiking network, a CNN, or either.
+    constants : dict of str to Constant
+        ``cost_models.toml`` explains their names and units.
+    """
+
+    name: str
+    title: str
+    runs: str
+    note: str = ""
+    constants: dict[str, Constant] = field(default_factory=dict)
+
+    def value(self, name: str, default: float = 0.0) -> float:
+        """Value of a constant; ``default`` where the hardware has none."""
+        return self.constants[name].value if name in self.constants else default
+
+    @property
+    def status(self) -> str:
+        """``"measured"`` if every energy in it was, ``"estimated"`` otherwise."""
+        energies = [self.constants[name].status for name in _ENERGIES if name in self.constants]
+        return "measured" if set(energies) == {"measured"} else "estimated"
+
+    def fit(self, layers: tuple[Layer, ...], shapes: dict[str, tuple]) -> Fit | None:
+        """Cores and chips that a spiking branch needs at least.
+
+        A neuron of a layer with more inputs than ``fan_in`` takes
+        ceil(inputs / fan_in) of the chip's neurons, which sum in parts. The
+        first layer's input is no spikes and counts for nothing here. Layers do
+        not share cores.
+
+        Parameters
+        ----------
+        layers : tuple of Convolution and MaxPool
+        shapes : dict of str to tuple
+            (height, width, channels) of each layer.
+
+        Returns
+        -------
+        Fit or None
+            None where the hardware has no cores to be counted.
+        """
+        if "cores" not in self.constants or "neurons_per_core" not in self.constants:
+            return None
+        cores, neurons, synapses, widest = 0, 0, 0, 0
+        for before, layer in zip((None, *layers), layers, strict=False):
+            count = math.prod(shapes[layer.name])
+            inputs = _inputs(layer) if before else 0
+            joined = synapse_count(shapes[before.name], shapes[layer.name], layer) if before else 0
+            parts = max(1, math.ceil(inputs / self.value("fan_in", math.inf)))
+            needed = math.ceil(count * parts / self.value("neurons_per_core"))
+            if "synapses_per_core" in self.constants:
+                needed = max(needed, math.ceil(joined / self.value("synapses_per_core")))
+            cores += needed
+            neurons, synapses, widest = neurons + count, synapses + joined, max(widest, inputs)
+        return Fit(cores, math.ceil(cores / self.value("cores")), tuple(self._reasons(neurons, synapses, widest)))
+
+    def _reasons(self, neurons, synapses, widest):
+        cores = self.value("cores")
+        room = cores * self.value("neurons_per_core")
+        if neurons > room:
+            yield f"{neurons:,} neurons where {room:,.0f} fit"
+        if synapses > cores * self.value("synapses_per_core", math.inf):
+            yield f"{synapses:,} synapses where {cores * self.value('synapses_per_core'):,.0f} fit"
+        if widest > self.value("fan_in", math.inf):
+            yield f"up to {widest:,} inputs a neuron where {self.value('fan_in'):,.0f} reach one"
+
+
+def _inputs(layer):
+    """Synapses that end at one neuron."""
+    each = layer.in_channels // layer.groups if isinstance(layer, Convolution) else 1
+    return each * layer.kernel**2
+
+
+def load_cost_models(path: FilePath | None = None) -> dict[str, CostModel]:
+    """The cost models that ship, and a user's own.
+
+    Parameters
+    ----------
+    path : path, optional
+        TOML file of the form that ``cost_models.toml`` describes; a model of
+        the same name replaces the shipped one.
+
+    Returns
+    -------
+    dict of str to CostModel
+
+    Raises
+    ------
+    InputError
+        If the file is not of that form; the message names the model and the constant.
+    """
+    models = _read(_SHIPPED)
+    if path is not None:
+        models.update(_read(Path(path)))
+    return models
+
+
+def _read(path):
+    try:
+        content = tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read ({error.strerror})") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise InputError(f"{path}: not a TOML file ({error})") from None
+    if not content:
+        raise InputError(f"{path}: expected at least one cost model, [NAME] with its constants, got none")
+    return {name: _model(path, name, entry) for name, entry in content.items()}
+
+
+def _model(path, name, entry):
+    where = f"{path}: [{name}]"
+    if not isinstance(entry, dict):
+        raise InputError(f"{where}: expected a cost model, [{name}] with its constants, got {entry!r}")
+    texts = {key: entry.get(key, "") for key in _TEXTS}
+    for key, text in texts.items():
+        if not isinstance(text, str) or (not text and key != "note"):
+            raise InputError(f"{where}: {key}: expected text, got {entry.get(key)!r}")
+    if texts["runs"] not in _RUNS:
+        raise InputError(f"{where}: runs: expected one of {', '.join(_RUNS)}, got {texts['runs']!r}")
+    constants = {key: _constant(f"{where}: {key}", key, item) for key, item in entry.items() if key not in _TEXTS}
+    needed = {"spikes": ("synaptic_operation", "tick"), "arrays": ("mac",), "both": ("synaptic_operation", "mac")}
+    for key in needed[texts["runs"]]:
+        if key not in constants:
+            raise InputError(f"{where}: hardware that runs {texts['runs']} needs {key}; it has {sorted(constants)}")
+    return CostModel(name, constants=constants, **texts)
+
+
+def _constant(where, key, item):
+    if key not in _CONSTANTS:
+        raise InputError(f"{where}: not a constant of a cost model; known are {', '.join(_CONSTANTS)}")
+    if not isinstance(item, dict) or set(item) != {"value", "status", "source"}:
+        raise InputError(f"{where}: expected value, status and source, got {item!r}")
+    value, status, source = item["value"], item["status"], item["source"]
+    if isinstance(value, bool) or not isinstance(value, int | float) or not (0 < value < math.inf):
+        raise InputError(f"{where}: value: expected a positive number, got {value!r}")
+    if status not in _STATUS:
+        raise InputError(f"{where}: status: expected measured or estimated, got {status!r}")
+    if not isinstance(source, str) or not source.strip():
+        raise InputError(f"{where}: source: expected where the figure is from, got {source!r}")
+    return Constant(float(value), status, source)

@@ -1,0 +1,235 @@
+"""Pictures of what tracking costs: by layer, by step, and against accuracy."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+
+from ..palette import BLACK, BLUE, GREEN, ORANGE, PALETTE, PINK, SKY, VERMILION
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+    from .work import Bill, Work
+
+__all__ = ["plot_energy_against_steps", "plot_energy_by_hardware", "plot_frontier", "plot_layers", "plot_steps"]
+
+#: Part of a :class:`~brian_siamsnn.energy.Bill`, its label and its colour.
+_PARTS = (
+    ("synapses", "convolutions", BLUE),
+    ("pooling", "pooling gates", SKY),
+    ("matching", "matching", GREEN),
+    ("neurons", "neuron updates", ORANGE),
+    ("spikes", "sending spikes", PINK),
+    ("static", "static power", BLACK),
+    ("first_layer", "first layer (no spikes)", VERMILION),
+    ("host", "tracker (no spikes)", "#999999"),
+)
+
+
+def plot_layers(work: Work, title: str = "") -> Figure:
+    """Synaptic operations, multiply-accumulates of the first layer, and neuron updates of each layer.
+
+    Parameters
+    ----------
+    work : Work
+        Of one frame, or the mean of several.
+    title : str
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+    """
+    figure = Figure(figsize=(7.5, 3.6), layout="constrained")
+    axes = figure.subplots()
+    names = [layer.name for layer in work.layers] + ["matching"]
+    place = np.arange(len(names))
+    bars = {
+        "multiply-accumulates": ([layer.macs for layer in work.layers] + [0], VERMILION),
+        "synaptic operations": ([layer.operations.sum() for layer in work.layers] + [work.matching.sum()], BLUE),
+        "neuron updates": ([layer.updates.sum() for layer in work.layers] + [0], ORANGE),
+    }
+    for k, (label, (values, colour)) in enumerate(bars.items()):
+        values = np.array(values, float) / 1e6
+        drawn = axes.bar(place + 0.28 * (k - 1), values, 0.28, color=colour, label=label)
+        axes.bar_label(drawn, [f"{v:.3g}" if v else "" for v in values], fontsize=7, padding=1)
+    axes.set(xticks=place, ylabel="millions a frame", title=title)
+    axes.set_xticklabels(names)
+    axes.legend(frameon=False)
+    axes.margins(y=0.12)
+    _plain(axes)
+    return figure
+
+
+def plot_steps(work: Work, title: str = "") -> Figure:
+    """Synaptic operations by time step, layer on layer.
+
+    Parameters
+    ----------
+    work : Work
+    title : str
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+    """
+    figure = Figure(figsize=(7.5, 3.2), layout="constrained")
+    axes = figure.subplots()
+    parts = [(layer.name, layer.operations) for layer in work.layers[1:]] + [("matching", work.matching)]
+    base, step = 0, np.arange(1, len(work.matching) + 1)
+    for (name, operations), colour in zip(parts, _cycle(), strict=False):
+        axes.bar(step, operations / 1e6, 0.8, bottom=base, color=colour, label=name)
+        base = base + operations / 1e6
+    axes.set(xlabel="time step", ylabel="million synaptic\noperations a frame", title=title, xlim=(0.4, step[-1] + 0.6))
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    axes.legend(frameon=False, ncols=2, fontsize=8)
+    axes.margins(y=0.3)
+    _plain(axes)
+    return figure
+
+
+def plot_energy_against_steps(
+    bills: dict[str, list[Bill]], marked: dict[str, float] | None = None, title: str = ""
+) -> Figure:
+    """Energy of a frame against T: what is spent up to a step does not depend on the steps that follow.
+
+    Parameters
+    ----------
+    bills : dict of str to list of Bill
+        By title of the hardware, of the work up to each step.
+    marked : dict of str to float, optional
+        Energies in joules to compare with, drawn as lines across.
+    title : str
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+    """
+    figure = Figure(figsize=(7.5, 3.8), layout="constrained")
+    axes = figure.subplots()
+    for k, ((name, rows), colour) in enumerate(zip(bills.items(), _cycle(), strict=False)):
+        style = "-" if k < len(PALETTE) else "--"
+        axes.plot(range(1, len(rows) + 1), [1e3 * bill.total for bill in rows], style, color=colour, label=name)
+    for (name, energy), style in zip((marked or {}).items(), (":", "-.") * 4, strict=False):
+        axes.axhline(1e3 * energy, color=BLACK, lw=1, ls=style, label=name)
+    axes.set(xlabel="time steps T", ylabel="energy of a frame (mJ)", yscale="log", title=title)
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    axes.grid(alpha=0.25)
+    axes.legend(frameon=False, fontsize=8, loc="center left", bbox_to_anchor=(1, 0.5))
+    _plain(axes)
+    return figure
+
+
+def plot_energy_by_hardware(bills: dict[str, Bill], title: str = "") -> Figure:
+    """Energy of a frame on each piece of hardware, by what it is spent on.
+
+    Parameters
+    ----------
+    bills : dict of str to Bill
+        By title of the hardware.
+    title : str
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+    """
+    figure = Figure(figsize=(8, 0.9 + 0.42 * len(bills)), layout="constrained")
+    axes = figure.subplots()
+    names = list(bills)[::-1]
+    base = np.zeros(len(names))
+    for part, label, colour in _PARTS:
+        values = 1e3 * np.array([getattr(bills[name], part) for name in names])
+        if values.any():
+            # a stack on a logarithmic axis would distort its parts, so they are shares of the bar's length
+            axes.barh(names, 100 * values / _totals(bills, names), left=base, color=colour, label=label)
+            base += 100 * values / _totals(bills, names)
+    for place, name in enumerate(names):
+        axes.text(101, place, f"{1e3 * bills[name].total:.3g} mJ", va="center", fontsize=9)
+    axes.set(xlabel="share of the energy of a frame (%)", xlim=(0, 116), title=title, xticks=range(0, 101, 20))
+    axes.spines["bottom"].set_bounds(0, 100)
+    figure.legend(*axes.get_legend_handles_labels(), frameon=False, fontsize=8, loc="outside right center")
+    _plain(axes)
+    return figure
+
+
+def plot_frontier(
+    rows: list[dict[str, Any]],
+    best: Collection[int] = (),
+    title: str = "",
+    energy: str = "energy_mj",
+    xlabel: str = "energy of a frame (mJ)",
+) -> Figure:
+    """Accuracy against energy; configurations that no other one beats in both are joined.
+
+    Parameters
+    ----------
+    rows : list of dict
+        With ``group`` (a colour each), ``family`` (a marker each), ``label``, ``auc`` and the key named by ``energy``.
+    best : list of int
+        Rows on the frontier, see :func:`~brian_siamsnn.energy_table.frontier`.
+    title, energy, xlabel : str
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+    """
+    figure = Figure(figsize=(8, 5.4), layout="constrained")
+    axes = figure.subplots()
+    groups, families = (list(dict.fromkeys(row[key] for row in rows)) for key in ("group", "family"))
+    colours, markers = dict(zip(groups, _cycle(), strict=False)), dict(zip(families, "osDvP*X^" * 3, strict=False))
+    # groups are labelled on different sides of their points
+    sides = dict(
+        zip(groups, ((5, -11, "left"), (-4, 5, "right"), (5, 4, "left"), (-4, -11, "right")) * 6, strict=False)
+    )
+    for group, family in dict.fromkeys((row["group"], row["family"]) for row in rows):
+        own = sorted(
+            (row for row in rows if (row["group"], row["family"]) == (group, family)), key=lambda row: row[energy]
+        )
+        x, y = [row[energy] for row in own], [row["auc"] for row in own]
+        axes.plot(x, y, marker=markers[family], color=colours[group], lw=0.8, ms=6, label=f"{group}, {family}")
+        right, up, side = sides[group]
+        for row in own:
+            axes.annotate(
+                row["label"],
+                (row[energy], row["auc"]),
+                (right, up),
+                textcoords="offset points",
+                fontsize=7,
+                color=colours[group],
+                ha=side,
+            )
+    line = sorted(best, key=lambda k: rows[k][energy])
+    axes.plot(
+        [rows[k][energy] for k in line],
+        [rows[k]["auc"] for k in line],
+        color=BLACK,
+        lw=5,
+        alpha=0.15,
+        zorder=0,
+        label="no other beats it",
+    )
+    axes.set(xlabel=xlabel, ylabel="mean AUC", title=title)
+    if max(row[energy] for row in rows) > 20 * min(row[energy] for row in rows):
+        axes.set_xscale("log")
+    else:
+        axes.set_xlim(0, None)
+    axes.grid(alpha=0.25)
+    axes.legend(frameon=False, fontsize=8, loc="lower right")
+    _plain(axes)
+    return figure
+
+
+def _totals(bills, names):
+    return 1e3 * np.array([bills[name].total or 1.0 for name in names])
+
+
+def _cycle():
+    """The palette, as often as it takes."""
+    return [*PALETTE, *PALETTE, *PALETTE]
+
+
+def _plain(axes):
+    axes.spines[["top", "right"]].set_visible(False)

@@ -1,0 +1,125 @@
+"""The tracker as the VOT toolkit wants it: a process that speaks TraX.
+
+The toolkit's own experiments and measures (accuracy, robustness, expected
+average overlap) are then taken on this tracker as on any other. TraX
+(Čehovin, "TraX: The visual Tracking eXchange protocol", 2017) runs over
+standard input and output; the toolkit starts the process and stops it.
+"""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from typing import TYPE_CHECKING, Any
+
+import cv2
+import numpy as np
+
+from ..crops import rgb_image
+from ..errors import InputError
+from ..sequences.annotations import polygon_to_box
+from ..sequences.frames import read_image
+from ..tracking.tracker import SiameseTracker
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from ..matching.matchers import ConvolutionalMatcher, SpikingMatcher
+
+__all__ = ["box_of_region", "registry_entry", "serve"]
+
+#: Seconds that the toolkit waits for an answer; the first may have to compile the equations.
+TIMEOUT = 600
+
+
+def registry_entry(identifier: str, label: str, arguments: Iterable[str]) -> str:
+    """Entry of the toolkit's ``trackers.ini``.
+
+    Parameters
+    ----------
+    identifier : str
+        Name of the tracker in the toolkit.
+    label : str
+        Name in its reports.
+    arguments : sequence of str
+        Of ``brian-siamsnn vot``.
+
+    Returns
+    -------
+    str
+    """
+    # the toolkit starts the tracker in a folder of its own, so the interpreter is named by its path
+    command = shlex.join([sys.executable, "-m", "brian_siamsnn", "vot", *arguments])
+    return f"[{identifier}]\nlabel = {label}\nprotocol = trax\ncommand = {command}\ntimeout = {TIMEOUT}\n"
+
+
+def box_of_region(region: Any) -> np.ndarray:
+    """Upright box of a TraX region, see :func:`brian_siamsnn.annotations.polygon_to_box`.
+
+    Parameters
+    ----------
+    region : trax.Rectangle or trax.Polygon
+
+    Returns
+    -------
+    ndarray, shape (4,)
+        x, y, w, h.
+
+    Raises
+    ------
+    InputError
+        If it is neither, or a polygon without four corners.
+    """
+    if region.type == "rectangle":
+        return np.array(region.bounds())
+    corners = list(region) if region.type == "polygon" else []
+    if len(corners) != 4:
+        raise InputError(f"TraX: expected a rectangle or four corners, got a {region.type} of {len(corners)}")
+    return polygon_to_box(np.ravel(corners))
+
+
+def serve(matcher: SpikingMatcher | ConvolutionalMatcher, scales: int = 3) -> None:
+    """Answer the toolkit until it says that it is done.
+
+    Parameters
+    ----------
+    matcher : matcher
+        See :mod:`brian_siamsnn.matchers`; made ready with the first request.
+    scales : {1, 3, 5}
+
+    Raises
+    ------
+    InputError
+        If the vot-trax package is not installed, or an image or region cannot
+        be read.
+    """
+    try:
+        import trax
+    except ImportError:
+        raise InputError("VOT: expected the package vot-trax; pip install 'brian_siamsnn[vot]'") from None
+    tracker = SiameseTracker(matcher, scales)
+    formats = [trax.Region.RECTANGLE, trax.Region.POLYGON]
+    # the toolkit names files; other clients may send what is in them
+    images = [trax.Image.PATH, trax.Image.MEMORY, trax.Image.BUFFER]
+    with trax.Server(formats, images, tracker_name="brian_siamsnn") as server:
+        while (request := server.wait()).type in (trax.TraxStatus.INITIALIZE, trax.TraxStatus.FRAME):
+            image = _read(request.image[trax.ImageChannel.COLOR])
+            if request.type == trax.TraxStatus.INITIALIZE:
+                matcher.prepare()
+                tracker.init(image, box_of_region(request.objects[0][0]))
+            else:
+                tracker.update(image)
+            server.status([(trax.Rectangle.create(*tracker.box), {"confidence": tracker.score})])
+
+
+def _read(image):
+    """Pixels of a TraX image."""
+    kind = image.type()
+    if kind == "path":
+        return read_image(image.path())
+    if kind == "memory":
+        return rgb_image(image.array())
+    pixels = cv2.imdecode(np.frombuffer(image.buffer(), np.uint8), cv2.IMREAD_COLOR)
+    if pixels is None:
+        raise InputError("TraX: expected an encoded image, but its bytes cannot be decoded")
+    return cv2.cvtColor(pixels, cv2.COLOR_BGR2RGB)

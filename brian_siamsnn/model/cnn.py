@@ -1,0 +1,213 @@
+"""SiamFC in PyTorch: the convolutional branch, its response map and its loss.
+
+Modules are named as in siamfc-pytorch, so a checkpoint of that project loads
+with :meth:`torch.nn.Module.load_state_dict`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from ..errors import InputError
+from .layers import Convolution, MaxPool, convolutions
+
+if TYPE_CHECKING:
+    from ..aliases import Weights
+    from .layers import Layer
+
+try:
+    import torch
+    from torch import nn
+    from torch.nn import functional
+except ImportError:
+    raise InputError(
+        "training, importing checkpoints and --tracker cnn need PyTorch: pip install 'brian_siamsnn[torch]'"
+    ) from None
+
+__all__ = ["SiamFC"]
+
+
+class _Adjust(nn.Module):
+    """Scale and bias of the response; only the bias is learnt."""
+
+    scale: torch.Tensor
+
+    def __init__(self, scale: float, bias: float) -> None:
+        super().__init__()
+        self.register_buffer("scale", torch.tensor(float(scale)))
+        self.bias = nn.Parameter(torch.tensor(float(bias)))
+
+
+class SiamFC(nn.Module):
+    r"""Two branches with the same weights, compared by cross-correlation (Bertinetto 2016).
+
+    .. math:: M(z, x) = \text{scale} \cdot (\varphi(z) * \varphi(x)) + \text{bias}
+
+    with :math:`\varphi` the branch: convolution, batch norm, rectifier and
+    pooling, layer by layer, without padding.
+
+    Parameters
+    ----------
+    layers : tuple of Convolution and MaxPool
+        The branch; a pooling layer belongs to the convolution before it.
+    scale : float
+        Factor of the response; fixed, as in siamfc-pytorch.
+    bias : float
+        Initial bias of the response; learnt, as in the MATLAB original.
+
+    Raises
+    ------
+    InputError
+        When a pooling layer comes first.
+
+    Notes
+    -----
+    Images are RGB in 0..255, shape (B, 3, H, W), float.  Scale and bias are
+    ``adjust.scale`` and ``adjust.bias``, as in the original; a state dictionary
+    without them (siamfc-pytorch's head has neither) keeps those of the network
+    that it is loaded into.
+    """
+
+    def __init__(self, layers: tuple[Layer, ...], scale: float = 0.001, bias: float = 0.0) -> None:
+        super().__init__()
+        self.layers = tuple(layers)
+        self.backbone = nn.Module()
+        self.adjust = _Adjust(scale, bias)
+        # layer name -> its modules, for taking values between the modules of one Sequential
+        self.stages = {}
+        sequence = None
+        for layer in self.layers:
+            stage = _modules(layer)
+            if isinstance(layer, Convolution):
+                sequence = nn.Sequential()
+                self.backbone.add_module(layer.name, sequence)
+            elif sequence is None:
+                raise InputError(f"{layer.name}: a branch starts with a convolution, got pooling first")
+            sequence.extend(stage)
+            self.stages[layer.name] = stage
+
+    @classmethod
+    def from_folded(
+        cls, layers: tuple[Layer, ...], weights: Weights, scale: float = 0.001, bias: float = 0.0
+    ) -> SiamFC:
+        """Network whose batch norms have been folded into its convolutions.
+
+        Parameters
+        ----------
+        layers : tuple of Convolution and MaxPool
+        weights : dict of str to (numpy.ndarray, numpy.ndarray)
+            Convolution name -> (weights of its ``weight_shape``, bias of shape
+            ``(out_channels,)``).
+        scale, bias : float
+            Those of the response.
+
+        Raises
+        ------
+        InputError
+            When a convolution has no weights, or weights of another shape.
+        """
+        folded = tuple(
+            replace(layer, batch_norm=False) if isinstance(layer, Convolution) else layer for layer in layers
+        )
+        network = cls(folded, scale, bias)
+        state = {}
+        for layer in convolutions(folded):
+            if layer.name not in weights:
+                raise InputError(f"{layer.name}: no weights for it; there are some for {sorted(weights)}")
+            w, b = weights[layer.name]
+            if w.shape != layer.weight_shape or b.shape != (layer.out_channels,):
+                raise InputError(
+                    f"{layer.name}: expected weights of shape {layer.weight_shape} and a bias of shape "
+                    f"{(layer.out_channels,)}, got {w.shape} and {b.shape}"
+                )
+            # a copy, because arrays out of a file may be read-only
+            state[f"backbone.{layer.name}.0.weight"] = torch.tensor(w)
+            state[f"backbone.{layer.name}.0.bias"] = torch.tensor(b)
+        network.load_state_dict(state)
+        return network.eval()
+
+    def embed(self, images: torch.Tensor) -> torch.Tensor:
+        """Features of images: (B, 3, H, W) -> (B, C, H', W')."""
+        for stage in self.stages.values():
+            for module in stage:
+                images = module(images)
+        return images
+
+    def activations(self, images: torch.Tensor) -> dict[str, torch.Tensor]:
+        """Output of every layer, by layer name, after its rectifier where it has one.
+
+        Parameters
+        ----------
+        images : torch.Tensor
+            Shape (B, 3, H, W).
+
+        Returns
+        -------
+        dict of str to torch.Tensor
+            Each of shape (B, C, H', W'); a layer without rectifier (conv5 of
+            AlexNet) gives its signed output.
+        """
+        result = {}
+        for name, stage in self.stages.items():
+            for module in stage:
+                images = module(images)
+            result[name] = images
+        return result
+
+    def response(self, z: torch.Tensor, x: torch.Tensor) -> torch.Tensor:
+        """Response map of each search crop: scale * (z * x) + bias.
+
+        Parameters
+        ----------
+        z : torch.Tensor
+            Features of exemplars, shape (B, C, h, w) or, one for all search
+            crops, (1, C, h, w).
+        x : torch.Tensor
+            Features of search crops, shape (B, C, H, W).
+
+        Returns
+        -------
+        torch.Tensor
+            Shape (B, H - h + 1, W - w + 1).
+
+        Raises
+        ------
+        InputError
+            When there are several exemplars, but not one per search crop, or
+            the channels differ.
+        """
+        if z.shape[1] != x.shape[1] or z.shape[0] not in (1, x.shape[0]):
+            raise InputError(
+                f"response: expected exemplar features for one or all of {x.shape[0]} search crops with "
+                f"{x.shape[1]} channels, got shape {tuple(z.shape)}"
+            )
+        if z.shape[0] == 1:
+            maps = functional.conv2d(x, z)
+        else:
+            # one group per pair: each exemplar is the kernel of its own search crop
+            maps = functional.conv2d(x.reshape(1, -1, *x.shape[2:]), z, groups=len(x)).transpose(0, 1)
+        return self.adjust.scale * maps[:, 0] + self.adjust.bias
+
+    def forward(self, exemplars: torch.Tensor, searches: torch.Tensor) -> torch.Tensor:
+        """Response maps of exemplar crops (B, 3, 127, 127) and search crops (B, 3, 255, 255)."""
+        return self.response(self.embed(exemplars), self.embed(searches))
+
+    def _load_from_state_dict(self, state_dict, prefix, *arguments):
+        for name in ("scale", "bias"):
+            state_dict.setdefault(f"{prefix}adjust.{name}", getattr(self.adjust, name).detach())
+        super()._load_from_state_dict(state_dict, prefix, *arguments)
+
+
+def _modules(layer):
+    """The PyTorch modules of one layer, in the order that they are applied in."""
+    if isinstance(layer, MaxPool):
+        return [nn.MaxPool2d(layer.kernel, layer.stride)]
+    modules: list[nn.Module] = [
+        nn.Conv2d(layer.in_channels, layer.out_channels, layer.kernel, layer.stride, groups=layer.groups)
+    ]
+    if layer.batch_norm:
+        modules.append(nn.BatchNorm2d(layer.out_channels, eps=1e-6, momentum=0.05))
+    if layer.rectify:
+        modules.append(nn.ReLU())
+    return modules

@@ -1,0 +1,65 @@
+"""What a spiking branch did for its last image, small enough to be drawn in every frame."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from typing import Any
+
+    from .runtime import SpikingBranch
+
+__all__ = ["Activity", "last_activity"]
+
+
+@dataclass(frozen=True)
+class Activity:
+    """Firing rates of all layers, and a raster of some neurons of the last one.
+
+    Attributes
+    ----------
+    rates : dict of str to float
+        Mean firing rate N / T (Eq. 5) of each layer, over all images.
+    layer : str
+        The last one.
+    neurons : ndarray of int, shape (n,)
+        Those in the raster, spread evenly over the layer: the same ones in every frame.
+    raster : ndarray of bool, shape (T, n)
+        Which of them fired in which step, for the middle image: the middle scale of a tracker.
+    """
+
+    rates: dict[str, float]
+    layer: str
+    neurons: np.ndarray
+    raster: np.ndarray
+
+
+def last_activity(branch: SpikingBranch, count: int = 256) -> Activity:
+    """Activity of a branch in its last run.
+
+    Parameters
+    ----------
+    branch : SpikingBranch
+    count : int
+        Neurons of the raster, at most.
+
+    Returns
+    -------
+    Activity
+    """
+    layer = branch.model.layers[-1].name
+    trains: Any = branch.trains(layer)
+    if branch.images > 1:
+        trains = trains[branch.images // 2]
+    size = int(np.prod(trains.shape))
+    neurons = np.unique(np.linspace(0, size - 1, min(count, size)).round().astype(int))
+    place = np.full(size, -1)
+    place[neurons] = np.arange(len(neurons))
+    chosen = place[trains.neuron]
+    raster = np.zeros((trains.steps, len(neurons)), bool)
+    raster[trains.step[chosen >= 0], chosen[chosen >= 0]] = True
+    rates = {name: spikes.sum() / (branch.groups[name].N * branch.steps_run) for name, spikes in branch.spikes.items()}
+    return Activity(rates, layer, neurons, raster)

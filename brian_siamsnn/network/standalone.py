@@ -1,0 +1,185 @@
+"""A branch as one C++ program, written by Brian2's ``cpp_standalone`` device.
+
+With shared kernels, each layer's input is a function that Brian2 calls once a
+step, between the thresholds of the two layers; it hands the arrays of the
+program to the same ``event_kernel.h`` and ``pooling_kernel.h`` that the runtime uses.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from brian2 import Function, NeuronGroup, defaultclock, get_device, prefs
+
+from ..connectivity.blocks import KERNELS, blocked_kernel, kernel_block
+from ..connectivity.kernel_equations import check_kernel_equations
+from ..connectivity.shared_kernel import STRIP
+from ..environment import available_threads
+from ..errors import InputError
+from ..model.layers import Convolution
+from ..neurons.equations import TIME_STEP
+from .compiled import CompiledBranch
+
+if TYPE_CHECKING:
+    from ..model.conversion import SpikingModel
+    from ..neurons.equations import Coding
+
+__all__ = ["StandaloneBranch"]
+
+#: As the package's own kernel is compiled: sums are neither reordered nor contracted.
+_FLAGS = ["-w", "-O3", "-march=native", "-ffp-contract=off", "-std=c++17", "-pthread"]
+
+#: Where Brian2 finds the kernel; the headers stand outside of the namespace that Brian2 puts functions in.
+_KERNEL = {"headers": ['"event_kernel.h"', '"pooling_kernel.h"'], "include_dirs": [str(KERNELS)]}
+
+_FUNCTION = """
+static inline double {name}_kernel(const double none)
+{{
+    const int32_t* spikes = {spikes};
+    const int n = spikes[{neurons}];
+    std::vector<{real}> amplitude;
+    for (int q = 0; q < n; q++) amplitude.push_back({amplitude}[{scalar} ? 0 : spikes[q]]);
+    siamsnn::ConvolutionGeometry g;
+    g.images = 1;
+    g.height = {sizes[0]}; g.width = {sizes[1]}; g.channels = {sizes[2]};
+    g.out_height = {sizes[3]}; g.out_width = {sizes[4]}; g.out_channels = {sizes[5]};
+    g.kernel = {layer.kernel}; g.stride = {layer.stride};
+    {call}
+    return none;
+}}"""
+_CALLS = {
+    "convolution": "g.groups = {layer.groups}; g.block = {block}; siamsnn::convolve_events<{real}>(spikes, n, "
+    "amplitude.data(), 1, _namespace_{name}_weights, {v}, g, {strip}, {threads});",
+    "max_pool": "g.groups = 1; g.block = 16; siamsnn::pool_events<{real}>(spikes, n, amplitude.data(), 1, "
+    "{count}, {m}, {emitted}, {rise}, g, {strip}, {threads});",
+    "gate": "g.groups = 1; g.block = 16; siamsnn::gate_events<{real}>(spikes, n, amplitude.data(), 1, "
+    "{count}, {m}, {leader}, {passed}, g, {strip}, {threads});",
+}
+
+
+class StandaloneBranch(CompiledBranch):
+    """A spiking network that embeds images, as a compiled program.
+
+    The same network as :class:`SpikingBranch`, and the same spikes.
+
+    Parameters
+    ----------
+    connectivity : {"kernel", "synapses"}
+        Shared kernels driven by events, or explicit Synapses.
+    threads : int, optional
+        Threads of the kernels; as many as there are processors by default.
+    **options
+        See :class:`CompiledBranch`.
+
+    Raises
+    ------
+    InputError
+        If an argument is off, or the program cannot be compiled.
+    """
+
+    device = "cpp_standalone"
+
+    def __init__(
+        self,
+        model: SpikingModel,
+        image_size: int,
+        steps: int = 20,
+        coding: Coding = "rate",
+        connectivity: str = "kernel",
+        threads: int | None = None,
+        **options: Any,
+    ) -> None:
+        if connectivity not in ("kernel", "synapses"):
+            raise InputError(f"connectivity: expected 'kernel' or 'synapses', got {connectivity!r}")
+        self._connectivity, self._threads = connectivity, threads or available_threads()
+        super().__init__(model, image_size, steps, coding, **options)
+
+    def _options(self):
+        return {"build_on_run": False, "directory": str(self.directory)}
+
+    def _group(self, k, equations, **options):
+        group = super()._group(k, equations, **options)
+        group.thresholder["spike"].when, group.thresholder["spike"].order = "thresholds", 10 * k
+        return group
+
+    def _monitor(self, k, group):
+        monitor = super()._monitor(k, group)
+        monitor.when, monitor.order = "thresholds", 10 * k + 1
+        return monitor
+
+    def _join(self, k, layer, source, target):
+        if self._connectivity == "kernel":
+            check_kernel_equations(self.equations[target.name], layer)
+            return self._kernel(k, layer, source, target)
+        synapses = super()._join(k, layer, source, target)
+        synapses.pre.when, synapses.pre.order = "thresholds", 10 * k - 5
+        return synapses
+
+    def _kernel(self, k, layer, source, target):
+        """A group that calls the kernel of the layer once a step, and holds what the kernel keeps."""
+        name, amplitude = target.name, source.variables[self.equations[source.name].amplitude]
+        convolution = isinstance(layer, Convolution)
+        # `none` only gives the call a place to be made from
+        holder = NeuronGroup(
+            source.N,
+            "none : 1 (shared)" + ("" if convolution else "\ncount : 1"),
+            name=f"{name}_input",
+            clock=defaultclock,
+            dtype=self._dtype,
+        )
+        values = {
+            "name": name,
+            "layer": layer,
+            "real": "float" if self._dtype == np.float32 else "double",
+            "spikes": _array(source.variables["_spikespace"]),
+            "neurons": source.N,
+            "amplitude": _array(amplitude),
+            "scalar": int(amplitude.scalar),
+            "sizes": (*self.shapes[source.name], *self.shapes[name]),
+            "strip": STRIP,
+            "threads": self._threads,
+        }
+        tables = {}
+        if convolution:
+            form = "convolution"
+            values |= {"v": _array(target.variables["v"]), "block": (block := kernel_block(layer))}
+            weights = blocked_kernel(self.model.weights[name][0], layer.groups, block)
+            tables[f"_{name}_weights"] = weights.astype(self._dtype)
+        else:
+            form = "max_pool" if "rise" in target.variables else "gate"
+            held = {key: target.variables.get(key) for key in ("m", "emitted", "rise", "leader", "passed")}
+            values |= {key: _array(variable) if variable else "(int32_t*)nullptr" for key, variable in held.items()}
+            values["count"] = _array(holder.variables["count"])
+            holder.run_regularly(
+                "count = 0", dt=self.frame.length * TIME_STEP, when="start", name=f"{name}_input_start"
+            )
+        call = _CALLS[form].format(**values)
+        kernel = Function(None, arg_units=[1], return_unit=1, stateless=False)
+        kernel.implementations.add_implementation(
+            "cpp", _FUNCTION.format(call=call, **values), name=f"{name}_kernel", namespace=tables, compiler_kwds=_KERNEL
+        )
+        holder.namespace[f"{name}_kernel"] = kernel
+        holder.run_regularly(f"none = {name}_kernel(none)", when="thresholds", order=10 * k - 5, name=f"{name}_event")
+        return holder
+
+    def _compile(self, device):
+        flags, jobs = prefs.codegen.cpp.extra_compile_args_gcc, prefs.devices.cpp_standalone.extra_make_args_unix
+        prefs.codegen.cpp.extra_compile_args_gcc = _FLAGS
+        # Brian2's "-j" alone starts one compiler for every file at once
+        prefs.devices.cpp_standalone.extra_make_args_unix = [f"-j{available_threads()}"]
+        try:
+            self.network.run(self.images * self.frame.length * defaultclock.dt, namespace={})
+            device.build(directory=str(self.directory), compile=True, run=False, with_output=False)
+        except RuntimeError as error:
+            raise InputError(
+                f"cpp_standalone: the network does not compile: {error}; is there a C++ compiler?"
+            ) from error
+        finally:
+            prefs.codegen.cpp.extra_compile_args_gcc = flags
+            prefs.devices.cpp_standalone.extra_make_args_unix = jobs
+
+
+def _array(variable):
+    """Name of the array behind a variable, in the program."""
+    return f"brian::{get_device().get_array_name(variable)}"

@@ -1,0 +1,236 @@
+"""What a neuron model's strings may say, checked before Brian2 meets them.
+
+Only Brian2's expressions: names, numbers, operators, and calls of Brian2's own
+functions. There are no attributes, texts, indices or other functions in these,
+so nothing in a file from elsewhere can run code; at worst it simulates
+nonsense. Names must be known and quantities dimensionless, and what is wrong is
+said with the key that it is in.
+"""
+
+from __future__ import annotations
+
+import ast
+import textwrap
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from brian2 import Equations, second
+from brian2.core.functions import DEFAULT_CONSTANTS, DEFAULT_FUNCTIONS
+from brian2.core.namespace import DEFAULT_UNITS
+from brian2.core.variables import Constant, Variable
+from brian2.equations.equations import BOOLEAN, DIFFERENTIAL_EQUATION, INTEGER, SUBEXPRESSION
+from brian2.parsing.expressions import is_boolean_expression, parse_expression_dimensions
+from brian2.units.fundamentalunits import DIMENSIONLESS, have_same_dimensions
+
+from ..errors import InputError, reason_of
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+__all__ = ["INPUTS", "check_equations"]
+
+#: Constants of a model that are set from outside: the input current of a neuron, the value of a pixel.
+INPUTS = ("I", "value")
+
+_NODES = (
+    ast.Expression,
+    ast.BinOp,
+    ast.UnaryOp,
+    ast.BoolOp,
+    ast.Compare,
+    ast.Name,
+    ast.Load,
+    ast.Call,
+    ast.Constant,
+    ast.operator,
+    ast.unaryop,
+    ast.boolop,
+    ast.cmpop,
+)
+_FLAGS = {"constant", "shared", "constant over dt"}
+#: Larger powers of constants are worked out before anything runs, and could take for ever.
+_LARGEST_POWER = 1000
+
+
+def check_equations(
+    path: Path, texts: dict[str, str], parameters: Mapping[str, float], initial: dict[str, Any]
+) -> None:
+    """Check a neuron model whose choices are filled in.
+
+    Parameters
+    ----------
+    path : Path
+        Its file, for messages.
+    texts : dict of str to str
+    parameters : dict of str to number
+    initial : dict of str
+
+    Raises
+    ------
+    InputError
+        Naming the file and the key.
+    """
+    model = _model(path, "model", texts["model"])
+    fixed = {"t": second.dim, "dt": second.dim, "i": DIMENSIONLESS, "N": DIMENSIONLESS}
+    if taken := sorted(parameters.keys() & {*fixed, "j", "w", *DEFAULT_FUNCTIONS, *DEFAULT_CONSTANTS, *DEFAULT_UNITS}):
+        raise InputError(f"{path}: parameters: expected a name of its own, got {taken[0]!r}, which has a meaning here")
+    variables = {**_brian2_names(), **{name: Variable(name, dim) for name, dim in fixed.items()}}
+    variables |= {name: Variable(name, DIMENSIONLESS) for name in parameters} | _variables(model)
+    for equation in model.values():
+        if equation.type in (SUBEXPRESSION, DIFFERENTIAL_EQUATION):
+            expected = equation.dim if equation.type == SUBEXPRESSION else DIMENSIONLESS / second.dim
+            _dimensions(path, f"model: {equation.varname}", equation.expr.code, variables, expected)
+        elif "constant" in equation.flags and equation.varname not in {*parameters, *INPUTS}:
+            raise InputError(
+                f"{path}: 'model': {equation.varname} is a constant without a value; "
+                f"add a table [parameters.{equation.varname}] with a default"
+            )
+    _dimensions(path, "threshold", texts["threshold"], variables)
+    try:
+        fires = is_boolean_expression(texts["threshold"].strip(), variables)
+    except SyntaxError as error:
+        raise InputError(f"{path}: 'threshold': {error.msg}") from None
+    if not fires:
+        raise InputError(f"{path}: 'threshold': expected a condition such as v >= v_th, got {texts['threshold']!r}")
+    for key in ("update", "reset"):
+        _statements(path, key, texts.get(key, ""), variables, model)
+    amplitude = texts["amplitude"].strip()
+    if amplitude not in model.names:
+        raise InputError(
+            f"{path}: 'amplitude': expected a variable of the model {sorted(model.names)}, got {texts['amplitude']!r}"
+        )
+    synapse = _model(path, "synapse", texts.get("synapse", ""))
+    arriving = {**variables, **_variables(synapse)}
+    arriving |= {name: Variable(name, DIMENSIONLESS) for name in ("w", "j", "amplitude_pre")}
+    arriving |= {f"{name}_post": variables[name] for name in model.names}
+    _statements(path, "on_pre", texts.get("on_pre", "").replace("{amplitude}", "amplitude"), arriving, model)
+    for name in initial:
+        if name not in model.names or model[name].type == SUBEXPRESSION or "constant" in model[name].flags:
+            raise InputError(
+                f"{path}: initial {name}: expected a variable of the model that changes, out of {_changing(model)}"
+            )
+
+
+def _changing(model):
+    return [e.varname for e in model.values() if e.type != SUBEXPRESSION and "constant" not in e.flags]
+
+
+@cache
+def _brian2_names():
+    units = {name: Constant(name, value=float(unit), dimensions=unit.dim) for name, unit in DEFAULT_UNITS.items()}
+    return {**units, **DEFAULT_CONSTANTS, **DEFAULT_FUNCTIONS}
+
+
+def _variables(equations):
+    types = {BOOLEAN: np.dtype(bool), INTEGER: np.dtype(np.int32)}
+    return {
+        e.varname: Variable(e.varname, e.dim, dtype=types.get(e.var_type, np.dtype(float))) for e in equations.values()
+    }
+
+
+def _model(path, key, text):
+    """Equations of Brian2, all dimensionless.
+
+    Expressions are looked at before Brian2's parser is: it works out constants.
+    """
+    for line in filter(None, (line.partition("#")[0].strip() for line in text.splitlines())):
+        left, _, right = line.partition(":")
+        unit = right.partition("(")[0].strip()
+        if unit not in ("1", "integer", "boolean"):
+            raise InputError(
+                f"{path}: {key!r}: expected one variable a line, of unit 1, integer or boolean, for all "
+                f"quantities are dimensionless, such as 'v : 1'; got {line!r}"
+            )
+        _, equals, expression = left.partition("=")
+        if equals:
+            _language(path, key, _tree(path, key, expression, "eval"))
+    try:
+        equations = Equations(textwrap.dedent(text))
+    except Exception as error:  # its parser raises whatever it does
+        raise InputError(
+            f"{path}: {key!r}: not equations of Brian2: {reason_of(error)}; "
+            "expected lines such as 'v : 1' or 'x = 2*v : 1'"
+        ) from None
+    for equation in equations.values():
+        if odd := sorted(set(equation.flags) - _FLAGS):
+            raise InputError(f"{path}: {key!r}: {equation.varname}: expected flags out of {sorted(_FLAGS)}, got {odd}")
+    return equations
+
+
+def _tree(path, key, text, mode):
+    try:
+        return ast.parse(textwrap.dedent(text).strip(), mode=mode)
+    except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
+        got = text.strip()
+        got = got if len(got) < 100 else f"{got[:100]} ..."
+        raise InputError(f"{path}: {key!r}: not an expression of Brian2: {reason_of(error)}; got {got!r}") from None
+
+
+def _language(path, key, tree):
+    """Refuse what is not an expression of Brian2."""
+    for node in ast.walk(tree):
+        if not _in_the_language(node):
+            raise InputError(
+                f"{path}: {key!r}: expected names, numbers, operators and functions of Brian2, "
+                f"got {ast.unparse(node)!r}"
+            )
+        if isinstance(node, ast.Call) and not (isinstance(node.func, ast.Name) and node.func.id in DEFAULT_FUNCTIONS):
+            raise InputError(
+                f"{path}: {key!r}: {ast.unparse(node.func)!r} is not a function of Brian2; "
+                f"known are {sorted(DEFAULT_FUNCTIONS)}"
+            )
+        if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Pow) and not _names(node):
+            for part in (node.left, node.right):
+                if not (isinstance(part, ast.Constant) and isinstance(part.value, int | float | complex)) or (
+                    abs(part.value) > _LARGEST_POWER
+                ):
+                    raise InputError(
+                        f"{path}: {key!r}: expected a power of smaller constants, got {ast.unparse(node)!r}"
+                    )
+
+
+def _in_the_language(node):
+    if isinstance(node, ast.Constant):
+        return isinstance(node.value, bool | int | float)
+    return isinstance(node, _NODES) and not (isinstance(node, ast.Call) and node.keywords)
+
+
+def _names(tree):
+    return [node.id for node in ast.walk(tree) if isinstance(node, ast.Name)]
+
+
+def _dimensions(path, key, text, variables, expected=DIMENSIONLESS):
+    tree = _tree(path, key, text, "eval")
+    _language(path, key, tree)
+    if unknown := [name for name in _names(tree) if name not in variables and name not in ("True", "False")]:
+        raise InputError(
+            f"{path}: {key!r}: {unknown[0]!r} is neither a variable of the model nor one of its parameters; "
+            f"add a line '{unknown[0]} : 1' to 'model', or a table [parameters.{unknown[0]}]"
+        )
+    try:
+        found = parse_expression_dimensions(text.strip(), variables)
+    except Exception as error:
+        raise InputError(f"{path}: {key!r}: {reason_of(error)}") from None
+    if not have_same_dimensions(found, expected):
+        raise InputError(
+            f"{path}: {key!r}: expected a quantity of dimension {expected}, got {text.strip()!r} of dimension {found}"
+        )
+
+
+def _statements(path, key, text, variables, model):
+    """Assignments, one a line; each may set a variable that changes, or a name for later lines."""
+    variables = dict(variables)
+    for node in _tree(path, key, text, "exec").body:
+        targets = node.targets if isinstance(node, ast.Assign) else [getattr(node, "target", None)]
+        if not isinstance(node, ast.Assign | ast.AugAssign) or [type(target) for target in targets] != [ast.Name]:
+            raise InputError(f"{path}: {key!r}: expected statements such as v += I, got {ast.unparse(node)!r}")
+        name = targets[0].id  # type: ignore[union-attr]  # its type was looked at just now
+        own = name.removesuffix("_post") if key == "on_pre" else name
+        if own in model.names and own not in _changing(model) or name in {*_brian2_names(), "t", "dt", "i", "j", "N"}:
+            raise InputError(f"{path}: {key!r}: {name} cannot be set; what changes is {_changing(model)}")
+        if isinstance(node, ast.AugAssign) and name not in variables:
+            raise InputError(f"{path}: {key!r}: {name!r} is neither a variable of the model nor one of its parameters")
+        _dimensions(path, key, ast.unparse(node.value), variables)
+        variables.setdefault(name, Variable(name, DIMENSIONLESS))

@@ -1,0 +1,237 @@
+"""What the tracker sees, drawn into the frame: boxes, a caption, the response map.
+
+The two colours, orange and sky blue, are from the palette of Okabe and Ito
+(2008), which is told apart with any colour vision; the true box is dashed as
+well.  Both lie on a dark edge, so that they show on bright and dark frames.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import cv2
+import numpy as np
+
+from ..errors import InputError
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
+    from ..aliases import FilePath
+
+__all__ = ["TRACKED_COLOUR", "TRUTH_COLOUR", "VideoWriter", "draw_overlay", "draw_text", "scaled_overlay"]
+
+TRACKED_COLOUR = (230, 159, 0)
+TRUTH_COLOUR = (86, 180, 233)
+_EDGE = (20, 20, 20)
+_WHITE = (255, 255, 255)
+_DASH = 6
+_MARGIN = 6
+_COMMON_FPS = 25.0
+
+
+def draw_overlay(
+    frame: np.ndarray,
+    box: npt.ArrayLike | None = None,
+    truth: npt.ArrayLike | None = None,
+    text: str = "",
+    response: npt.ArrayLike | None = None,
+) -> np.ndarray:
+    """Draw onto a copy of a frame.
+
+    Parameters
+    ----------
+    frame : ndarray, shape (H, W, 3), uint8
+        R, G, B.
+    box, truth : array_like, shape (4,), optional
+        The tracked and the true box x, y, w, h, zero-based.  What lies outside
+        the frame is cut off; a NaN box is not drawn.
+    text : str
+        Caption at the lower left, for example the frame and the overlap.
+    response : array_like, shape (h, w), optional
+        Response map, shown at the upper right from its least to its greatest
+        value in the colours of viridis.
+
+    Returns
+    -------
+    ndarray, shape (H, W, 3), uint8
+    """
+    canvas = np.ascontiguousarray(frame).copy()
+    if truth is not None:
+        _draw_box(canvas, truth, TRUTH_COLOUR, dashed=True)
+    if box is not None:
+        _draw_box(canvas, box, TRACKED_COLOUR, dashed=False)
+    if response is not None:
+        _draw_response(canvas, np.asarray(response, dtype=float))
+    names = [("tracked", TRACKED_COLOUR, box), ("truth", TRUTH_COLOUR, truth)]
+    _draw_legend(canvas, [(name, colour) for name, colour, drawn in names if drawn is not None])
+    if text:
+        draw_text(canvas, text, _MARGIN, canvas.shape[0] - _MARGIN, _WHITE)
+    return canvas
+
+
+def scaled_overlay(
+    frame: np.ndarray,
+    factor: float,
+    box: npt.ArrayLike | None = None,
+    truth: npt.ArrayLike | None = None,
+    text: str = "",
+    response: np.ndarray | None = None,
+) -> np.ndarray:
+    """:func:`draw_overlay` on a frame that is made larger or smaller first, so that lines and letters keep their size.
+
+    Parameters
+    ----------
+    frame, box, truth, text, response
+        Of the frame as it is, see :func:`draw_overlay`.
+    factor : float
+        New size over old.
+
+    Returns
+    -------
+    ndarray, shape (about factor * H, about factor * W, 3), uint8
+    """
+    if factor != 1:
+        size = [max(1, round(factor * side)) for side in frame.shape[1::-1]]
+        frame = cv2.resize(frame, size, interpolation=cv2.INTER_AREA if factor < 1 else cv2.INTER_LINEAR)
+    box, truth = (None if one is None else factor * np.asarray(one, dtype=float) for one in (box, truth))
+    return draw_overlay(frame, box, truth, text, response)
+
+
+class VideoWriter:
+    """Writes frames to an MP4 file (MPEG-4 part 2), as a context manager.
+
+    The file is created with the first frame, whose size holds for all.
+
+    Parameters
+    ----------
+    path : path-like
+        Where to write; an existing file is replaced.
+    fps : float
+        Frames a second.
+    """
+
+    def __init__(self, path: FilePath, fps: float = 25.0) -> None:
+        if not 0 < fps < float("inf"):
+            raise InputError(f"fps: expected a positive number, got {fps}")
+        self.path = Path(path)
+        self.fps = fps
+        self._writer: cv2.VideoWriter | None = None
+        self._shape: tuple[int, ...] | None = None
+        self._count = 0
+
+    def __enter__(self) -> VideoWriter:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.close()
+
+    def write(self, frame: np.ndarray) -> None:
+        """Add a frame.
+
+        Parameters
+        ----------
+        frame : ndarray, shape (H, W, 3), uint8
+            R, G, B.
+
+        Raises
+        ------
+        InputError
+            If the file cannot be written, or the frame differs in size from
+            the first one.
+        """
+        writer = self._writer or self._open(frame)
+        if frame.shape != self._shape:
+            # OpenCV would drop it without a word
+            raise InputError(f"{self.path}: expected frames of the first one's shape {self._shape}, got {frame.shape}")
+        writer.write(cv2.cvtColor(frame, cv2.COLOR_RGB2BGR))
+        self._count += 1
+
+    def close(self) -> None:
+        """Finish the file.
+
+        Raises
+        ------
+        InputError
+            If not all frames are in it.
+        """
+        if self._writer is None:
+            return
+        self._writer.release()
+        self._writer = None
+        # OpenCV is silent about what it cannot write; a video that breaks off announces no frames, or fewer
+        capture = cv2.VideoCapture(str(self.path))
+        count = int(capture.get(cv2.CAP_PROP_FRAME_COUNT)) if capture.isOpened() else 0
+        capture.release()
+        if count != self._count:
+            raise InputError(
+                f"{self.path}: expected a video of {self._count} frames, but {count} could be written; "
+                "is the disk full?"
+            )
+
+    def _open(self, frame):
+        height, width = frame.shape[:2]
+        # MPEG-4 divides a second into 65535 parts at most: it knows no 240.1235 frames/s, and no 90000
+        for fps in (self.fps, round(self.fps), _COMMON_FPS):
+            writer = cv2.VideoWriter(str(self.path), cv2.VideoWriter.fourcc(*"mp4v"), fps, (width, height))
+            if writer.isOpened():
+                break
+        else:
+            raise InputError(
+                f"{self.path}: expected a place for an MP4 video of {width}x{height} pixels at {self.fps} frames/s, "
+                "but OpenCV cannot write one there; check that the folder exists, is writable and the name ends in "
+                ".mp4, and that the frames have 2 to 8190 pixels a side"
+            )
+        self._writer, self._shape = writer, frame.shape
+        return writer
+
+
+def _draw_box(canvas, box, colour, dashed):
+    box = np.asarray(box, dtype=float)
+    if not np.isfinite(box).all():
+        return
+    height, width = canvas.shape[:2]
+    # a corner a few frames away from the view draws the same, and fits OpenCV's integers
+    reach = 2.0 * np.array([width, height])
+    left, top = np.clip(np.rint(box[:2]), -reach, reach).astype(int).tolist()
+    right, bottom = np.clip(np.rint(box[:2] + box[2:] - 1), -reach, reach).astype(int).tolist()
+    corners = [(left, top), (right, top), (right, bottom), (left, bottom)]
+    cv2.rectangle(canvas, corners[0], corners[2], _EDGE, 2 if dashed else 4)
+    for start, end in zip(corners, corners[1:] + corners[:1], strict=True):
+        for first, last in _dashes(start, end) if dashed else [(start, end)]:
+            cv2.line(canvas, first, last, colour, 2)
+
+
+def _dashes(start, end):
+    start, end = np.array(start), np.array(end)
+    count = max(int(np.hypot(*(end - start)) / _DASH) // 2 * 2 + 1, 1)
+    points = np.rint(np.linspace(start, end, count + 1)).astype(int).tolist()
+    return list(zip(points[:-1:2], points[1::2], strict=True))
+
+
+def draw_text(canvas: np.ndarray, text: str, left: int, bottom: int, colour: tuple[int, int, int]) -> None:
+    """Write onto a dark plate, into the canvas itself; ``left`` and ``bottom`` are of the plate."""
+    font, size = cv2.FONT_HERSHEY_SIMPLEX, 0.45
+    (width, height), below = cv2.getTextSize(text, font, size, 1)
+    # a dark plate, for a dark outline does not fit: the width of OpenCV 5's letters grows with their thickness
+    plate = canvas[max(bottom - height - below, 0) : bottom, left : left + width + 4]
+    plate[:] = plate // 3
+    cv2.putText(canvas, text, (left + 2, bottom - below), font, size, colour, 1, cv2.LINE_AA)
+
+
+def _draw_legend(canvas, entries):
+    for row, (name, colour) in enumerate(entries):
+        draw_text(canvas, name, _MARGIN, _MARGIN + 18 * (row + 1), colour)
+
+
+def _draw_response(canvas, response):
+    side = min(canvas.shape[:2]) // 4
+    if not 1 <= side <= min(canvas.shape[:2]) - 2 * _MARGIN:
+        return  # a frame of a few pixels has no room for it
+    levels = (response - response.min()) / (np.ptp(response) or 1)
+    levels = cv2.resize(np.rint(255 * levels).astype(np.uint8), (side, side), interpolation=cv2.INTER_NEAREST)
+    inset = cv2.cvtColor(cv2.applyColorMap(levels, cv2.COLORMAP_VIRIDIS), cv2.COLOR_BGR2RGB)
+    left = canvas.shape[1] - side - _MARGIN
+    canvas[_MARGIN : _MARGIN + side, left : left + side] = inset
+    cv2.rectangle(canvas, (left - 1, _MARGIN - 1), (left + side, _MARGIN + side), _WHITE, 1)

@@ -1,0 +1,183 @@
+"""SiamFC's tracker: where in the next frame is what the box held in the first?
+
+The same tracker runs on the CNN and on the spiking network; they differ in the
+matcher that turns an exemplar crop and search crops into response maps
+(:mod:`brian_siamsnn.matchers`). Constants are those of SiamFC's three-scale
+tracker (Bertinetto 2016; MATLAB ``tracker.m``, siamfc-pytorch).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import cv2
+import numpy as np
+
+from ..crops import (
+    EXEMPLAR_SIZE,
+    SEARCH_SIZE,
+    STRIDE,
+    box_centre,
+    checked_box,
+    crop,
+    exemplar_side,
+    rgb_image,
+    room_to_grow,
+)
+from ..errors import InputError
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
+    from ..matching.matchers import Matcher
+
+__all__ = ["SCALES", "ScaleSearch", "SiameseTracker"]
+
+UPSAMPLING = 16  # of the response map
+SIZE_LIMITS = 0.2, 5.0  # of the target, relative to the first frame
+
+
+@dataclass(frozen=True)
+class ScaleSearch:
+    """Constants that depend on the number of scales (SiamFC's ``params-3s.txt`` and ``params-5s.txt``)."""
+
+    step: float
+    penalty: float
+    damping: float  # learning rate of the size
+    window: float  # influence of the cosine window
+
+
+#: By number of scales.
+SCALES = {
+    1: ScaleSearch(1.0, 1.0, 0.0, 0.176),
+    3: ScaleSearch(1.0375, 0.9745, 0.59, 0.176),
+    5: ScaleSearch(1.0255, 0.962, 0.34, 0.168),
+}
+
+
+class SiameseTracker:
+    """Tracks one object.
+
+    Parameters
+    ----------
+    matcher : Matcher
+        Of :mod:`brian_siamsnn.matchers`, or anything with its two methods, see :class:`brian_siamsnn.aliases.Matcher`.
+    scales : {1, 3, 5}
+        Sizes of the search region that are tried in every frame.
+
+    Attributes
+    ----------
+    box : ndarray, shape (4,)
+        x, y, w, h; zero-based, x and y the top left pixel.
+    score : float
+        Highest response in the last frame; NaN before the first update, and
+        where the response was not finite.
+    response : ndarray
+        Response map of the best scale in the last frame.
+
+    Examples
+    --------
+    >>> tracker = SiameseTracker(matcher)           # doctest: +SKIP
+    >>> tracker.init(frames[0], (200, 150, 17, 50)) # doctest: +SKIP
+    >>> boxes = [tracker.update(frame) for frame in frames[1:]]  # doctest: +SKIP
+    """
+
+    def __init__(self, matcher: Matcher, scales: int = 3) -> None:
+        if scales not in SCALES:
+            raise InputError(f"scales: expected one of {list(SCALES)}, got {scales}")
+        self.matcher, self._search = matcher, SCALES[scales]
+        exponents = np.arange(scales) - scales // 2
+        self._factors = self._search.step ** exponents.astype(float)
+        self._penalties = np.where(exponents == 0, 1.0, self._search.penalty)
+        self._middle = scales // 2
+        self._centre: np.ndarray | None = None
+        self.score = float("nan")
+        self.response: np.ndarray | None = None
+
+    def init(self, image: np.ndarray, box: npt.ArrayLike) -> None:
+        """Take the object from a first frame.
+
+        Parameters
+        ----------
+        image : ndarray of uint8
+            RGB or gray, see :func:`rgb_image`.
+        box : sequence of 4 float
+            x, y, w, h of the object.
+
+        Raises
+        ------
+        InputError
+            If the box has no area, is not finite, lies outside the image, or is
+            more than twice as wide or high as it.
+        """
+        image = rgb_image(image)
+        box = checked_box(box)
+        height, width = image.shape[:2]
+        self._growth = min(SIZE_LIMITS[1], room_to_grow(box, width, height))
+        centre = self._centre = box_centre(box)[::-1]  # y, x
+        self._size = box[:1:-1].copy()  # h, w
+        self._first_size = self._size.copy()
+        self._fill = image.mean((0, 1)).tolist()
+        exemplar = crop(image, centre, exemplar_side(*self._size), EXEMPLAR_SIZE, self._fill)
+        self.matcher.set_exemplar(exemplar)
+        self.score, self.response = float("nan"), None
+
+    @property
+    def box(self) -> np.ndarray:
+        """The object's box: x, y, w, h."""
+        if self._centre is None:
+            raise InputError("tracker: no box before init; call init(image, box) with the first frame")
+        return np.concatenate([(self._centre - (self._size - 1) / 2)[::-1], self._size[::-1]])
+
+    def update(self, image: np.ndarray) -> np.ndarray:
+        """Find the object in the next frame.
+
+        Where the response is not finite, or the same everywhere, the box stays.
+        The centre never leaves the image, and the size stays within 0.2 to 5 times
+        that of the first frame (as in MATLAB's ``tracker.m``) and twice the image.
+
+        Returns
+        -------
+        ndarray, shape (4,)
+            The new :attr:`box`.
+
+        Raises
+        ------
+        InputError
+            If there was no :meth:`init`, or the image is none.
+        """
+        if self._centre is None:
+            raise InputError("tracker: update before init; call init(image, box) with the first frame")
+        image = rgb_image(image)
+        side = exemplar_side(*self._size) * SEARCH_SIZE / EXEMPLAR_SIZE
+        crops = [crop(image, self._centre, side * factor, SEARCH_SIZE, self._fill) for factor in self._factors]
+        responses = self.matcher.match(crops)
+        if not np.isfinite(responses).all() or responses.min() == responses.max():
+            self.score = float(responses.max())  # NaN if there is one
+            return self.box
+        upsampled = responses.shape[-1] * UPSAMPLING
+        large = [cv2.resize(r, (upsampled, upsampled), interpolation=cv2.INTER_CUBIC) for r in responses]
+        peaks = np.array([r.max() for r in large]) * self._penalties
+        best = int(np.argmax(peaks))
+        if peaks[best] == peaks[self._middle]:  # a tie is no reason to change the size
+            best = self._middle
+        self.score, self.response = float(large[best].max()), responses[best]
+        self._move(self._peak(large[best]) * side * self._factors[best] / SEARCH_SIZE, self._factors[best], image)
+        return self.box
+
+    def _peak(self, response):
+        """Displacement (y, x) of the windowed response's peak, in crop pixels."""
+        size = len(response)
+        window = np.outer(np.hanning(size), np.hanning(size))
+        weight = self._search.window
+        normalised = (response - response.min()) / ((response - response.min()).sum() + 1e-16)
+        combined = (1 - weight) * normalised + weight * window / window.sum()
+        peak = np.array(np.unravel_index(np.argmax(combined), combined.shape))
+        return (peak - (size - 1) / 2) * STRIDE / UPSAMPLING
+
+    def _move(self, displacement, factor, image):
+        centre = self._centre + displacement
+        self._centre = np.clip(centre, 0, np.array(image.shape[:2]) - 1)
+        size = self._size * (1 - self._search.damping + self._search.damping * factor)
+        self._size = np.clip(size, SIZE_LIMITS[0] * self._first_size, self._growth * self._first_size)

@@ -1,0 +1,272 @@
+"""Train SiamFC so that its activations can be spike counts, and write a model that is ready to spike."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import asdict
+from io import BytesIO
+from pathlib import Path
+from time import perf_counter
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from matplotlib.figure import Figure
+from tqdm import tqdm
+
+from ..crops import STRIDE
+from ..errors import InputError
+from ..files import write_whole
+from ..model.calibration import calibrate, calibration_crops
+from ..model.checkpoints import export
+
+# by way of siamfc, which says what to install where PyTorch is missing
+from ..model.cnn import SiamFC, torch
+from ..model.files import write
+from ..sequences.sources import image_sequence
+from .batches import ahead, new_batch, pooled_batch, to_tensors
+from .loss import balanced_loss, labels
+from .pair_store import PairPool, images_to_tensor
+from .pairs import PairSampler, held_out_pairs, read_photos, read_videos
+from .quantised_activations import ACTIVATIONS
+from .recipe import Recipe
+from .run import TrainingRun
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from ..aliases import FilePath
+    from ..model.files import SiameseModel
+    from .pairs import Pair
+
+__all__ = ["held_out_score", "train"]
+
+#: Held-out pairs per video.
+HELD_OUT_PAIRS = 40
+
+
+def held_out_score(
+    network: SiamFC, pairs: list[Pair], device: str = "cpu", operations: Callable[..., Any] | None = None
+) -> dict[str, Any]:
+    """How well the response maps of a network find the targets of pairs.
+
+    Parameters
+    ----------
+    network : SiamFC
+    pairs : list of Pair
+    device : str
+        Where the network is.
+    operations : callable, optional
+        Synaptic operations of the search crops that the network was shown last.
+
+    Returns
+    -------
+    dict
+        ``held_out_loss``, the balanced loss; ``distance``, the mean distance
+        from the peak of the response to the target (response cells);
+        ``within_1``, the share of peaks at most one cell away; and, where
+        ``operations`` is given, their mean for a search crop.
+    """
+    was_training = network.training
+    network.eval()
+    responses, counts = [], []
+    with torch.no_grad():
+        # in pieces, because the activations of a large network for all pairs may not fit into memory
+        for start in range(0, len(pairs), 10):
+            exemplars, searches, _ = zip(*pairs[start : start + 10], strict=True)
+            responses.append(network(*(images_to_tensor(images, device) for images in (exemplars, searches))).cpu())
+            if operations is not None:
+                counts.append(operations())
+    network.train(was_training)
+    responses = torch.cat(responses)
+    displacements = torch.from_numpy(np.stack([pair.displacement for pair in pairs]) / STRIDE).float()
+    size = responses.shape[-1]
+    peaks = responses.flatten(1).argmax(1)
+    peaks = torch.stack([peaks % size, peaks // size], 1) - (size - 1) / 2
+    distances = (peaks - displacements).norm(dim=1)
+    return {
+        "held_out_loss": balanced_loss(responses, labels(displacements, size)).item(),
+        "distance": distances.mean().item(),
+        "within_1": (distances <= 1).float().mean().item(),
+        **({"operations": float(np.mean(counts))} if counts else {}),
+    }
+
+
+def train(
+    data: FilePath,
+    output: FilePath,
+    recipe: Recipe | None = None,
+    *,
+    teacher: SiameseModel | None = None,
+    initial: FilePath | None = None,
+    pool: FilePath | None = None,
+    device: str = "cpu",
+) -> SiameseModel:
+    """Train a network and write it to ``output``; a killed run goes on where it last reported.
+
+    Beside ``output`` are written, at every report, the checkpoint
+    ``STEM.checkpoint.pt`` and the figure ``STEM.png`` of loss and held-out
+    score.
+
+    Parameters
+    ----------
+    data : path
+        Folder with ``video/NAME/img/*.jpg``, ``video/NAME/groundtruth_rect.txt``
+        and ``photos/*.jpg``.
+    output : path
+        The model file to write.
+    recipe : Recipe, optional
+        The default one where it is absent.
+    teacher : SiameseModel, optional
+        A larger network whose responses and features are learnt from.
+    initial : path, optional
+        Checkpoint of an earlier run of the same architecture to start from, in place of random weights.
+    pool : path, optional
+        Folder of the pairs that the teacher was shown; ``STEM.pool`` beside
+        ``output`` by default. Runs that differ in the student can share one.
+    device : str
+        A PyTorch device: ``"cpu"``, ``"cuda"``.
+
+    Returns
+    -------
+    SiameseModel
+        What ``output`` holds, with scales; its provenance holds the recipe,
+        the history (one row per report) and the seconds it took.
+
+    Raises
+    ------
+    InputError
+        When the data, a setting or ``output`` are not as described, the
+        checkpoint comes from other settings, or the loss is no longer finite.
+    """
+    recipe, output = recipe or Recipe(), Path(output)
+    if not output.parent.is_dir():
+        raise InputError(f"{output}: expected a file in a folder that is there; create {output.parent} first")
+    videos, photos = read_videos(Path(data) / "video"), read_photos(Path(data) / "photos")
+    names = [video.name for video in videos]
+    if missing := sorted(set(recipe.held_out) - set(names)):
+        raise InputError(f"held_out: {', '.join(missing)}: no such video in {data}; it has {', '.join(names)}")
+    scored = held_out_pairs([video for video in videos if video.name in recipe.held_out], HELD_OUT_PAIRS)
+    sampler = PairSampler([video for video in videos if video.name not in recipe.held_out], photos, recipe.seed)
+    sources = {"videos": sorted(video.name for video in sampler.videos), "photos": len(photos), "seed": recipe.seed}
+    settings = {
+        **asdict(recipe),
+        **sources,
+        "held_out": list(recipe.held_out),
+        "teacher": _digest(teacher),
+        "initial": initial and hashlib.sha256(_read(initial)).hexdigest(),
+    }
+    response = None if teacher is None else (teacher.response_scale, teacher.response_bias)
+    run = TrainingRun(recipe, _load_checkpoint(initial, device) if initial else None, response, device)
+    checkpoint = output.with_suffix(".checkpoint.pt")
+    if checkpoint.exists():
+        _restore(run, checkpoint, settings)
+    if teacher is not None:
+        network = SiamFC.from_folded(teacher.layers, teacher.weights, teacher.response_scale, teacher.response_bias)
+        network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # not in its stubs
+        identity = {**sources, "teacher": settings["teacher"]}
+        pool = PairPool(pool or output.with_suffix(".pool"), sampler, network, identity, recipe.pairs, device)
+        pool.fill()
+        cut = lambda step: pooled_batch(pool, recipe, step)  # noqa: E731
+    else:
+        cut = lambda step: new_batch(sampler, recipe, step)  # noqa: E731
+    _optimise(run, cut, scored, settings, checkpoint, output.with_suffix(".png"))
+    model = _model(run, photos, {"recipe": settings, "history": run.history, "seconds": round(run.seconds, 1)})
+    write(model, output)
+    return model
+
+
+def _optimise(run, cut, scored, settings, checkpoint, figure):
+    """Advance a run to its end; ``cut(step)`` gives the batch of a step."""
+    recipe, losses = run.recipe, []
+    started = perf_counter() - run.seconds
+    with tqdm(total=recipe.steps, initial=run.step, desc="training", unit="step", disable=None) as progress:
+        for arrays in ahead(cut, run.step, recipe.steps):
+            losses.append(run.advance(to_tensors(arrays, run.device)))
+            progress.update()
+            if run.step % recipe.report_every == 0 or run.step == recipe.steps:
+                operations = run.operations if run.spiking else None
+                score = held_out_score(run.network, scored, run.device, operations)
+                score = {"loss": float(np.mean(losses)), **score}
+                losses.clear()
+                progress.set_postfix({name: f"{value:.4g}" for name, value in score.items()})
+                run.history.append({"step": run.step, **score})
+                run.seconds = perf_counter() - started
+                buffer = BytesIO()
+                torch.save({"settings": settings, **run.state()}, buffer)
+                write_whole(checkpoint, buffer.getvalue())
+                _draw(run.history, recipe.spiking_from, figure)
+
+
+def _restore(run, checkpoint, settings):
+    """Take up a checkpoint of the same settings."""
+    state = _load_checkpoint(checkpoint, run.device)
+    differing = [name for name, value in settings.items() if state["settings"].get(name) != value]
+    if differing:
+        raise InputError(
+            f"{checkpoint}: a checkpoint with another {', '.join(differing)}; delete it, or choose another output"
+        )
+    run.restore(state)
+
+
+def _read(file):
+    try:
+        return Path(file).read_bytes()
+    except OSError as error:
+        raise InputError(f"{file}: cannot be read ({error.strerror})") from None
+
+
+def _load_checkpoint(file, device):
+    """The state in a checkpoint of :func:`train`."""
+    content = _read(file)
+    try:
+        state = torch.load(BytesIO(content), weights_only=True, map_location=device)
+    except Exception:  # torch raises many kinds, none of them documented, with advice to load unsafely
+        state = None
+    if not isinstance(state, dict) or not {"settings", "recipe", "network", "optimizer"} <= set(state):
+        raise InputError(f"{file}: not a checkpoint of a training run; delete it to start anew, or give another")
+    return state
+
+
+def _digest(model):
+    """What tells one teacher's weights from another's; None for none."""
+    if model is None:
+        return None
+    digest = hashlib.sha256()
+    for name, (w, b) in sorted(model.weights.items()):
+        digest.update(name.encode() + w.tobytes() + b.tobytes())
+    return digest.hexdigest()
+
+
+def _model(run, photos, log):
+    """The trained network as a model with scales: the learnt bounds, or what calibration on photos finds."""
+    bounds, recipe = run.bounds(), run.recipe
+    provenance = {"training": log}
+    if not bounds:
+        crops = calibration_crops(image_sequence("photos", photos))
+        return calibrate(export(run.network, provenance), crops)
+    potential = ACTIVATIONS[recipe.activation].initial_potential
+    normalisation = f"learnt bounds, {recipe.activation}, T = {recipe.levels}"
+    return export(run.network, provenance, bounds, normalisation, potential)
+
+
+def _draw(history, spiking_from, file):
+    """Loss and held-out score over the steps."""
+    steps = [row["step"] for row in history]
+    figure = Figure(figsize=(8, 3.2), layout="constrained")
+    left, right = figure.subplots(1, 2)
+    left.plot(steps, [row["loss"] for row in history], label="training, all terms")
+    left.plot(steps, [row["held_out_loss"] for row in history], label="held out, logistic loss")
+    left.axvline(spiking_from, color="0.6", linestyle=":", label="as spikes from here")
+    left.set(xlabel="step", ylabel="loss", ylim=(0, None))
+    left.legend()
+    right.plot(steps, [row["distance"] for row in history], color="C2")
+    right.set(xlabel="step", ylim=(0, None))
+    right.set_ylabel("peak to target (cells)", color="C2")
+    share = right.twinx()
+    share.plot(steps, [row["within_1"] for row in history], color="C3")
+    share.set(ylim=(0, 1))
+    share.set_ylabel("peaks within 1 cell", color="C3")
+    right.axvline(spiking_from, color="0.6", linestyle=":")
+    content = BytesIO()
+    figure.savefig(content, format="png", dpi=120)
+    write_whole(file, content.getvalue())
