@@ -33,7 +33,7 @@ def run(candidate, data, teacher, pool, steps, folder):
     import torch
 
     from brian_siamsnn.model.conversion import SpikingModel
-    from brian_siamsnn.model.files import load, read
+    from brian_siamsnn.model.files import load_model, read_model
     from brian_siamsnn.training.loop import train
     from brian_siamsnn.training.recipe import Recipe
     from brian_siamsnn.training.run import outgoing_synapses
@@ -41,10 +41,10 @@ def run(candidate, data, teacher, pool, steps, folder):
     torch.set_num_threads(1)  # the candidates share the processors
     file = folder / f"{candidate}.safetensors"
     if file.exists():
-        model = read(file)
+        model = read_model(file)
     else:
         recipe = Recipe(architecture=candidate, steps=steps, report_every=max(1, steps // 4))
-        model = train(data, file, recipe, teacher=load(teacher), pool=pool)
+        model = train(data, file, recipe, teacher=load_model(teacher), pool=pool)
     training = model.provenance["training"]
     last = training["history"][-1]
     shapes = SpikingModel.from_model(model).shapes(255)

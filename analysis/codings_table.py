@@ -14,7 +14,7 @@ from brian_siamsnn.evaluation.report import markdown, write_csv
 from brian_siamsnn.evaluation.run import evaluate
 from brian_siamsnn.files import write_whole
 from brian_siamsnn.sequences.datasets import open_dataset
-from brian_siamsnn.tracking.config import Configuration
+from brian_siamsnn.tracking.config import TrackerConfig
 
 CODINGS = {
     "rate": "rate",  # Eq. 2-4
@@ -50,7 +50,7 @@ def main():
     # One row a configuration: means over the sequences.
     rows, means = [], []
     for name, settings in configurations.items():
-        configuration = Configuration(model=arguments.model, frames=arguments.frames, **settings)
+        configuration = TrackerConfig(model=arguments.model, frames=arguments.frames, **settings)
         report = evaluate(configuration, dataset, arguments.output / configuration.hash[:8], arguments.workers)
         own = report["sequences"]
         rates = [row["firing_rates"] or {} for row in own.values()]

@@ -72,15 +72,15 @@ def run(source, configuration, model, frames, folder):
     from brian_siamsnn.files import write_json
     from brian_siamsnn.matching.matchers import SpikingMatcher
     from brian_siamsnn.model.conversion import scale_thresholds
-    from brian_siamsnn.model.files import load
-    from brian_siamsnn.sequences.sources import open_source
+    from brian_siamsnn.model.files import load_model
+    from brian_siamsnn.sequences.sources import open_sequence
     from brian_siamsnn.tracking.run import track
     from brian_siamsnn.tracking.tracker import SiameseTracker
 
     brian2.prefs.logging.console_log_level = "ERROR"
     brian2.BrianLogger.initialize()
     options = dict(CONFIGURATIONS[configuration])
-    network = scale_thresholds(load(model), options.pop("threshold_scale", 1.0))
+    network = scale_thresholds(load_model(model), options.pop("threshold_scale", 1.0))
     matcher = SpikingMatcher(network, threads=1, **options)
     matcher.prepare()
     # what the matcher has counted after each frame; the first is the exemplar's
@@ -94,7 +94,7 @@ def run(source, configuration, model, frames, folder):
         if len(counted) > 1:
             steps.append(matcher.search_branch.steps_run)
 
-    result = track(open_source(source), SiameseTracker(matcher), frames=frames, progress=count)
+    result = track(open_sequence(source), SiameseTracker(matcher), frames=frames, progress=count)
     each = np.diff(counted, axis=0).mean(0)
     summary = {
         "sequence": Path(source).name,

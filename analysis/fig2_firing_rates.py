@@ -20,11 +20,11 @@ from tqdm import tqdm
 
 from brian_siamsnn.matching.matchers import SpikingMatcher
 from brian_siamsnn.model.calibration import calibration_crops
-from brian_siamsnn.model.conversion import convert
-from brian_siamsnn.model.files import load
-from brian_siamsnn.model.numpy_cnn import activations
+from brian_siamsnn.model.conversion import with_activation_scales
+from brian_siamsnn.model.files import load_model
+from brian_siamsnn.model.numpy_cnn import cnn_activations
 from brian_siamsnn.palette import PALETTE
-from brian_siamsnn.sequences.sources import open_source
+from brian_siamsnn.sequences.sources import open_sequence
 from brian_siamsnn.tracking.run import track
 from brian_siamsnn.tracking.tracker import SiameseTracker
 
@@ -40,17 +40,19 @@ brian2.prefs.logging.console_log_level = "ERROR"
 brian2.BrianLogger.initialize()
 
 # The same CNN with scales of two kinds (NumPy's activations; channels first, as convert takes them).
-model = load(arguments.model)
-crops = [crop for source in arguments.sources for crop in islice(calibration_crops(open_source(source)), 4)]
+model = load_model(arguments.model)
+crops = [crop for source in arguments.sources for crop in islice(calibration_crops(open_sequence(source)), 4)]
 seen = [
     {
-        layer.name: activations(model, crop)[layer.name].transpose(2, 0, 1)
+        layer.name: cnn_activations(model, crop)[layer.name].transpose(2, 0, 1)
         for layer in model.layers
         if layer.name in model.weights
     }
     for crop in tqdm(crops, desc="calibrating", disable=None)
 ]
-layer_norm, channel_norm = (convert(model, seen, normalisation) for normalisation in ("layer", "channel"))
+layer_norm, channel_norm = (
+    with_activation_scales(model, seen, normalisation) for normalisation in ("layer", "channel")
+)
 methods = {
     "as shipped": (model, {}),
     "layer-norm": (layer_norm, {}),
@@ -65,7 +67,7 @@ with tqdm(total=len(methods) * len(arguments.sources) * arguments.frames, unit="
     for name, (network, options) in methods.items():
         matcher = SpikingMatcher(network, arguments.steps, arguments.matching, **options)
         results = [
-            track(open_source(source), SiameseTracker(matcher), frames=arguments.frames, progress=bar.update)
+            track(open_sequence(source), SiameseTracker(matcher), frames=arguments.frames, progress=bar.update)
             for source in arguments.sources
         ]
         rows.append(

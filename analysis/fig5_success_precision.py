@@ -17,7 +17,7 @@ from brian_siamsnn.evaluation.plots import draw_curves, save
 from brian_siamsnn.evaluation.report import write_csv
 from brian_siamsnn.evaluation.run import evaluate
 from brian_siamsnn.sequences.datasets import SUBSETS, open_dataset
-from brian_siamsnn.tracking.config import PAPER_CONFIGURATIONS, Configuration
+from brian_siamsnn.tracking.config import PAPER_CONFIGS, TrackerConfig
 
 parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
 parser.add_argument("root", nargs="?", type=Path, metavar="ROOT")
@@ -29,17 +29,17 @@ parser.add_argument("--boxes", nargs="+", default=[], metavar="[NAME=]FILE", hel
 parser.add_argument(
     "--configurations",
     nargs="*",
-    choices=PAPER_CONFIGURATIONS,
+    choices=PAPER_CONFIGS,
     default=["SiamFC", "SiamSNN+HSM+TS"],
     metavar="NAME",
-    help=f"of {', '.join(PAPER_CONFIGURATIONS)}",
+    help=f"of {', '.join(PAPER_CONFIGS)}",
 )
 parser.add_argument("--output", type=Path, default=Path("brian-siamsnn-output/fig5"))
 arguments = parser.parse_args()
 
 dataset = open_dataset(arguments.root, subset=arguments.subset)
 for name in arguments.configurations:
-    configuration = Configuration(**PAPER_CONFIGURATIONS[name], model=arguments.model, frames=arguments.frames)
+    configuration = TrackerConfig(**PAPER_CONFIGS[name], model=arguments.model, frames=arguments.frames)
     evaluate(configuration, dataset, arguments.output / name, arguments.workers)
 
 # All trackers, own and others', from their boxes, on the sequences that all of them have.

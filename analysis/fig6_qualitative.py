@@ -18,7 +18,7 @@ from brian_siamsnn.evaluation.run import evaluate
 from brian_siamsnn.evaluation.store import Store
 from brian_siamsnn.metrics import overlap
 from brian_siamsnn.sequences.datasets import Dataset, open_dataset
-from brian_siamsnn.tracking.config import PAPER_CONFIGURATIONS, Configuration
+from brian_siamsnn.tracking.config import PAPER_CONFIGS, TrackerConfig
 
 parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
 parser.add_argument("root", nargs="?", type=Path, metavar="ROOT")
@@ -30,7 +30,7 @@ parser.add_argument("--workers", type=int, default=1)
 parser.add_argument(
     "--configurations",
     nargs="+",
-    choices=PAPER_CONFIGURATIONS,
+    choices=PAPER_CONFIGS,
     metavar="NAME",
     default=["SiamFC", "SiamSNN+PSM", "SiamSNN+HSM+TS"],
 )
@@ -42,7 +42,7 @@ dataset = open_dataset(arguments.root, names=names)
 if not names:
     dataset = Dataset(dataset.name, dataset.items[:5])
 for name in arguments.configurations:
-    configuration = Configuration(**PAPER_CONFIGURATIONS[name], model=arguments.model, frames=arguments.frames)
+    configuration = TrackerConfig(**PAPER_CONFIGS[name], model=arguments.model, frames=arguments.frames)
     evaluate(configuration, dataset, arguments.output / name, arguments.workers)
 
 # Frames spread evenly over each sequence, without the first, in which all boxes are the same.

@@ -15,9 +15,9 @@ from brian_siamsnn.evaluation.plots import latency_figure, save
 from brian_siamsnn.evaluation.report import write_csv
 from brian_siamsnn.evaluation.run import evaluate
 from brian_siamsnn.sequences.datasets import SUBSETS, open_dataset
-from brian_siamsnn.tracking.config import PAPER_CONFIGURATIONS, Configuration
+from brian_siamsnn.tracking.config import PAPER_CONFIGS, TrackerConfig
 
-SPIKING = [name for name, settings in PAPER_CONFIGURATIONS.items() if settings.get("tracker") != "cnn"]
+SPIKING = [name for name, settings in PAPER_CONFIGS.items() if settings.get("tracker") != "cnn"]
 
 parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
 parser.add_argument("root", nargs="?", type=Path, metavar="ROOT")
@@ -37,11 +37,11 @@ frames = arguments.frames or (15 if arguments.root is None else None)
 common = {"model": arguments.model, "frames": frames}
 curves, rows, references = {name: {} for name in arguments.configurations}, [], {}
 if importlib.util.find_spec("torch"):
-    report = evaluate(Configuration(tracker="cnn", **common), dataset, arguments.output / "SiamFC", arguments.workers)
+    report = evaluate(TrackerConfig(tracker="cnn", **common), dataset, arguments.output / "SiamFC", arguments.workers)
     references["SiamFC"] = report["mean"]["auc"]
 for steps in sorted(arguments.steps):
     for name in arguments.configurations:
-        configuration = Configuration(**PAPER_CONFIGURATIONS[name], steps=steps, **common)
+        configuration = TrackerConfig(**PAPER_CONFIGS[name], steps=steps, **common)
         folder = arguments.output / f"{name}-T{steps}"
         report = evaluate(configuration, dataset, folder, arguments.workers)
         curves[name][steps] = report["mean"]["auc"]

@@ -17,8 +17,8 @@ import numpy as np
 from tqdm import tqdm
 
 from brian_siamsnn.matching.matchers import ConvolutionalMatcher
-from brian_siamsnn.model.files import load
-from brian_siamsnn.sequences.sources import open_source
+from brian_siamsnn.model.files import load_model
+from brian_siamsnn.sequences.sources import open_sequence
 from brian_siamsnn.tracking.run import track
 from brian_siamsnn.tracking.tracker import SiameseTracker
 
@@ -35,10 +35,10 @@ CONVENTIONS = {
     "gray": lambda frame: cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY),
 }
 
-matcher = ConvolutionalMatcher(load(arguments.model))
+matcher = ConvolutionalMatcher(load_model(arguments.model))
 rows = []
 for source in tqdm(sorted(path for path in arguments.root.iterdir() if path.is_dir())):
-    sequence = open_source(source)
+    sequence = open_sequence(source)
     row = {"sequence": sequence.name}
     for name, change in CONVENTIONS.items():
         changed = replace(sequence, frames=lambda change=change, frames=sequence.frames: map(change, frames()))

@@ -21,11 +21,11 @@ from brian2 import Equations
 
 from brian_siamsnn.crops import target_crop
 from brian_siamsnn.model.conversion import SpikingModel
-from brian_siamsnn.model.files import load
+from brian_siamsnn.model.files import load_model
 from brian_siamsnn.network.runtime import SpikingBranch
 from brian_siamsnn.neurons.equation_files import shipped_models
 from brian_siamsnn.neurons.equations import load_equations
-from brian_siamsnn.sequences.sources import open_source
+from brian_siamsnn.sequences.sources import open_sequence
 from brian_siamsnn.spikes.plots import membrane_traces
 from brian_siamsnn.spikes.trains import SpikeTrains
 
@@ -39,10 +39,10 @@ parser.add_argument("--steps", type=int, default=20)
 parser.add_argument("--output", type=Path, default=Path("brian-siamsnn-output/neuron_dynamics"))
 arguments = parser.parse_args()
 
-sequence = open_source(arguments.source)
+sequence = open_sequence(arguments.source)
 frame = next(islice(sequence, arguments.frame, None))
 image = target_crop(frame, sequence.boxes[arguments.frame], "exemplar")
-model = SpikingModel.from_model(load(arguments.model))
+model = SpikingModel.from_model(load_model(arguments.model))
 arguments.output.mkdir(parents=True, exist_ok=True)
 
 variables_of = {name: Equations(load_equations(name).model).names for name in shipped_models()}

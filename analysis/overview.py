@@ -15,7 +15,7 @@ from PIL import Image
 
 from brian_siamsnn.crops import EXEMPLAR_SIZE, SEARCH_SIZE, box_centre, crop, exemplar_side
 from brian_siamsnn.matching.matchers import SpikingMatcher
-from brian_siamsnn.model.files import load
+from brian_siamsnn.model.files import load_model
 from brian_siamsnn.network.runtime import SpikingBranch
 from brian_siamsnn.palette import PALETTE
 from brian_siamsnn.sequences.synthetic import SyntheticSequence
@@ -29,7 +29,7 @@ arguments = parser.parse_args()
 # Track the demo, and keep what the tracker saw in a few frames.
 shown = [0, 40, 80, 110]
 sequence = SyntheticSequence()
-matcher = SpikingMatcher(load("compact"))
+matcher = SpikingMatcher(load_model("compact"))
 tracker = SiameseTracker(matcher)
 pictures, responses = {}, {}
 for k, frame in enumerate(sequence):

@@ -17,7 +17,7 @@ from pathlib import Path
 
 from brian_siamsnn.crops import target_crop
 from brian_siamsnn.network.recording import record_spikes
-from brian_siamsnn.sequences.sources import open_source
+from brian_siamsnn.sequences.sources import open_sequence
 from brian_siamsnn.spikes.plots import feature_maps, raster, rate_histograms
 from brian_siamsnn.spikes.statistics import burst_lengths, burst_share, inter_spike_intervals
 
@@ -29,7 +29,7 @@ parser.add_argument("--steps", type=int, default=20)
 parser.add_argument("--output", type=Path, default=Path("brian-siamsnn-output/raster"))
 arguments = parser.parse_args()
 
-sequence = open_source(arguments.source)
+sequence = open_sequence(arguments.source)
 frame = next(islice(sequence, arguments.frame, None))
 crop = target_crop(frame, sequence.boxes[arguments.frame])
 layers = record_spikes(arguments.model, crop, "all", arguments.steps)

@@ -22,7 +22,7 @@ from brian_siamsnn.evaluation.run import evaluate
 from brian_siamsnn.palette import BLACK, PALETTE
 from brian_siamsnn.sequences.datasets import open_dataset
 from brian_siamsnn.sequences.otb import canonical
-from brian_siamsnn.tracking.config import Configuration
+from brian_siamsnn.tracking.config import TrackerConfig
 from brian_siamsnn.training.recipe import HELD_OUT
 
 parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -51,11 +51,11 @@ for steps in arguments.steps:
     for lambda_t in arguments.lambda_t:
         for tau in arguments.tau if lambda_t else arguments.tau[:1]:
             point = {"steps": steps, "lambda_t": lambda_t, "tau": tau, "beta": None, "p": None}
-            points.append((point, Configuration(steps=steps, lambda_t=lambda_t, tau=tau, **common)))
+            points.append((point, TrackerConfig(steps=steps, lambda_t=lambda_t, tau=tau, **common)))
     for beta in arguments.beta:
         for p in arguments.p:
             point = {"steps": steps, "lambda_t": 20.0, "tau": 1, "beta": beta, "p": p}
-            points.append((point, Configuration(steps=steps, coding=f"two_status:beta={beta:g},p={p}", **common)))
+            points.append((point, TrackerConfig(steps=steps, coding=f"two_status:beta={beta:g},p={p}", **common)))
 
 rows = []
 for point, configuration in points:

@@ -28,7 +28,7 @@ from brian_siamsnn.crops import target_crop
 from brian_siamsnn.matching.similarity import MATCHINGS, Template, matching_kernel
 from brian_siamsnn.network.recording import record_spikes
 from brian_siamsnn.palette import BLUE, VERMILION
-from brian_siamsnn.sequences.sources import open_source
+from brian_siamsnn.sequences.sources import open_sequence
 from brian_siamsnn.spikes.objects import to_pyspike
 from brian_siamsnn.spikes.plots import response_over_image
 
@@ -45,7 +45,7 @@ arguments = parser.parse_args()
 rng = np.random.default_rng(arguments.seed)
 
 # Trains of both branches, and the response map.
-sequence = open_source(arguments.source)
+sequence = open_sequence(arguments.source)
 first, frame = (next(islice(sequence, k, None)) for k in (0, arguments.frame))
 crops = {
     "exemplar": target_crop(first, sequence.boxes[0], "exemplar"),

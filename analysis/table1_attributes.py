@@ -19,7 +19,7 @@ from brian_siamsnn.evaluation.comparison import compare, dataset_truth, named_re
 from brian_siamsnn.evaluation.report import attribute_table, write_report
 from brian_siamsnn.evaluation.run import evaluate
 from brian_siamsnn.sequences.datasets import SUBSETS, open_dataset
-from brian_siamsnn.tracking.config import PAPER_CONFIGURATIONS, Configuration
+from brian_siamsnn.tracking.config import PAPER_CONFIGS, TrackerConfig
 
 parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
 parser.add_argument("root", nargs="?", type=Path, metavar="ROOT")
@@ -31,10 +31,10 @@ parser.add_argument("--boxes", nargs="+", default=[], metavar="[NAME=]FILE", hel
 parser.add_argument(
     "--configurations",
     nargs="+",
-    choices=PAPER_CONFIGURATIONS,
-    default=list(PAPER_CONFIGURATIONS),
+    choices=PAPER_CONFIGS,
+    default=list(PAPER_CONFIGS),
     metavar="NAME",
-    help=f"of {', '.join(PAPER_CONFIGURATIONS)}",
+    help=f"of {', '.join(PAPER_CONFIGS)}",
 )
 parser.add_argument("--output", type=Path, default=Path("brian-siamsnn-output/table1"))
 arguments = parser.parse_args()
@@ -43,7 +43,7 @@ dataset = open_dataset(arguments.root, subset=arguments.subset)
 common = {"model": arguments.model, "frames": arguments.frames}
 reports = []
 for name in arguments.configurations:
-    configuration = Configuration(**PAPER_CONFIGURATIONS[name], **common)
+    configuration = TrackerConfig(**PAPER_CONFIGS[name], **common)
     reports.append(evaluate(configuration, dataset, arguments.output / name, arguments.workers))
 
 # A row is over the sequences that every tracker finished. Own boxes are then read back like any other tracker's.

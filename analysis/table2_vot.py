@@ -25,7 +25,7 @@ from brian_siamsnn.evaluation.vot import registry_entry
 from brian_siamsnn.evaluation.vot_workspace import make_workspace
 from brian_siamsnn.files import write_whole
 from brian_siamsnn.sequences.datasets import open_dataset
-from brian_siamsnn.tracking.config import PAPER_CONFIGURATIONS, Configuration
+from brian_siamsnn.tracking.config import PAPER_CONFIGS, TrackerConfig
 
 parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
 parser.add_argument("root", nargs="?", type=Path, metavar="ROOT")
@@ -36,10 +36,10 @@ parser.add_argument("--repetitions", type=int, default=1)
 parser.add_argument(
     "--configurations",
     nargs="+",
-    choices=PAPER_CONFIGURATIONS,
+    choices=PAPER_CONFIGS,
     default=["SiamFC", "SiamSNN+HSM+TS"],
     metavar="NAME",
-    help=f"of {', '.join(PAPER_CONFIGURATIONS)}",
+    help=f"of {', '.join(PAPER_CONFIGS)}",
 )
 parser.add_argument("--output", type=Path, default=Path("brian-siamsnn-output/table2"))
 arguments = parser.parse_args()
@@ -53,7 +53,7 @@ except PackageNotFoundError:
 dataset = open_dataset(arguments.root, names=arguments.sequences.split(",") if arguments.sequences else ())
 labels, entries = [], {}
 for label in arguments.configurations:
-    configuration = Configuration(**PAPER_CONFIGURATIONS[label], model=arguments.model, steps=arguments.steps)
+    configuration = TrackerConfig(**PAPER_CONFIGS[label], model=arguments.model, steps=arguments.steps)
     identifier = "".join(letter if letter.isalnum() else "_" for letter in label)
     labels.append(label)
     entries[identifier] = registry_entry(identifier, label, configuration.arguments())

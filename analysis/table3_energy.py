@@ -22,13 +22,13 @@ import numpy as np
 from tqdm import tqdm
 
 from brian_siamsnn.energy.cost_models import load_cost_models
-from brian_siamsnn.energy.meter import Meter
+from brian_siamsnn.energy.counter import OperationCounter
 from brian_siamsnn.energy.plots import plot_energy_against_steps, plot_energy_by_hardware, plot_layers
 from brian_siamsnn.energy.report import bills, energy_report, format_report
 from brian_siamsnn.files import write_json
 from brian_siamsnn.matching.matchers import SpikingMatcher
-from brian_siamsnn.model.files import load
-from brian_siamsnn.sequences.sources import open_source
+from brian_siamsnn.model.files import load_model
+from brian_siamsnn.sequences.sources import open_sequence
 from brian_siamsnn.tracking.run import track
 from brian_siamsnn.tracking.tracker import SiameseTracker
 
@@ -55,11 +55,11 @@ for source in arguments.sources or ["synthetic"]:
     sources += [str(path) for path in inside] or [source]
 
 # Count. One crop at a time, so that each scale is counted apart.
-matcher = SpikingMatcher(load(arguments.model), arguments.steps, arguments.matching, arguments.coding, crops=1)
+matcher = SpikingMatcher(load_model(arguments.model), arguments.steps, arguments.matching, arguments.coding, crops=1)
 works, exemplars = {}, {}
 for source in tqdm(sources, desc="sequences", disable=None):
-    meter = Meter(matcher)
-    track(open_source(source), SiameseTracker(meter, arguments.scales), frames=arguments.frames)
+    meter = OperationCounter(matcher)
+    track(open_sequence(source), SiameseTracker(meter, arguments.scales), frames=arguments.frames)
     works[Path(source).name], exemplars[Path(source).name] = meter.mean_frame(), meter.exemplar
 
 # Table III for the mean frame, each sequence weighing the same.

@@ -43,8 +43,8 @@ def run(variant, data, base, teacher, pool, steps, folder):
 
     from brian_siamsnn.files import write_json
     from brian_siamsnn.matching.matchers import ConvolutionalMatcher, SpikingMatcher
-    from brian_siamsnn.model.files import load
-    from brian_siamsnn.sequences.sources import open_source
+    from brian_siamsnn.model.files import load_model
+    from brian_siamsnn.sequences.sources import open_sequence
     from brian_siamsnn.tracking.run import track
     from brian_siamsnn.tracking.tracker import SiameseTracker
     from brian_siamsnn.training.loop import train
@@ -54,7 +54,7 @@ def run(variant, data, base, teacher, pool, steps, folder):
     brian2.BrianLogger.initialize()
     torch.set_num_threads(1)  # the variants share the processors
     if VARIANTS[variant] is None:
-        model = load(base)
+        model = load_model(base)
     else:
         # a quarter of the first learning rate: the weights are to settle, not to move away
         recipe = Recipe(
@@ -64,7 +64,7 @@ def run(variant, data, base, teacher, pool, steps, folder):
             data,
             folder / f"{name}.safetensors",
             recipe,
-            teacher=load(teacher),
+            teacher=load_model(teacher),
             initial=Path(base).with_suffix(".checkpoint.pt"),
             pool=pool,
         )
@@ -76,7 +76,7 @@ def run(variant, data, base, teacher, pool, steps, folder):
     }.items():
         auc, frames = [], 0
         for video in HELD_OUT:
-            tracked = track(open_source(data / "video" / video), SiameseTracker(matcher), frames=FRAMES)
+            tracked = track(open_sequence(data / "video" / video), SiameseTracker(matcher), frames=FRAMES)
             auc.append(tracked.metrics["auc"])
             frames += len(tracked.boxes) - 1
         row[f"AUC, {label}"] = float(np.mean(auc))

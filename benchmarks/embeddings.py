@@ -23,17 +23,17 @@ from tqdm import tqdm
 def measure(name, arguments):
     """In a process of its own: prints one line of JSON, leaves the spikes in a file."""
     from brian_siamsnn.model.conversion import SpikingModel
-    from brian_siamsnn.model.files import load
-    from brian_siamsnn.network.devices import open_branch
+    from brian_siamsnn.model.files import load_model
+    from brian_siamsnn.network.devices import build_branch
 
     quiet()
-    model = SpikingModel.from_model(load(arguments.model))
+    model = SpikingModel.from_model(load_model(arguments.model))
     crops = np.stack([synthetic_crop(arguments.size, shift=k) for k in range(arguments.crops)])
     device, options = FORMS[name]
     threads = {} if device.startswith("genn") else {"threads": 1}
     images = 1 if device == "runtime" else arguments.crops
     began = time.perf_counter()
-    branch = open_branch(
+    branch = build_branch(
         model,
         arguments.size,
         arguments.steps,

@@ -16,7 +16,7 @@ import numpy as np
 
 from brian_siamsnn.crops import SEARCH_SIZE, crop
 from brian_siamsnn.model.conversion import SpikingModel
-from brian_siamsnn.model.files import load
+from brian_siamsnn.model.files import load_model
 from brian_siamsnn.network.runtime import SpikingBranch
 from brian_siamsnn.sequences.synthetic import SyntheticSequence
 
@@ -30,7 +30,7 @@ def main():
     arguments = parser.parse_args()
     brian2.prefs.logging.console_log_level = "ERROR"
     brian2.BrianLogger.initialize()
-    model = SpikingModel.from_model(load(arguments.model))
+    model = SpikingModel.from_model(load_model(arguments.model))
     frame = next(iter(SyntheticSequence(frames=1)))
     image = crop(frame, (120, 160), 200, SEARCH_SIZE, (0, 0, 0))
     result, outputs = {"model": arguments.model, "steps": arguments.steps, "runs": arguments.runs}, {}

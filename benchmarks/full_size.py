@@ -14,7 +14,7 @@ import brian2
 import numpy as np
 
 from brian_siamsnn.matching.matchers import ConvolutionalMatcher, SpikingMatcher
-from brian_siamsnn.model.files import load
+from brian_siamsnn.model.files import load_model
 from brian_siamsnn.sequences.synthetic import SyntheticSequence
 from brian_siamsnn.tracking.tracker import SiameseTracker
 
@@ -41,7 +41,7 @@ def main():
     arguments = parser.parse_args()
     brian2.prefs.logging.console_log_level = "ERROR"
     brian2.BrianLogger.initialize()
-    model = load(arguments.model)
+    model = load_model(arguments.model)
 
     matcher = SpikingMatcher(model, arguments.steps)
     matcher.prepare()

@@ -18,7 +18,7 @@ from matplotlib.figure import Figure
 from tqdm import tqdm
 
 from brian_siamsnn.matching.matchers import SpikingMatcher
-from brian_siamsnn.model.files import load
+from brian_siamsnn.model.files import load_model
 from brian_siamsnn.palette import BLUE, VERMILION
 from brian_siamsnn.sequences.synthetic import SyntheticSequence
 from brian_siamsnn.tracking.run import track
@@ -58,7 +58,7 @@ def main():
     brian2.prefs.logging.console_log_level = "ERROR"
     brian2.BrianLogger.initialize()
 
-    matcher = SpikingMatcher(load(arguments.model), arguments.steps, crops=arguments.scales)
+    matcher = SpikingMatcher(load_model(arguments.model), arguments.steps, crops=arguments.scales)
     tracker, sequence = SiameseTracker(matcher, arguments.scales), SyntheticSequence(frames=arguments.frames)
     memory = []
     with tempfile.TemporaryDirectory() as folder, tqdm(total=arguments.frames, unit=" frames", disable=None) as bar:

@@ -23,11 +23,11 @@ IMAGES = 8
 def measure(name, model, size, steps, runs):
     """In a process of its own; prints one line of JSON."""
     from brian_siamsnn.model.conversion import SpikingModel
-    from brian_siamsnn.model.files import load
-    from brian_siamsnn.network.devices import open_branch
+    from brian_siamsnn.model.files import load_model
+    from brian_siamsnn.network.devices import build_branch
 
     quiet()
-    model = SpikingModel.from_model(load(model))
+    model = SpikingModel.from_model(load_model(model))
     silent = {key: (np.zeros_like(w), np.zeros_like(b)) for key, (w, b) in model.weights.items()}
     model = replace(model, weights=silent, initial_potential=0.0)
     device, options = FORMS[name]
@@ -36,7 +36,7 @@ def measure(name, model, size, steps, runs):
         if images > 1 and options.get("connectivity") == "synapses":
             continue  # side by side they would need as many times the memory
         began = time.perf_counter()
-        branch = open_branch(model, size, steps, device=device, images=images, **options)
+        branch = build_branch(model, size, steps, device=device, images=images, **options)
         stack = np.zeros((size, size, 3) if images == 1 else (images, size, size, 3), np.uint8)
         branch.run(stack)
         result[f"{key}_build_seconds"] = time.perf_counter() - began

@@ -143,10 +143,10 @@ def measure(name, model, size, steps, runs, threads, counts):
     """In a process of its own: build, run, and leave the counts in a file."""
     from brian_siamsnn.connectivity.first_layer import FirstLayer
     from brian_siamsnn.model.conversion import SpikingModel
-    from brian_siamsnn.model.files import load
+    from brian_siamsnn.model.files import load_model
 
     quiet()
-    model = SpikingModel.from_model(load(model))
+    model = SpikingModel.from_model(load_model(model))
     crop, result = synthetic_crop(size), {}
     began = time.perf_counter()
     if name in PEERS:

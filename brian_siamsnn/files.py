@@ -55,7 +55,7 @@ def find(folder: str, name: FilePath, suffix: str) -> Path:
 
 
 def names(folder: str, suffix: str) -> list[str]:
-    """Names of what ships in a folder, sorted: those that :func:`find` takes."""
+    """Names of what ships in a folder, sorted: those that `find` takes."""
     return sorted(path.stem for path in _shipped(folder).glob(f"*{suffix}"))
 
 

@@ -19,7 +19,7 @@ __all__ = ["neuron"]
 
 @pytest.fixture
 def neuron() -> Callable[..., NeuronRun]:
-    """A function that simulates one neuron: :func:`brian_siamsnn.probe.probe`.
+    """A function that simulates one neuron: `probe`.
 
     ``neuron("mine.toml", input=[0.4] * 10, v_th=1.0)`` gives what it did:
     ``spike_steps``, ``amplitudes``, ``v`` and ``threshold`` by step.

@@ -11,7 +11,7 @@ from brian_siamsnn.crops import target_crop
 from brian_siamsnn.errors import InputError
 from brian_siamsnn.matching.matchers import SpikingMatcher
 from brian_siamsnn.model.conversion import SpikingModel
-from brian_siamsnn.model.files import load
+from brian_siamsnn.model.files import load_model
 from brian_siamsnn.network.recording import record_spikes
 from brian_siamsnn.network.runtime import SpikingBranch
 from brian_siamsnn.sequences.synthetic import SyntheticSequence
@@ -26,7 +26,7 @@ def sequence():
 
 @pytest.fixture(scope="module")
 def model():
-    return load("compact")
+    return load_model("compact")
 
 
 def command(*arguments):

@@ -315,9 +315,9 @@ amplitude = "v"
 
 def test_initial_potential():
     from brian_siamsnn.model.conversion import SpikingModel
-    from brian_siamsnn.model.files import load
+    from brian_siamsnn.model.files import load_model
 
-    cnn = load("compact")
+    cnn = load_model("compact")
     own = SpikingModel.from_model(cnn, 0.25)
     assert own.initial_potential == 0.25
     branches = [SpikingBranch(own, 127), SpikingBranch(SpikingModel.from_model(cnn), 127, 20, "rate:v_init=0.25")]

@@ -8,7 +8,7 @@ from reference import image, small_model
 
 from brian_siamsnn.connectivity.first_layer import FirstLayer
 from brian_siamsnn.errors import InputError
-from brian_siamsnn.model.conversion import ActivationScales, SpikingModel, convert
+from brian_siamsnn.model.conversion import ActivationScales, SpikingModel, with_activation_scales
 from brian_siamsnn.model.files import SiameseModel
 from brian_siamsnn.model.layers import Convolution, MaxPool
 from brian_siamsnn.network.runtime import SpikingBranch
@@ -75,7 +75,7 @@ def test_scaled_weights_compute_scaled_activations(cnn, normalisation):
     """With w lambda_in / lambda_out and b / lambda_out, every activation is the CNN's over lambda."""
     picture = image(41)
     expected = activations(cnn, picture)
-    converted = convert(cnn, [expected], normalisation)
+    converted = with_activation_scales(cnn, [expected], normalisation)
     spiking = SpikingModel.from_model(converted)
     scaled = SiameseModel(LAYERS, spiking.weights)
     for name, a in activations(scaled, picture).items():
@@ -89,7 +89,7 @@ def test_scaled_weights_compute_scaled_activations(cnn, normalisation):
 def test_firing_rates_approach_the_activations(cnn, normalisation):
     picture = image(41)
     expected = activations(cnn, picture)
-    converted = convert(cnn, [expected], normalisation)
+    converted = with_activation_scales(cnn, [expected], normalisation)
     errors = {}
     for steps in (10, 160):
         branch = SpikingBranch(SpikingModel.from_model(converted), 41, steps, record=("conv1", "conv2"))
@@ -109,11 +109,11 @@ def test_errors_name_the_thing(cnn):
     with pytest.raises(InputError, match="not converted"):
         SpikingModel.from_model(cnn)
     with pytest.raises(InputError, match="at least one calibration crop"):
-        convert(cnn, [])
+        with_activation_scales(cnn, [])
     with pytest.raises(InputError, match="conv1: below its 99.9 percentile no neuron was ever active"):
-        convert(cnn, [{"conv1": np.zeros((8, 5, 5))}])
+        with_activation_scales(cnn, [{"conv1": np.zeros((8, 5, 5))}])
     with pytest.raises(InputError, match="conv1: its activations are not finite"):
-        convert(cnn, [{"conv1": np.full((8, 5, 5), np.nan)}])
+        with_activation_scales(cnn, [{"conv1": np.full((8, 5, 5), np.nan)}])
     with pytest.raises(InputError, match="normalisation: expected 'layer' or 'channel', got 'spike'"):
         ActivationScales("spike")
     with pytest.raises(InputError, match="pool1: the first layer must be a convolution"):

@@ -16,7 +16,7 @@ from brian_siamsnn.errors import InputError
 from brian_siamsnn.model.layers import ALEXNET, Convolution, MaxPool
 from brian_siamsnn.network import genn, standalone
 from brian_siamsnn.network.compiled import CompiledBranch
-from brian_siamsnn.network.devices import DEVICES, open_branch, survey
+from brian_siamsnn.network.devices import DEVICES, build_branch, survey_devices
 from brian_siamsnn.network.genn import GennBranch, genn_equations, genn_problem, shared_amplitude
 from brian_siamsnn.network.presentation import Frame, frame_start
 from brian_siamsnn.network.runtime import SpikingBranch
@@ -97,7 +97,7 @@ def test_every_device_gives_the_same_spikes(device, network, coding, options, us
     model = small_model(network)
     layers = tuple(layer.name for layer in model.layers)
     images = np.stack([image(SIZE, seed) for seed in (1, 2)])
-    branch = open_branch(model, SIZE, STEPS, coding, device, dtype=np.float64, record=layers, images=2, **options)
+    branch = build_branch(model, SIZE, STEPS, coding, device, dtype=np.float64, record=layers, images=2, **options)
     assert brian2.get_device() is runtime_device  # the one before is in force again
     assert_same(branch, model, coding, images, **options)
     if device != "runtime":  # the program as it is, with other images
@@ -249,18 +249,18 @@ def test_bad_arguments_are_named(branch, without_genn):
 def test_devices_that_are_not_there_are_named(monkeypatch, tmp_path):
     model = small_model(NETWORKS["plain"])
     with pytest.raises(InputError, match="device: expected one of .*'cpp_standalone'.*, got 'loihi'"):
-        open_branch(model, SIZE, device="loihi")
+        build_branch(model, SIZE, device="loihi")
     monkeypatch.setenv("GENN_PATH", str(tmp_path))
     with pytest.raises(InputError, match="Brian2GeNN cannot be imported|GENN_PATH: expected the folder of a GeNN 4"):
-        open_branch(model, SIZE, device="genn")
+        build_branch(model, SIZE, device="genn")
 
 
 def test_what_a_device_cannot_do_is_said_before_it_is_built(without_genn):
     wide = (*NETWORKS["pools"][:1], MaxPool("pool1", 5, 2), Convolution("conv2", 6, 4, 3))
     with pytest.raises(InputError, match="pool1: a window of 25 inputs; 24 can be told apart in one sum"):
-        open_branch(small_model(wide), SIZE, device="genn")
-    assert survey(small_model(wide), SIZE)[4].cannot[0].startswith("pool1")
-    reports = {(r.device, r.connectivity): r for r in survey(small_model(ALEXNET), 255)}
+        build_branch(small_model(wide), SIZE, device="genn")
+    assert survey_devices(small_model(wide), SIZE)[4].cannot[0].startswith("pool1")
+    reports = {(r.device, r.connectivity): r for r in survey_devices(small_model(ALEXNET), 255)}
     assert {device for device, _ in reports} == {*DEVICES, "cuda"}
     assert not reports["runtime", "kernel"].cannot
     # 2.2 thousand million synapses of 32 bytes are 65 GiB, and 3.4 million neurons are nothing beside them

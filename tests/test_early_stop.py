@@ -9,12 +9,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from reference import NETWORKS, image, small_model
 
-from brian_siamsnn.energy.work import branch_work
+from brian_siamsnn.energy.operations import count_branch
 from brian_siamsnn.errors import InputError
 from brian_siamsnn.matching.matchers import SpikingMatcher
 from brian_siamsnn.matching.similarity import MATCHINGS, Template, matching_kernel
 from brian_siamsnn.model.conversion import SpikingModel, scale_thresholds
-from brian_siamsnn.model.files import load
+from brian_siamsnn.model.files import load_model
 from brian_siamsnn.network.runtime import SpikingBranch
 from brian_siamsnn.neurons.equations import load_equations
 
@@ -53,9 +53,9 @@ def test_left_early_it_has_done_the_first_steps_and_the_next_run_is_whole():
     for name in spikes:
         np.testing.assert_array_equal(branch.spikes[name], np.where(np.arange(STEPS) < 4, spikes[name], 0))
     # ... which is what the full run had spent by then
-    full = branch_work(branch)
+    full = count_branch(branch)
     branch.run(image(SIZE))
-    until = branch_work(branch).until(4)
+    until = count_branch(branch).until(4)
     assert (full.operations, full.pooling_events, full.updates) == (
         until.operations,
         until.pooling_events,
@@ -87,7 +87,7 @@ def _crops(count, side=255):
 def test_it_stops_where_the_peak_has_stayed(patience):
     """Against the partial sums of a full run, worked out from its spike trains."""
     steps, (crops, exemplar) = 12, _crops(2)
-    model = load("compact")
+    model = load_model("compact")
     full, early = (SpikingMatcher(model, steps, crops=2, early_stop=stop) for stop in (None, patience))
     for matcher in (full, early):
         matcher.set_exemplar(exemplar)
@@ -110,7 +110,7 @@ def test_it_stops_where_the_peak_has_stayed(patience):
 
 def test_a_peak_that_is_never_decided_changes_nothing():
     crops, exemplar = _crops(2)
-    matchers = [SpikingMatcher(load("compact"), 12, crops=2, early_stop=stop) for stop in (None, 12)]
+    matchers = [SpikingMatcher(load_model("compact"), 12, crops=2, early_stop=stop) for stop in (None, 12)]
     for matcher in matchers:
         matcher.set_exemplar(exemplar)
     whole, patient = (matcher.match(crops) for matcher in matchers)
@@ -121,7 +121,7 @@ def test_a_peak_that_is_never_decided_changes_nothing():
 
 def test_without_spikes_it_runs_to_the_end():
     black = [np.zeros((255, 255, 3), np.uint8)]
-    model = scale_thresholds(load("compact"), 1e6)  # nothing reaches such a threshold
+    model = scale_thresholds(load_model("compact"), 1e6)  # nothing reaches such a threshold
     matcher = SpikingMatcher(model, 6, crops=1, early_stop=2)
     with pytest.raises(InputError, match="no exemplar yet"):
         matcher.match(black)
@@ -134,7 +134,7 @@ def test_without_spikes_it_runs_to_the_end():
 
 def test_scaled_thresholds_are_thresholds_that_are_scaled():
     """Twice the threshold in every neuron's equation fires the spikes of scales twice as large."""
-    model = load("compact")
+    model = load_model("compact")
     spiking = SpikingModel.from_model(model)
     scaled = SpikingModel.from_model(scale_thresholds(model, 2))
     doubled = load_equations("rate", v_th=2.0, v_init=2 * spiking.initial_potential)

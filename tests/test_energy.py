@@ -8,9 +8,16 @@ from hypothesis import strategies as st
 from reference import NETWORKS, image, small_model
 
 from brian_siamsnn.energy.cost_models import Constant, CostModel, load_cost_models
-from brian_siamsnn.energy.meter import Meter, localisation_macs
+from brian_siamsnn.energy.counter import OperationCounter, localisation_macs
+from brian_siamsnn.energy.operations import (
+    LayerCounts,
+    OperationCounts,
+    convolution_macs,
+    count_branch,
+    matching_operations,
+    price,
+)
 from brian_siamsnn.energy.table3 import frontier
-from brian_siamsnn.energy.work import LayerWork, Work, branch_work, convolution_macs, matching_operations, price
 from brian_siamsnn.errors import InputError
 from brian_siamsnn.matching.similarity import Template, matching_kernel
 from brian_siamsnn.model.layers import ALEXNET, MaxPool, convolutions
@@ -34,7 +41,7 @@ def test_counts_equal_those_of_explicit_synapses_step_by_step(network):
         if isinstance(obj, brian2.Synapses):
             outgoing[obj.target.name] = np.bincount(obj.i[:], minlength=obj.source.N)
     for branch in (explicit, kernel):
-        work = branch_work(branch)
+        work = count_branch(branch)
         for before, layer in zip(work.layers, work.layers[1:], strict=False):
             trains = explicit.trains(before.name)
             expected = np.bincount(trains.step, outgoing[layer.name][trains.neuron], STEPS)
@@ -99,11 +106,11 @@ def test_localisation_by_hand():
 
 def _work():
     layers = (
-        LayerWork("conv1", False, 10, 0, 1000, np.array([4, 6]), np.array([0, 0]), np.array([10, 10])),
-        LayerWork("pool1", True, 5, 40, 0, np.array([2, 3]), np.array([8, 12]), np.array([5, 5])),
-        LayerWork("conv2", False, 4, 60, 0, np.array([1, 2]), np.array([30, 50]), np.array([4, 4])),
+        LayerCounts("conv1", False, 10, 0, 1000, np.array([4, 6]), np.array([0, 0]), np.array([10, 10])),
+        LayerCounts("pool1", True, 5, 40, 0, np.array([2, 3]), np.array([8, 12]), np.array([5, 5])),
+        LayerCounts("conv2", False, 4, 60, 0, np.array([1, 2]), np.array([30, 50]), np.array([4, 4])),
     )
-    return Work(layers, np.array([3, 7]), 500)
+    return OperationCounts(layers, np.array([3, 7]), 500)
 
 
 def test_a_bill_by_hand():
@@ -174,7 +181,7 @@ class FakeMatcher:
 
 def test_the_meter_counts_scales_apart_or_together():
     crops = [image(SIZE, seed) for seed in range(2)]
-    meters = [Meter(FakeMatcher(images)) for images in (1, 2)]
+    meters = [OperationCounter(FakeMatcher(images)) for images in (1, 2)]
     with pytest.raises(InputError, match="a frame to search is needed besides the first"):
         meters[0].mean_frame()
     responses = []
@@ -198,8 +205,8 @@ def test_the_meter_counts_scales_apart_or_together():
 
 def test_hardware_prices_the_published_counts():
     """1.10e9 synaptic operations at 400 GSOPS/W are 2.75e-3 J, at 46 GSOPS/W 23.9 mJ, at 26 pJ 28.6 mJ."""
-    layer = LayerWork("conv2", False, 1, 1, 0, np.array([0]), np.array([1_100_000_000]), np.array([1]))
+    layer = LayerCounts("conv2", False, 1, 1, 0, np.array([0]), np.array([1_100_000_000]), np.array([1]))
     costs = load_cost_models()
     for name, joules in (("truenorth", 2.75e-3), ("truenorth-typical", 23.91e-3), ("truenorth-26pJ", 28.6e-3)):
-        bill = price(Work((layer,), np.array([0])), costs[name], costs["cmos45-fp32"])
+        bill = price(OperationCounts((layer,), np.array([0])), costs[name], costs["cmos45-fp32"])
         assert bill.total == pytest.approx(joules, rel=1e-3)

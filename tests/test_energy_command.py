@@ -8,15 +8,15 @@ from matplotlib.colors import to_hex
 
 from brian_siamsnn.cli.main import main
 from brian_siamsnn.energy.cost_models import load_cost_models
+from brian_siamsnn.energy.operations import LayerCounts, OperationCounts
 from brian_siamsnn.energy.plots import plot_energy_against_steps, plot_energy_by_hardware, plot_frontier, plot_layers
 from brian_siamsnn.energy.report import bills, energy_report, format_report, format_table
-from brian_siamsnn.energy.work import LayerWork, Work
 from brian_siamsnn.matching.matchers import SpikingMatcher
 from brian_siamsnn.model.conversion import SpikingModel
-from brian_siamsnn.model.files import load
+from brian_siamsnn.model.files import load_model
 from brian_siamsnn.model.layers import COMPACT
 from brian_siamsnn.palette import BLUE
-from brian_siamsnn.sequences.sources import open_source
+from brian_siamsnn.sequences.sources import open_sequence
 from brian_siamsnn.tracking.run import track
 from brian_siamsnn.tracking.tracker import SiameseTracker
 
@@ -69,8 +69,8 @@ def test_the_command_counts_what_tracking_does(tmp_path, capsys):
     # the same sequence by the tracker alone, whose three scales run side by side
     from brian_siamsnn.model.conversion import scale_thresholds
 
-    matcher = SpikingMatcher(scale_thresholds(load("compact"), 1.5), 6)
-    result = track(open_source("synthetic"), SiameseTracker(matcher), frames=3)
+    matcher = SpikingMatcher(scale_thresholds(load_model("compact"), 1.5), 6)
+    result = track(open_sequence("synthetic"), SiameseTracker(matcher), frames=3)
     assert (
         matcher.operations == content["exemplar"]["synaptic_operations"] + 2 * content["frame"]["synaptic_operations"]
     )
@@ -141,9 +141,9 @@ def frame(model):
     for k, (name, shape) in enumerate(shapes.items()):
         neurons, operations = int(np.prod(shape)), np.array([100, 50]) * (k > 0)
         layers.append(
-            LayerWork(name, False, neurons, 10, 7 * (k == 0), operations // 10, operations, np.full(2, neurons))
+            LayerCounts(name, False, neurons, 10, 7 * (k == 0), operations // 10, operations, np.full(2, neurons))
         )
-    return Work(tuple(layers), np.array([4, 6]), 30)
+    return OperationCounts(tuple(layers), np.array([4, 6]), 30)
 
 
 def test_report_by_hand(frame, model):

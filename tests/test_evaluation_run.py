@@ -18,7 +18,7 @@ from brian_siamsnn.evaluation.store import Store
 from brian_siamsnn.evaluation.workers import distribute
 from brian_siamsnn.sequences.datasets import open_dataset
 from brian_siamsnn.sequences.synthetic import SyntheticSequence
-from brian_siamsnn.tracking.config import Configuration
+from brian_siamsnn.tracking.config import TrackerConfig
 
 FAST = ["--steps", "2", "--scales", "1"]
 
@@ -220,21 +220,21 @@ def test_another_configuration_is_refused_and_has_a_folder_of_its_own(root, tmp_
 def test_the_hash_covers_settings_and_files(tmp_path):
     from brian_siamsnn.files import find
 
-    assert Configuration().hash == Configuration().hash
+    assert TrackerConfig().hash == TrackerConfig().hash
     others = [{"steps": 10}, {"tau": 2}, {"lambda_t": 5.0}, {"coding": "two_status"}, {"frames": 3}, {"scales": 1}]
-    hashes = {Configuration(**settings).hash for settings in [{}, *others]}
+    hashes = {TrackerConfig(**settings).hash for settings in [{}, *others]}
     assert len(hashes) == len(others) + 1
     # the CNN has no time steps
-    assert Configuration(tracker="cnn", steps=10).hash == Configuration(tracker="cnn").hash
+    assert TrackerConfig(tracker="cnn", steps=10).hash == TrackerConfig(tracker="cnn").hash
     # a copy of a file elsewhere is the same; another content under the same name is not
     model, coding = tmp_path / "compact.safetensors", tmp_path / "rate.toml"
     model.write_bytes(find("weights", "compact", ".safetensors").read_bytes())
-    assert Configuration(model=str(model)).hash == Configuration().hash
+    assert TrackerConfig(model=str(model)).hash == TrackerConfig().hash
     text = find("equations", "rate", ".toml").read_text()
     coding.write_text(text)
-    own = Configuration(coding=str(coding)).hash
+    own = TrackerConfig(coding=str(coding)).hash
     coding.write_text(text + "\n# changed\n")
-    assert Configuration(coding=str(coding)).hash != own
+    assert TrackerConfig(coding=str(coding)).hash != own
 
 
 @pytest.mark.parametrize(
@@ -249,15 +249,15 @@ def test_the_hash_covers_settings_and_files(tmp_path):
 )
 def test_a_configuration_says_what_is_wrong(settings, said):
     with pytest.raises(InputError, match=said):
-        Configuration(**settings)
+        TrackerConfig(**settings)
 
 
 def test_labels_are_the_papers():
-    from brian_siamsnn.tracking.config import PAPER_CONFIGURATIONS
+    from brian_siamsnn.tracking.config import PAPER_CONFIGS
 
-    for label, settings in PAPER_CONFIGURATIONS.items():
-        assert Configuration(**settings).label == label
-    assert Configuration(steps=10, tau=2, scales=1).label == "SiamSNN+HSM, T=10, tau=2, 1 scale"
+    for label, settings in PAPER_CONFIGS.items():
+        assert TrackerConfig(**settings).label == label
+    assert TrackerConfig(steps=10, tau=2, scales=1).label == "SiamSNN+HSM, T=10, tau=2, 1 scale"
 
 
 def test_a_result_that_was_changed_or_belongs_to_another_sequence_is_not_taken(root, tmp_path):

@@ -16,7 +16,7 @@ from brian_siamsnn.connectivity.first_layer import FirstLayer
 from brian_siamsnn.errors import InputError
 from brian_siamsnn.files import find
 from brian_siamsnn.model.conversion import SpikingModel, unit_scales
-from brian_siamsnn.model.files import load, read, write
+from brian_siamsnn.model.files import load_model, read_model, write_model
 from brian_siamsnn.model.fixed_point_weights import fixed_point, rounding, shared_units
 from brian_siamsnn.model.layers import Convolution
 from brian_siamsnn.network.runtime import SpikingBranch
@@ -149,7 +149,7 @@ def test_a_converted_model_keeps_its_activations():
     responses = []
     rng = np.random.default_rng(2)
     exemplar, search = (torch.from_numpy(rng.integers(0, 256, (1, 3, side, side))).float() for side in (127, 255))
-    for model in (load("compact"), load("compact_fixed")):
+    for model in (load_model("compact"), load_model("compact_fixed")):
         network = SiamFC.from_folded(model.layers, model.weights, model.response_scale, model.response_bias)
         with torch.inference_mode():
             responses.append(network.response(network.embed(exemplar), network.embed(search)).numpy())
@@ -157,7 +157,7 @@ def test_a_converted_model_keeps_its_activations():
 
 
 def test_the_shipped_model_is_the_rounded_compact_one():
-    model, expected = load("compact_fixed"), fixed_point(load("compact"))
+    model, expected = load_model("compact_fixed"), fixed_point(load_model("compact"))
     for name, (w, b) in expected.weights.items():
         np.testing.assert_array_equal(model.weights[name][0], w)
         np.testing.assert_array_equal(model.weights[name][1], b)
@@ -186,10 +186,10 @@ def test_the_command(tmp_path, capsys):
     assert f"--model {output}" in capsys.readouterr().out
     assert output.read_bytes() == find("weights", "compact_fixed", ".safetensors").read_bytes()
     # what is rounded already stays as it is
-    write(fixed_point(read(output)), tmp_path / "again.safetensors")
+    write_model(fixed_point(read_model(output)), tmp_path / "again.safetensors")
     assert (tmp_path / "again.safetensors").read_bytes() == output.read_bytes()
 
 
 def test_an_unconverted_model_is_refused():
     with pytest.raises(InputError, match="not converted"):
-        fixed_point(replace(load("compact"), scales={}))
+        fixed_point(replace(load_model("compact"), scales={}))

@@ -11,9 +11,9 @@ from brian_siamsnn.diagnostics.inspection import inspect_conversion, inspection_
 from brian_siamsnn.diagnostics.inspection_figure import inspection_figure
 from brian_siamsnn.errors import InputError
 from brian_siamsnn.model.conversion import scale_thresholds
-from brian_siamsnn.model.files import SiameseModel, load
+from brian_siamsnn.model.files import SiameseModel, load_model
 from brian_siamsnn.model.layers import Convolution
-from brian_siamsnn.model.numpy_cnn import activations
+from brian_siamsnn.model.numpy_cnn import cnn_activations
 from brian_siamsnn.sequences.synthetic import SyntheticSequence
 
 
@@ -31,7 +31,7 @@ def test_activations_equal_pytorch(name):
     picture = image(26)
     with torch.inference_mode():
         expected = network.activations(torch.from_numpy(picture).permute(2, 0, 1)[None].float())
-    found = activations(model, picture)
+    found = cnn_activations(model, picture)
     assert list(found) == [layer.name for layer in model.layers]
     for layer, values in found.items():
         np.testing.assert_allclose(values, expected[layer][0].permute(1, 2, 0).numpy(), rtol=1e-5, atol=1e-5)
@@ -91,7 +91,7 @@ def test_crops_are_those_around_the_boxes():
 
 def test_the_error_of_the_shipped_network_falls_with_the_steps():
     crop = next(inspection_crops(SyntheticSequence(frames=4), 1))
-    layers = inspect_conversion(load("compact"), [crop], steps=12)
+    layers = inspect_conversion(load_model("compact"), [crop], steps=12)
     for layer in layers:
         assert layer.relative_error_by_step[-1] < 0.6 * layer.relative_error_by_step[1]
         assert layer.correlation > 0.6

@@ -9,7 +9,7 @@ from reference import NETWORKS, image, small_model
 from brian_siamsnn.cli import main as cli
 from brian_siamsnn.errors import InputError
 from brian_siamsnn.model.conversion import SpikingModel, unit_scales
-from brian_siamsnn.model.files import load
+from brian_siamsnn.model.files import load_model
 from brian_siamsnn.model.layers import Convolution, convolutions
 from brian_siamsnn.model.nir_graphs import from_nir, read_nir, to_nir, write_nir
 from brian_siamsnn.network.runtime import SpikingBranch
@@ -136,7 +136,7 @@ def test_resistance_and_threshold_are_folded_into_the_weights():
 
 
 def test_unit_scales_change_no_weight():
-    model = SpikingModel.from_model(load("compact"))
+    model = SpikingModel.from_model(load_model("compact"))
     same(model, SpikingModel.from_model(unit_scales(model)))
 
 
@@ -232,7 +232,7 @@ def test_the_command_line_exports_and_imports(tmp_path, capsys):
         assert end.value.code == 0
     assert "Conv2d and IF" in capsys.readouterr().out
     assert nir.read(graph).nodes["output"].output_type["output"].tolist() == [32, 7, 7]
-    original, again = load("compact"), load(model)
+    original, again = load_model("compact"), load_model(model)
     same(SpikingModel.from_model(original), SpikingModel.from_model(again))
     assert again.provenance["source"] == "compact.nir"
     assert [layer.name for layer in convolutions(again.layers)] == ["conv1", "conv2", "conv3", "conv4", "conv5"]

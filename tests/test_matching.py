@@ -112,13 +112,13 @@ def test_errors_name_the_thing():
 
 def test_the_constants_reach_the_tracker():
     """HSM without temporal matching is PSM, without potential matching TSM, and tau = 0 is Eq. 7."""
-    from brian_siamsnn.tracking.config import Configuration
+    from brian_siamsnn.tracking.config import TrackerConfig
 
     rng = np.random.default_rng(0)
     exemplar, search = (rng.integers(0, 256, (side, side, 3), dtype=np.uint8) for side in (127, 255))
 
     def response(**settings):
-        matcher = Configuration(steps=3, scales=1, **settings).matcher()
+        matcher = TrackerConfig(steps=3, scales=1, **settings).matcher()
         matcher.set_exemplar(exemplar)
         return matcher.match([search])[0]
 

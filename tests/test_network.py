@@ -265,14 +265,14 @@ def test_full_siamfc_on_a_real_image_equals_pytorch(data):
     """The published network at full width: 0.46 thousand million synapses, every layer, spike by spike."""
     pytest.importorskip("torch", reason="checkpoints are PyTorch's")
     from brian_siamsnn.crops import crop
-    from brian_siamsnn.model.calibration import calibrate, calibration_crops
+    from brian_siamsnn.model.calibration import calibration_crops, convert
     from brian_siamsnn.model.checkpoints import import_checkpoint
     from brian_siamsnn.model.conversion import SpikingModel
-    from brian_siamsnn.sequences.sources import open_source
+    from brian_siamsnn.sequences.sources import open_sequence
 
     cnn = import_checkpoint(data / "weights" / "siamfc_3s_color_pretrained_bnfolded.pth")
-    sequence = open_source(data / "otb" / "Crossing")
-    model = SpikingModel.from_model(calibrate(cnn, calibration_crops(sequence, 2)))
+    sequence = open_sequence(data / "otb" / "Crossing")
+    model = SpikingModel.from_model(convert(cnn, calibration_crops(sequence, 2)))
     picture = crop(next(iter(sequence)), (120, 180), 200, 127, (0, 0, 0))
     layers = tuple(layer.name for layer in model.layers)
     branch = SpikingBranch(model, 127, 8, dtype=np.float64, record=layers)
@@ -286,9 +286,9 @@ def test_full_siamfc_on_a_real_image_equals_pytorch(data):
 def test_the_shipped_model_as_explicit_synapses():
     """Millions of Brian2 synapses of the exemplar branch give the spikes of the shared kernel."""
     from brian_siamsnn.model.conversion import SpikingModel
-    from brian_siamsnn.model.files import load
+    from brian_siamsnn.model.files import load_model
 
-    model = SpikingModel.from_model(load("compact"))
+    model = SpikingModel.from_model(load_model("compact"))
     kernel, synapses = (SpikingBranch(model, 127, 6, connectivity=form) for form in ("kernel", "synapses"))
     np.testing.assert_array_equal(kernel.run(image(127)).dense(), synapses.run(image(127)).dense())
     assert kernel.spikes["conv5"].sum() > 100

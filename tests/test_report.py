@@ -14,10 +14,10 @@ import pytest
 from test_tracking import command
 
 from brian_siamsnn.energy.cost_models import load_cost_models
-from brian_siamsnn.energy.meter import Meter
+from brian_siamsnn.energy.counter import OperationCounter
 from brian_siamsnn.matching.matchers import SpikingMatcher
 from brian_siamsnn.metrics import overlap
-from brian_siamsnn.model.files import load
+from brian_siamsnn.model.files import load_model
 from brian_siamsnn.reporting.collector import Recorder
 from brian_siamsnn.reporting.page import report_page
 from brian_siamsnn.sequences.synthetic import SyntheticSequence
@@ -30,8 +30,8 @@ FRAMES, STEPS, SCALES = 6, 5, 3
 @pytest.fixture(scope="module")
 def run():
     """A recorded run: its result, its recorder and the matcher."""
-    matcher = SpikingMatcher(load("compact"), STEPS, crops=SCALES)
-    meter = Meter(matcher)
+    matcher = SpikingMatcher(load_model("compact"), STEPS, crops=SCALES)
+    meter = OperationCounter(matcher)
     recorder = Recorder(meter)
     result = track(SyntheticSequence(frames=FRAMES), SiameseTracker(meter, SCALES), watchers=[recorder])
     return result, recorder, matcher
@@ -76,7 +76,7 @@ def test_operations_and_rates_add_up_to_what_the_matcher_counted(run):
     _, recorder, matcher = run
     search = sum(sum(numbers[1:]) for name, numbers in recorder.operations.items() if name != "matching")
     first = next(iter(SyntheticSequence(frames=1)))
-    alone = SpikingMatcher(load("compact"), STEPS, crops=SCALES)
+    alone = SpikingMatcher(load_model("compact"), STEPS, crops=SCALES)
     SiameseTracker(alone, SCALES).init(first, SyntheticSequence(frames=1).boxes[0])
     assert search == pytest.approx(matcher.operations - alone.operations, rel=1e-3)
     shapes = matcher.search_branch.shapes

@@ -23,13 +23,13 @@ from brian_siamsnn.cli.main import main
 from brian_siamsnn.errors import InputError, reason_of
 from brian_siamsnn.files import find, write_whole
 from brian_siamsnn.matching.matchers import SpikingMatcher
-from brian_siamsnn.model.files import SiameseModel, load, read
+from brian_siamsnn.model.files import SiameseModel, load_model, read_model
 from brian_siamsnn.model.layers import Convolution, MaxPool, check_layers, layers_from_json
 from brian_siamsnn.network import code_cache
 from brian_siamsnn.neurons.equations import load_equations
 from brian_siamsnn.sequences.annotations import read_boxes
 from brian_siamsnn.sequences.frames import read_image
-from brian_siamsnn.sequences.sources import open_source
+from brian_siamsnn.sequences.sources import open_sequence
 from brian_siamsnn.tracking.overlay import VideoWriter, draw_overlay
 from brian_siamsnn.tracking.tracker import SiameseTracker
 
@@ -41,7 +41,7 @@ def test_a_pickle_in_place_of_a_model_is_never_loaded(tmp_path):
     for content in poison(marker):
         (tmp_path / "model.safetensors").write_bytes(content)
         with pytest.raises(InputError, match="not a whole model file"):
-            load(tmp_path / "model.safetensors")
+            load_model(tmp_path / "model.safetensors")
     assert not marker.exists()
     pickle.loads(content)  # it would have
     assert marker.exists()
@@ -105,11 +105,11 @@ def test_layers_are_checked_before_anything_is_built():
 
 def test_a_folder_and_a_foreign_type_in_place_of_a_model(tmp_path):
     with pytest.raises(InputError, match="expected a model file, got a folder"):
-        read(tmp_path)
+        read_model(tmp_path)
     path = tmp_path / "m.safetensors"
     path.write_bytes(save({"a": np.zeros(3, np.int8)}, {"brian_siamsnn": "{}"}))
     with pytest.raises(InputError, match="m.safetensors: a: expected floating-point numbers .*, got I8"):
-        read(path)
+        read_model(path)
     for text, message in [
         ("3", "expected a JSON object, got int"),
         ("[" * 10000, "cannot be read"),
@@ -117,7 +117,7 @@ def test_a_folder_and_a_foreign_type_in_place_of_a_model(tmp_path):
     ]:
         path.write_bytes(save({"a": np.zeros(3, np.float32)}, {"brian_siamsnn": text}))
         with pytest.raises(InputError, match=message):
-            read(path)
+            read_model(path)
 
 
 def test_a_model_for_another_tracker_or_without_end_is_refused():
@@ -142,7 +142,7 @@ def test_a_model_for_another_tracker_or_without_end_is_refused():
         with pytest.raises(InputError, match="million neurons for images of 127 pixels, about 1 GiB|about 2 GiB"):
             network.SpikingBranch(network_model(wide), 255)
     with pytest.raises(InputError, match="expected 1 to 5000 steps"):
-        SpikingMatcher(load("compact"), steps=10**9)
+        SpikingMatcher(load_model("compact"), steps=10**9)
 
 
 def network_model(wide):
@@ -198,17 +198,17 @@ def test_unusual_images_become_8_bit_rgb(tmp_path, picture, ending):
 @pytest.mark.parametrize("source", [-1, 10**20, "99999999999999999999", "", "a\0b", "n" * 300, "123456789"])
 def test_sources_that_used_to_end_the_process(source):
     with pytest.raises(InputError):
-        open_source(source)
+        open_sequence(source)
 
 
 def test_a_pipe_and_a_folder_called_as_an_image(tmp_path):
     if hasattr(os, "mkfifo"):
         os.mkfifo(tmp_path / "pipe.mp4")
         with pytest.raises(InputError, match="pipe.mp4: expected a video file, got a pipe"):
-            open_source(tmp_path / "pipe.mp4")
+            open_sequence(tmp_path / "pipe.mp4")
     (tmp_path / "2.png").mkdir()
     cv2.imwrite(str(tmp_path / "1.png"), image(4, 4))
-    assert len(open_source(tmp_path)) == 1
+    assert len(open_sequence(tmp_path)) == 1
 
 
 @pytest.mark.parametrize("line", ["1e308,1,1,1", "0 0 0 0 -1e308 5 5 5", "1,1,1e8,1"])

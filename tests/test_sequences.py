@@ -13,7 +13,7 @@ from brian_siamsnn.sequences import frames
 from brian_siamsnn.sequences.annotations import polygon_to_box, read_boxes
 from brian_siamsnn.sequences.frames import read_image
 from brian_siamsnn.sequences.otb import ATTRIBUTE_NAMES, ATTRIBUTES, FRAME_WINDOWS
-from brian_siamsnn.sequences.sources import open_source
+from brian_siamsnn.sequences.sources import open_sequence
 
 OTB_HERE = [
     "Couple",
@@ -64,7 +64,7 @@ def test_image_folder_is_in_natural_order(tmp_path):
     write_images(tmp_path / "walk", ["1.png", "2.bmp", "10.PNG", "100.png"])
     (tmp_path / "walk/notes.txt").write_text("not an image")
     (tmp_path / "walk/._1.png").write_bytes(b"what a Mac leaves")
-    sequence = open_source(tmp_path / "walk")
+    sequence = open_sequence(tmp_path / "walk")
     assert (sequence.name, sequence.frame_count, len(sequence)) == ("walk", 4, 4)
     assert sequence.boxes is None and sequence.first_box is None and sequence.fps is None
     assert levels(sequence) == [10, 11, 12, 13]
@@ -93,7 +93,7 @@ def test_a_broken_image_raises_in_its_turn(tmp_path, spoil):
         cv2.imwrite(str(tmp_path / f"{number}.jpg"), noise)
     broken = tmp_path / "3.jpg"
     broken.write_bytes(spoil(broken.read_bytes()))
-    read = iter(open_source(tmp_path))
+    read = iter(open_sequence(tmp_path))
     assert next(read).shape == next(read).shape == (40, 40, 3)
     with pytest.raises(InputError, match=r"3\.jpg: expected an image"):
         next(read)
@@ -103,7 +103,7 @@ def test_a_broken_image_raises_in_its_turn(tmp_path, spoil):
 
 
 def test_video(tmp_path):
-    sequence = open_source(str(write_video(tmp_path / "clip.mp4", 12)))
+    sequence = open_sequence(str(write_video(tmp_path / "clip.mp4", 12)))
     assert (sequence.name, sequence.frame_count, sequence.fps, sequence.boxes) == ("clip", 12, 25.0, None)
     read = list(sequence)
     assert len(read) == 12 and read[0].shape == (120, 160, 3)
@@ -117,7 +117,7 @@ def test_a_video_that_breaks_off_raises_after_its_last_frame(tmp_path, frame_cou
     path.write_bytes(data[: len(data) // 2])
     read = []
     with pytest.raises(InputError, match=rf"cut\.avi: expected {frame_count} frames") as error:
-        for frame in open_source(path):
+        for frame in open_sequence(path):
             read.append(frame)
     assert frame_count / 3 < len(read) < frame_count * 2 / 3
     assert f"got {len(read)}: it ends, or cannot be decoded, at frame {len(read) + 1}" in str(error.value)
@@ -152,7 +152,7 @@ class FakeCamera:
 @pytest.mark.parametrize("source", [0, "0"])
 def test_camera(monkeypatch, source):
     monkeypatch.setattr(cv2, "VideoCapture", FakeCamera)
-    sequence = open_source(source)
+    sequence = open_sequence(source)
     assert (sequence.name, sequence.frame_count, sequence.fps) == ("camera-0", None, None)
     assert sequence
     with pytest.raises(TypeError, match="not known"):
@@ -167,7 +167,7 @@ def test_camera(monkeypatch, source):
 def test_no_camera(monkeypatch):
     monkeypatch.setattr(cv2, "VideoCapture", FakeCamera)
     with pytest.raises(InputError, match="camera 3: expected frames, got none"):
-        open_source("3")
+        open_sequence("3")
 
 
 # Boxes
@@ -226,7 +226,7 @@ def test_a_turned_rectangle_keeps_centre_and_area(width, height, angle, x, y):
 
 
 def test_otb_boxes_count_from_one(tmp_path):
-    sequence = open_source(write_otb(tmp_path / "Deer", [1, 2, 3], ["11\t21\t5\t6", "12,22,5,6", "0 0 0 0"]))
+    sequence = open_sequence(write_otb(tmp_path / "Deer", [1, 2, 3], ["11\t21\t5\t6", "12,22,5,6", "0 0 0 0"]))
     assert (sequence.name, sequence.frame_count, sequence.attributes) == ("Deer", 3, ("MB", "FM", "IPR", "BC"))
     np.testing.assert_array_equal(sequence.boxes, [[10, 20, 5, 6], [11, 21, 5, 6], [np.nan] * 4])
     np.testing.assert_array_equal(sequence.first_box, [10, 20, 5, 6])
@@ -235,7 +235,7 @@ def test_otb_boxes_count_from_one(tmp_path):
 
 
 def test_otb_numbers_may_start_anywhere(tmp_path):
-    sequence = open_source(write_otb(tmp_path / "BlurCar1", [247, 248], ["1,1,5,6", "2,1,5,6"]))
+    sequence = open_sequence(write_otb(tmp_path / "BlurCar1", [247, 248], ["1,1,5,6", "2,1,5,6"]))
     assert levels(sequence) == [10, 11]
 
 
@@ -244,7 +244,7 @@ def test_otb_frame_window(tmp_path, annotated):
     # 298 ... 302 with a window from 300: three frames stay, whether the file covers these or all five
     lines = [f"{number},1,5,6" for number in range(298, 303)]
     folder = write_otb(tmp_path / "David", range(298, 303), lines if annotated == "all" else lines[2:])
-    sequence = open_source(folder)
+    sequence = open_sequence(folder)
     assert levels(sequence) == [12, 13, 14]
     np.testing.assert_array_equal(sequence.boxes[:, 0], [299, 300, 301])
 
@@ -253,27 +253,27 @@ def test_otb_two_targets(tmp_path):
     write_otb(tmp_path / "Jogging", [1], ["11,1,5,6"], "groundtruth_rect.1.txt")
     folder = write_otb(tmp_path / "Jogging", [1], ["21,1,5,6"], "groundtruth_rect.2.txt")
     with pytest.raises(InputError, match="expected one target, got 2; give .*Jogging-1 or Jogging-2"):
-        open_source(folder)
-    assert open_source(tmp_path / "Jogging-1").first_box[0] == 10
+        open_sequence(folder)
+    assert open_sequence(tmp_path / "Jogging-1").first_box[0] == 10
     for spelling in ("Jogging-2", "Jogging.2", "Jogging_2"):
-        sequence = open_source(tmp_path / spelling)
+        sequence = open_sequence(tmp_path / spelling)
         assert (sequence.name, sequence.first_box[0]) == ("Jogging-2", 20)
         assert sequence.attributes == ATTRIBUTES["Jogging-2"]
     with pytest.raises(InputError, match="nothing of that name"):
-        open_source(tmp_path / "Jogging-3")
+        open_sequence(tmp_path / "Jogging-3")
 
 
 def test_human4_has_its_second_target_only(tmp_path):
     write_otb(tmp_path / "Human4", [1], [], "groundtruth_rect.1.txt")
     folder = write_otb(tmp_path / "Human4", [1], ["21,1,5,6"], "groundtruth_rect.2.txt")
-    assert (open_source(folder).name, open_source(folder).first_box[0]) == ("Human4-2", 20)
+    assert (open_sequence(folder).name, open_sequence(folder).first_box[0]) == ("Human4-2", 20)
 
 
 @pytest.mark.parametrize("place", ["color", "imgs", "."])
 def test_vot(tmp_path, place):
     write_images(tmp_path / "bag" / place, ["00000001.jpg", "00000002.jpg"])
     (tmp_path / "bag/groundtruth.txt").write_text("10,20,40,20,40,70,10,70\n5,6,7,8\n")
-    sequence = open_source(tmp_path / "bag")
+    sequence = open_sequence(tmp_path / "bag")
     np.testing.assert_allclose(sequence.boxes, [[10, 20, 31, 51], [5, 6, 7, 8]])
     assert levels(sequence) == [10, 11]
 
@@ -281,20 +281,20 @@ def test_vot(tmp_path, place):
 def test_got10k_test_sequences_give_the_first_box_only(tmp_path):
     write_images(tmp_path / "GOT-10k_Test_000001", ["00000001.jpg", "00000002.jpg", "00000003.jpg"])
     (tmp_path / "GOT-10k_Test_000001/groundtruth.txt").write_text("347.0000,443.0000,429.0000,272.0000\n")
-    sequence = open_source(tmp_path / "GOT-10k_Test_000001")
+    sequence = open_sequence(tmp_path / "GOT-10k_Test_000001")
     np.testing.assert_array_equal(sequence.first_box, [347, 443, 429, 272])
     assert sequence.boxes.shape == (3, 4) and np.isnan(sequence.boxes[1:]).all()
 
 
 def test_an_absent_first_target_is_no_first_box(tmp_path):
-    assert open_source(write_otb(tmp_path / "mine", [1, 2], ["NaN,NaN,NaN,NaN", "1,1,5,5"])).first_box is None
+    assert open_sequence(write_otb(tmp_path / "mine", [1, 2], ["NaN,NaN,NaN,NaN", "1,1,5,5"])).first_box is None
 
 
 @pytest.mark.parametrize("lines", [2, 4])
 def test_annotations_that_do_not_go_with_the_images(tmp_path, lines):
     folder = write_otb(tmp_path / "mine", [1, 2, 3], ["1,1,5,5"] * lines)
     with pytest.raises(InputError, match=rf"groundtruth_rect\.txt: expected one line.* 3 images, got {lines}"):
-        open_source(folder)
+        open_sequence(folder)
 
 
 # Mistakes
@@ -311,7 +311,7 @@ def test_sources_that_are_none(tmp_path):
         ("images/1.png", "got one image; give its folder"),
     ]:
         with pytest.raises(InputError, match=said) as error:
-            open_source(tmp_path / source)
+            open_sequence(tmp_path / source)
         assert "\n" not in str(error.value) and str(tmp_path / source) in str(error.value)
 
 
@@ -328,7 +328,7 @@ def test_otb_tables():
 @pytest.mark.parametrize("name", OTB_HERE)
 def test_real_otb(data, name):
     annotation = json.loads((data / "annotations/OTB100.json").read_text())[name]
-    sequence = open_source(data / "otb" / name)
+    sequence = open_sequence(data / "otb" / name)
     np.testing.assert_array_equal(sequence.boxes, np.array(annotation["gt_rect"]) - [1, 1, 0, 0])
     assert sequence.name == name and len(sequence) == len(annotation["gt_rect"])
     assert {ATTRIBUTE_NAMES[code] for code in sequence.attributes} == {text.lower() for text in annotation["attr"]}
@@ -340,12 +340,12 @@ def test_real_otb(data, name):
 
 @pytest.mark.data
 def test_real_otb_decodes_to_its_end(data):
-    assert sum(1 for _ in open_source(data / "otb/Skiing")) == 81
+    assert sum(1 for _ in open_sequence(data / "otb/Skiing")) == 81
 
 
 @pytest.mark.data
 def test_real_vot(data):
-    sequence = open_source(data / "vot/bag")
+    sequence = open_sequence(data / "vot/bag")
     assert (sequence.name, len(sequence), sequence.boxes.shape) == ("bag", 196, (196, 4))
     corners = np.array([291.827, 203.603, 396.382, 264.289, 442.173, 185.397, 337.618, 124.711]).reshape(4, 2)
     np.testing.assert_allclose(sequence.first_box[:2] + (sequence.first_box[2:] - 1) / 2, corners.mean(axis=0))
@@ -355,5 +355,5 @@ def test_real_vot(data):
 @pytest.mark.data
 def test_real_videos_for_training_open(data):
     for folder in sorted((data / "train/video").iterdir()):
-        sequence = open_source(folder)
+        sequence = open_sequence(folder)
         assert len(sequence.boxes) == len(sequence) > 1

@@ -5,7 +5,7 @@ import pytest
 
 from brian_siamsnn.errors import InputError
 from brian_siamsnn.metrics import overlap
-from brian_siamsnn.sequences.sources import Sequence, open_source
+from brian_siamsnn.sequences.sources import Sequence, open_sequence
 from brian_siamsnn.sequences.synthetic import SyntheticSequence
 
 FRAMES = 30
@@ -76,7 +76,7 @@ def test_the_number_of_frames_does_not_change_the_path():
 
 
 def test_opens_by_name():
-    assert isinstance(open_source("synthetic"), SyntheticSequence)
+    assert isinstance(open_sequence("synthetic"), SyntheticSequence)
 
 
 @pytest.mark.parametrize(

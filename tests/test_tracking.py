@@ -13,7 +13,7 @@ import pytest
 from brian_siamsnn.cli.main import main
 from brian_siamsnn.errors import InputError
 from brian_siamsnn.matching.matchers import SpikingMatcher
-from brian_siamsnn.model.files import load
+from brian_siamsnn.model.files import load_model
 from brian_siamsnn.sequences.synthetic import SyntheticSequence
 from brian_siamsnn.tracking.run import track
 from brian_siamsnn.tracking.tracker import SiameseTracker
@@ -42,7 +42,7 @@ def sequence():
 
 @pytest.fixture(scope="module")
 def matcher():
-    return SpikingMatcher(load("compact"))
+    return SpikingMatcher(load_model("compact"))
 
 
 def command(*arguments):
@@ -186,11 +186,11 @@ def test_equations_that_brian2_does_not_accept(tmp_path, capsys):
 
 
 def test_a_sequence_without_a_box_asks_for_one(sequence, matcher, tmp_path):
-    from brian_siamsnn.sequences.sources import open_source
+    from brian_siamsnn.sequences.sources import open_sequence
 
     cv2.imwrite(str(tmp_path / "1.png"), next(iter(sequence)))
     with pytest.raises(InputError, match="no box is known for its first frame; give it with --init"):
-        track(open_source(tmp_path), SiameseTracker(matcher))
+        track(open_sequence(tmp_path), SiameseTracker(matcher))
 
 
 def test_tracking_needs_no_pytorch(tmp_path):

@@ -8,7 +8,7 @@ import pytest
 
 from brian_siamsnn.crops import exemplar_side
 from brian_siamsnn.errors import InputError
-from brian_siamsnn.model.files import SiameseModel, read
+from brian_siamsnn.model.files import SiameseModel, read_model
 from brian_siamsnn.model.layers import COMPACT, compact
 from brian_siamsnn.training.pairs import PairSampler, crop, held_out_pairs, read_photos, read_videos
 from brian_siamsnn.training.recipe import HELD_OUT, Recipe
@@ -264,7 +264,7 @@ def test_training_writes_a_model_that_spikes(data, tmp_path):
     assert [row["step"] for row in model.provenance["training"]["history"]] == [4, 6]
     assert (tmp_path / "model.png").stat().st_size > 1000
 
-    written = read(output)
+    written = read_model(output)
     assert written.layers == compact("4-6-5")
     assert written.provenance == model.provenance
     assert (written.normalisation, written.initial_potential) == ("learnt bounds, clip_floor_shift, T = 20", 0.5)
@@ -294,7 +294,7 @@ def test_a_run_can_be_trained_on(data, tmp_path, teacher):
     initial = tmp_path / "base.checkpoint.pt"
     model = training.train(data, tmp_path / "model.safetensors", recipe, teacher=teacher, initial=initial)
     np.testing.assert_allclose(
-        model.weights["conv3"][0], read(tmp_path / "base.safetensors").weights["conv3"][0], rtol=1e-5, atol=1e-9
+        model.weights["conv3"][0], read_model(tmp_path / "base.safetensors").weights["conv3"][0], rtol=1e-5, atol=1e-9
     )
     # the adapter goes on as well
     states = [torch.load(tmp_path / f"{stem}.checkpoint.pt", weights_only=True) for stem in ("base", "model")]
@@ -401,9 +401,9 @@ def test_windows_keep_their_targets_where_the_response_can_show_them():
 
 def test_the_command_trains_with_a_teacher(data, tmp_path, teacher, capsys):
     from brian_siamsnn.cli.main import main
-    from brian_siamsnn.model.files import write
+    from brian_siamsnn.model.files import write_model
 
-    write(teacher, tmp_path / "teacher.safetensors")
+    write_model(teacher, tmp_path / "teacher.safetensors")
     output = tmp_path / "student.safetensors"
     arguments = [
         "train",
@@ -430,7 +430,7 @@ def test_the_command_trains_with_a_teacher(data, tmp_path, teacher, capsys):
         main(arguments)
     assert end.value.code == 0
     assert "held out, the response peaks" in capsys.readouterr().out
-    assert read(output).provenance["training"]["recipe"]["pairs"] == 3
+    assert read_model(output).provenance["training"]["recipe"]["pairs"] == 3
     assert (tmp_path / "student.pool" / "filled.json").read_text() == "3"
     with pytest.raises(SystemExit) as end:
         main([*arguments, "--pool", str(tmp_path / "student.pool"), "--seed", "1"])

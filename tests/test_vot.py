@@ -13,7 +13,7 @@ from brian_siamsnn.evaluation.vot_workspace import make_workspace
 from brian_siamsnn.metrics import overlap
 from brian_siamsnn.sequences.annotations import polygon_to_box
 from brian_siamsnn.sequences.datasets import Dataset, open_dataset
-from brian_siamsnn.tracking.config import Configuration
+from brian_siamsnn.tracking.config import TrackerConfig
 from brian_siamsnn.tracking.run import track
 from brian_siamsnn.tracking.tracker import SiameseTracker
 
@@ -101,7 +101,7 @@ def test_the_toolkit_evaluates_the_tracker(tmp_path):
     )
     tracked = np.array([[box.x, box.y, box.width, box.height] for box in trajectory[1:]])
     sequence = dataset.items[0].open()
-    boxes = track(sequence, SiameseTracker(Configuration(steps=2, scales=1).matcher(), 1)).boxes
+    boxes = track(sequence, SiameseTracker(TrackerConfig(steps=2, scales=1).matcher(), 1)).boxes
     np.testing.assert_allclose(tracked, boxes[1:], atol=2e-3)
     # A is the mean overlap after the toolkit's ten frames of burn-in; its regions are made of whole pixels
     assert accuracy == pytest.approx(overlap(tracked, sequence.boxes[1:])[9:].mean(), abs=0.03)

@@ -10,7 +10,7 @@ from safetensors.numpy import save_file
 from brian_siamsnn.errors import InputError
 from brian_siamsnn.files import find
 from brian_siamsnn.model.checkpoints import fold_batch_norm, import_checkpoint
-from brian_siamsnn.model.files import SiameseModel, load, read, write
+from brian_siamsnn.model.files import SiameseModel, load_model, read_model, write_model
 from brian_siamsnn.model.layers import ALEXNET, COMPACT, Convolution, MaxPool, convolutions
 
 LAYERS = (Convolution("conv1", 3, 4, 3, 2), MaxPool("pool1", 2, 2), Convolution("conv2", 4, 6, 3, groups=2))
@@ -29,8 +29,8 @@ def model():
 
 def test_round_trip(model, tmp_path):
     path = tmp_path / "model.safetensors"
-    write(model, path)
-    back = read(path)
+    write_model(model, path)
+    back = read_model(path)
     assert back.layers == LAYERS
     assert (back.response_scale, back.response_bias) == (0.5, -1.25)
     assert (back.normalisation, back.provenance) == ("layer-norm", {"source": "a test"})
@@ -40,47 +40,47 @@ def test_round_trip(model, tmp_path):
         np.testing.assert_array_equal(back.weights[name][1], b)
         np.testing.assert_array_equal(back.scales[name], model.scales[name])
     assert sorted(p.name for p in tmp_path.iterdir()) == ["model.safetensors"]
-    write(model, path, np.float16)
-    np.testing.assert_allclose(read(path).weights["conv2"][0], model.weights["conv2"][0], rtol=1e-3)
+    write_model(model, path, np.float16)
+    np.testing.assert_allclose(read_model(path).weights["conv2"][0], model.weights["conv2"][0], rtol=1e-3)
 
 
 def test_every_truncation_is_noticed(model, tmp_path):
     path = tmp_path / "model.safetensors"
-    write(model, path)
+    write_model(model, path)
     whole = path.read_bytes()
     for length in range(0, len(whole), 37):
         path.write_bytes(whole[:length])
         with pytest.raises(InputError, match="model.safetensors: not a whole model file"):
-            read(path)
+            read_model(path)
 
 
 def test_every_flipped_byte_is_noticed(model, tmp_path):
     path = tmp_path / "model.safetensors"
-    write(model, path)
+    write_model(model, path)
     whole = bytearray(path.read_bytes())
     for place in range(0, len(whole), 29):
         altered = whole.copy()
         altered[place] ^= 0x11
         path.write_bytes(altered)
         with pytest.raises(InputError):
-            read(path)
+            read_model(path)
 
 
 def test_what_is_not_a_model_file(model, tmp_path):
     path = tmp_path / "other.safetensors"
     with pytest.raises(InputError, match="other.safetensors: no such file"):
-        read(path)
+        read_model(path)
     save_file({"a": np.zeros(3, np.float32)}, path)
     with pytest.raises(InputError, match="not a model file of this program"):
-        read(path)
+        read_model(path)
     save_file({"a": np.zeros(3, np.float32)}, path, {"brian_siamsnn": json.dumps({"format": "x"})})
     with pytest.raises(InputError, match="its description is incomplete .'sha256'"):
-        read(path)
-    write(model, path)
+        read_model(path)
+    write_model(model, path)
     with pytest.raises(InputError, match="cannot be written"):
-        write(model, tmp_path / "nowhere" / "model.safetensors")
+        write_model(model, tmp_path / "nowhere" / "model.safetensors")
     with pytest.raises(InputError, match="tiny: no such file, and not one of the weights that ship"):
-        load("tiny")
+        load_model("tiny")
 
 
 def test_shapes_are_checked_by_layer(model):
@@ -172,7 +172,7 @@ def test_the_published_checkpoint(torch, data):
 
 
 def test_the_shipped_model_verifies():
-    model = load("compact")
+    model = load_model("compact")
     assert model.layers == COMPACT and model.scales
     # its card tells the file that it speaks of
     file = find("weights", "compact", ".safetensors")

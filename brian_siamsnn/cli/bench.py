@@ -48,13 +48,13 @@ def bench_command(
     from ..diagnostics.profiling import PHASES, profile_branch
     from ..files import write_json
     from ..matching.matchers import SpikingMatcher
-    from ..model.files import load
+    from ..model.files import load_model
     from ..sequences.synthetic import SyntheticSequence
     from ..tracking.run import known_box
     from ..tracking.tracker import SiameseTracker
 
     quiet()
-    matcher = SpikingMatcher(load(model), steps, threads=threads, crops=int(scales))
+    matcher = SpikingMatcher(load_model(model), steps, threads=threads, crops=int(scales))
     prepare(matcher)
     # the first update finds memory and caches cold, and is not counted; drawing a frame in between would empty them
     sequence = SyntheticSequence(frames=frames + 2)

@@ -26,10 +26,10 @@ def devices(model: str, coding: str, path: Path | None) -> None:
     from ..crops import SEARCH_SIZE
     from ..files import write_whole
     from ..model.conversion import SpikingModel
-    from ..model.files import load
-    from ..network.devices import survey
+    from ..model.files import load_model
+    from ..network.devices import survey_devices
 
-    reports = survey(SpikingModel.from_model(load(model)), SEARCH_SIZE, coding=coding)
+    reports = survey_devices(SpikingModel.from_model(load_model(model)), SEARCH_SIZE, coding=coding)
     click.echo(f"{model}, search crops of {SEARCH_SIZE} pixels, {coding} at the output\n")
     click.echo(f"{'device':<16}{'connectivity':<14}{'works here':<12}{'memory':>10}{'disk':>10}  compilation")
     for report in reports:

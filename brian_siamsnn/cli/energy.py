@@ -50,22 +50,22 @@ def energy_command(
     """
     # imported here so that --help and a mistyped option answer at once
     from ..energy.cost_models import load_cost_models
-    from ..energy.meter import Meter
+    from ..energy.counter import OperationCounter
     from ..energy.plots import plot_energy_by_hardware, plot_layers, plot_steps
     from ..energy.report import bills, energy_report, format_report
     from ..files import write_json
-    from ..sequences.sources import open_source
+    from ..sequences.sources import open_sequence
     from ..tracking.run import known_box, track
     from ..tracking.tracker import SiameseTracker
 
     if options["kind"] != "snn":
         raise InputError("energy: it counts the spiking network, and works out the CNN beside it; leave --tracker snn")
     costs = load_cost_models(cost_models)
-    sequence = open_source(source)
+    sequence = open_sequence(source)
     first_box = known_box(sequence, box)
     scales, frames = int(options["scales"]), options["frames"]
     quiet()
-    meter = Meter(_matcher(options))
+    meter = OperationCounter(_matcher(options))
     prepare(meter)
     total = min(filter(None, (sequence.frame_count, frames)), default=None)
     with tqdm(total=total, desc=sequence.name, unit=" frames", disable=None) as bar:
@@ -111,13 +111,13 @@ def energy_command(
 def _matcher(options: dict[str, Any]) -> SpikingMatcher:
     from ..matching.matchers import SpikingMatcher
     from ..model.conversion import scale_thresholds
-    from ..model.files import load
+    from ..model.files import load_model
 
     early_stop = options["early_stop"]
     # one crop at a time, so that each scale is counted apart; but where to stop is decided over all of them
     crops = int(options["scales"]) if early_stop else 1
     return SpikingMatcher(
-        scale_thresholds(load(options["model"]), options["threshold_scale"]),
+        scale_thresholds(load_model(options["model"]), options["threshold_scale"]),
         options["steps"],
         options["matching"],
         options["coding"],

@@ -109,10 +109,10 @@ def _run(
     settings: dict[str, Any],
 ) -> tuple[list[dict[str, Any]], Path]:
     from ..evaluation.run import evaluate
-    from ..tracking.config import Configuration
+    from ..tracking.config import TrackerConfig
 
     scales, tracker = int(settings.pop("scales")), settings.pop("kind")
-    configuration = Configuration(tracker=tracker, scales=scales, frames=frames, **settings)
+    configuration = TrackerConfig(tracker=tracker, scales=scales, frames=frames, **settings)
     dataset = open_dataset(root, kind, names, subset)
     _tell_missing(dataset)
     folder = output or _default(dataset.name) / f"{_slug(configuration.label)}-{configuration.hash[:8]}"

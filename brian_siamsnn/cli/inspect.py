@@ -77,11 +77,11 @@ def inspect_command(
     from ..diagnostics.inspection import inspect_conversion, inspection_crops
     from ..diagnostics.inspection_figure import inspection_figure
     from ..model.conversion import scale_thresholds
-    from ..model.files import load
-    from ..sequences.sources import open_source
+    from ..model.files import load_model
+    from ..sequences.sources import open_sequence
 
-    sequence = open_source(source)
-    network = scale_thresholds(load(model), threshold_scale)
+    sequence = open_sequence(source)
+    network = scale_thresholds(load_model(model), threshold_scale)
     quiet()
     with tqdm(total=frames, desc="comparing", unit=" images", disable=None) as bar:
         layers = inspect_conversion(

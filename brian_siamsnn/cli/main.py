@@ -96,13 +96,13 @@ def _track(
 ) -> int:
     # imported here so that --help and a mistyped option answer at once, and what needs Brian2 after what may be wrong
     from ..files import write_json
-    from ..model.files import load
+    from ..model.files import load_model
     from ..reporting.page import write_report
-    from ..sequences.sources import open_source
+    from ..sequences.sources import open_sequence
     from ..tracking.live import LiveView, draw_box, require_window
     from ..tracking.run import known_box, track
 
-    sequence = open_source(source)
+    sequence = open_sequence(source)
     drawn = given is None and sequence.first_box is None
     if drawn:
         require_window(
@@ -115,8 +115,8 @@ def _track(
             room_to_grow(box, width, height)  # a box that is off is said before anything is compiled
     if show:
         require_window("--show", "leave it out; tracked.mp4 and --report show the same afterwards")
-    network = load(model)
-    from ..energy.meter import Meter
+    network = load_model(model)
+    from ..energy.counter import OperationCounter
     from ..matching.matchers import ConvolutionalMatcher, SpikingMatcher
     from ..model.conversion import scale_thresholds
     from ..reporting.collector import Recorder
@@ -143,7 +143,7 @@ def _track(
     if drawn:
         box, sequence = draw_box(sequence)
     spiking = kind == "snn"
-    meter = Meter(matcher) if report and spiking else None
+    meter = OperationCounter(matcher) if report and spiking else None
     recorder = Recorder(meter) if report else None
     folder = output or Path("brian-siamsnn-output") / sequence.name
     total = min(filter(None, (sequence.frame_count, frames)), default=None)

@@ -58,18 +58,18 @@ def import_command(
     checkpoint: Path, output: Path, architecture: str, normalisation: str, percentile: float, calibration: str
 ) -> None:
     """Convert a SiamFC CHECKPOINT of PyTorch, ready to spike."""
-    from ..model.calibration import CALIBRATION_CROPS, calibrate, calibration_crops
+    from ..model.calibration import CALIBRATION_CROPS, calibration_crops, convert
     from ..model.checkpoints import import_checkpoint
-    from ..model.files import write
+    from ..model.files import write_model
     from ..model.layers import architecture as layers_of
-    from ..sequences.sources import open_source
+    from ..sequences.sources import open_sequence
 
     model = import_checkpoint(checkpoint, layers_of(architecture))
-    crops = calibration_crops(open_source(calibration))
+    crops = calibration_crops(open_sequence(calibration))
     crops = tqdm(crops, total=CALIBRATION_CROPS, desc="calibrating", disable=None)
-    model = calibrate(model, crops, normalisation, percentile)
+    model = convert(model, crops, normalisation, percentile)
     provenance = {**model.provenance, "calibration": Path(calibration).name}
-    write(replace(model, provenance=provenance), output)
+    write_model(replace(model, provenance=provenance), output)
     scales = ", ".join(f"{name} {scale.mean():.2f}" for name, scale in model.scales.items())
     click.echo(f"{output}: {architecture}, {model.normalisation}; activation of one spike a step: {scales}")
 
@@ -84,12 +84,12 @@ def fixed_point_command(model: str, output: Path) -> None:
     same in any order: the same spikes on every device. MODEL is a name or a file; see docs/devices.md.
     """
     from ..model.conversion import SpikingModel
-    from ..model.files import load, write
+    from ..model.files import load_model, write_model
     from ..model.fixed_point_weights import fixed_point, rounding
 
-    before = load(model)
+    before = load_model(model)
     after = fixed_point(before)
-    write(after, output)
+    write_model(after, output)
     click.echo(f"{'layer':<8}{'largest weight':>16}{'root mean square error':>24}")
     for name, (largest, error) in rounding(SpikingModel.from_model(before), SpikingModel.from_model(after)).items():
         click.echo(f"{name:<8}{f'{largest:,} units':>16}{f'{error:.2%} of the weights':>24}")
@@ -120,10 +120,10 @@ def export_command(model: str, output: Path, image_size: int) -> None:
     MODEL is a name or a file; see docs/interchange.md.
     """
     from ..model.conversion import SpikingModel
-    from ..model.files import load
+    from ..model.files import load_model
     from ..model.nir_graphs import write_nir
 
-    spiking = SpikingModel.from_model(load(model))
+    spiking = SpikingModel.from_model(load_model(model))
     write_nir(spiking, image_size, output)
     shape = "x".join(str(side) for side in spiking.shapes(image_size)[spiking.layers[-1].name])
     click.echo(
@@ -141,11 +141,11 @@ def import_nir_command(graph: Path, output: Path) -> None:
     A chain of Conv2d and IF, made by any program.
     """
     from ..model.conversion import unit_scales
-    from ..model.files import write
+    from ..model.files import write_model
     from ..model.nir_graphs import read_nir
 
     spiking = read_nir(graph)
-    write(unit_scales(spiking, {"source": graph.name}), output)
+    write_model(unit_scales(spiking, {"source": graph.name}), output)
     click.echo(f"{output}: {len(spiking.layers)} layers, weights in units of spikes")
 
 
@@ -223,7 +223,7 @@ def train_command(
     A run that was stopped goes on where it last reported, to the same end. Beside the model are written
     STEM.checkpoint.pt and STEM.png with the loss and the held-out score.
     """
-    from ..model.files import load
+    from ..model.files import load_model
     from ..training.loop import train
 
     recipe = Recipe(held_out=tuple(name.strip() for name in held_out.split(",") if name.strip()), **settings)
@@ -231,7 +231,7 @@ def train_command(
         data,
         output,
         recipe,
-        teacher=load(teacher) if teacher else None,
+        teacher=load_model(teacher) if teacher else None,
         initial=initial,
         pool=pool,
         device=_device(device),

@@ -13,7 +13,7 @@ from ..tracking.tracker import SCALES
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from ..energy.meter import Meter
+    from ..energy.counter import OperationCounter
     from ..matching.matchers import ConvolutionalMatcher, SpikingMatcher
 
     #: A function that becomes a command.
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 __all__ = ["Box", "BoxValue", "coding_options", "matcher_options", "prepare", "tracking_options", "view_options"]
 
 
-#: What an option of the type :class:`Box` gives.
+#: What an option of the type `Box` gives.
 BoxValue: TypeAlias = tuple[float, ...]
 
 
@@ -198,7 +198,7 @@ def _apply(command: Command, options: list[Callable[[Command], Command]]) -> Com
     return command
 
 
-def prepare(matcher: SpikingMatcher | ConvolutionalMatcher | Meter) -> None:
+def prepare(matcher: SpikingMatcher | ConvolutionalMatcher | OperationCounter) -> None:
     """Make the code of the equations, and say so, since it takes a while the first time."""
     from brian2 import prefs
 

@@ -73,18 +73,18 @@ def spikes_command(
     """
     # imported here so that --help and a mistyped option answer at once
     from ..crops import target_crop
-    from ..model.files import load
+    from ..model.files import load_model
     from ..network.recording import record_spikes
-    from ..sequences.sources import open_source
+    from ..sequences.sources import open_sequence
     from ..spikes.files import format_of, write_spikes
     from ..spikes.nwb import nwb_packages
 
-    sequence = open_source(source)
+    sequence = open_sequence(source)
     first, image = _frames(sequence, frame)
     if frame == 0:
         init = box = init or box
     init, box = _box(sequence, 0, init, "--init"), _box(sequence, frame, box, "--box")
-    network = load(model)
+    network = load_model(model)
     if layers != "all":
         layers = None if layers == "last" else [name.strip() for name in layers.split(",")]
     output = output or Path("brian-siamsnn-output") / sequence.name / f"spikes.{format or 'npz'}"

@@ -41,10 +41,10 @@ def vot_command(register: Path | None, identifier: str, **settings: Any) -> None
     brian_siamsnn' and 'vot analysis brian_siamsnn'.
     """
     from ..evaluation.vot import registry_entry, serve
-    from ..tracking.config import Configuration
+    from ..tracking.config import TrackerConfig
 
     scales, tracker = int(settings.pop("scales")), settings.pop("kind")
-    configuration = Configuration(tracker=tracker, scales=scales, **settings)
+    configuration = TrackerConfig(tracker=tracker, scales=scales, **settings)
     if register is None:
         quiet()
         serve(configuration.matcher(), scales)

@@ -71,7 +71,7 @@ def convolution_synapses(
 
 
 def pooling_synapses(shape_in: Shape, shape_out: Shape, layer: Layer) -> tuple[np.ndarray, np.ndarray]:
-    """Flatten a pooling: i, j as :func:`convolution_synapses`, within each channel."""
+    """Flatten a pooling: i, j as `convolution_synapses`, within each channel."""
     source, target, _ = _pixel_pairs(shape_in, shape_out, layer)
     channels = shape_in[2]
     c = np.arange(channels, dtype=np.int32)

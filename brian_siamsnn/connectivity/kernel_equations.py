@@ -20,7 +20,7 @@ __all__ = ["check_kernel_equations", "plain"]
 
 
 def check_kernel_equations(equations: NeuronEquations, layer: Layer) -> None:
-    """Raise :class:`InputError` if a kernel would do something else than the equations say.
+    """Raise `InputError` if a kernel would do something else than the equations say.
 
     Parameters
     ----------

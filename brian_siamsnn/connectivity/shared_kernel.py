@@ -108,7 +108,7 @@ class SharedKernelConvolution(SharedKernel):
     weights : ndarray, shape (out, in/groups, kernel, kernel)
         Kept once, in the precision of the postsynaptic group.
     units : ndarray, shape (out,), optional
-        Of fixed-point weights (:func:`brian_siamsnn.fixed_point.shared_units`): spikes that carry 1 are then summed as
+        Of fixed-point weights (`shared_units`): spikes that carry 1 are then summed as
         integers.
     """
 

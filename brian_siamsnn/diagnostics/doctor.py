@@ -360,7 +360,7 @@ def folders() -> list[Finding]:
     return found
 
 
-#: What :func:`examine` looks at, in this order.
+#: What `examine` looks at, in this order.
 CHECKS = (
     python_packages,
     compiler,

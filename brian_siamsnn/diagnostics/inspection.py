@@ -20,7 +20,7 @@ import numpy as np
 from ..crops import EXEMPLAR_SIZE, SEARCH_SIZE, box_centre, crop, exemplar_side, rgb_image
 from ..model.conversion import SpikingModel
 from ..model.layers import Convolution
-from ..model.numpy_cnn import activations
+from ..model.numpy_cnn import cnn_activations
 from ..network.runtime import SpikingBranch
 
 if TYPE_CHECKING:
@@ -59,7 +59,7 @@ class LayerInspection:
     relative_error_by_step : ndarray, shape (T,)
         ``relative_error`` after each step.
     density : ndarray, shape (60, 50)
-        Neurons by activation and estimate, over :data:`DENSITY_RANGE`.
+        Neurons by activation and estimate, over `DENSITY_RANGE`.
     """
 
     name: str
@@ -119,13 +119,13 @@ def inspect_conversion(
     Parameters
     ----------
     model : SiameseModel
-        Converted; see also :func:`brian_siamsnn.conversion.scale_thresholds`.
+        Converted; see also `scale_thresholds`.
     crops : iterable of ndarray, shape (H, H, 3)
         RGB, 0 to 255; all of one size.
     steps, coding, hidden_coding, pooling
-        See :class:`brian_siamsnn.network.SpikingBranch`.
+        See `SpikingBranch`.
     v_init : float, optional
-        See :meth:`brian_siamsnn.conversion.SpikingModel.from_model`.
+        See `from_model`.
     progress : callable, optional
         Called after each crop.
 
@@ -146,7 +146,7 @@ def inspect_conversion(
             branch = SpikingBranch(spiking, len(image), steps, coding, hidden_coding, pooling, record=names)
             tallies = {name: _Tally(name, scale, steps) for name, scale in _scales(model).items()}
         branch.run(image)
-        for name, activation in activations(model, image).items():
+        for name, activation in cnn_activations(model, image).items():
             tallies[name].add(activation, branch.trains(name))
         if progress is not None:
             progress()

@@ -40,7 +40,7 @@ def profile_branch(branch: SpikingBranch, images: np.ndarray, repeats: int = 5) 
     ----------
     branch : SpikingBranch
     images : ndarray
-        As for :meth:`SpikingBranch.run`.
+        As for `SpikingBranch.run`.
     repeats : int
         Runs; each figure is the median over them.
 

@@ -13,11 +13,11 @@ from ..palette import BLACK, BLUE, GREEN, ORANGE, PALETTE, PINK, SKY, VERMILION
 if TYPE_CHECKING:
     from collections.abc import Collection
 
-    from .work import Bill, Work
+    from .operations import EnergyBreakdown, OperationCounts
 
 __all__ = ["plot_energy_against_steps", "plot_energy_by_hardware", "plot_frontier", "plot_layers", "plot_steps"]
 
-#: Part of a :class:`~brian_siamsnn.energy.Bill`, its label and its colour.
+#: Part of a `EnergyBreakdown`, its label and its colour.
 _PARTS = (
     ("synapses", "convolutions", BLUE),
     ("pooling", "pooling gates", SKY),
@@ -30,12 +30,12 @@ _PARTS = (
 )
 
 
-def plot_layers(work: Work, title: str = "") -> Figure:
+def plot_layers(work: OperationCounts, title: str = "") -> Figure:
     """Synaptic operations, multiply-accumulates of the first layer, and neuron updates of each layer.
 
     Parameters
     ----------
-    work : Work
+    work : OperationCounts
         Of one frame, or the mean of several.
     title : str
 
@@ -64,12 +64,12 @@ def plot_layers(work: Work, title: str = "") -> Figure:
     return figure
 
 
-def plot_steps(work: Work, title: str = "") -> Figure:
+def plot_steps(work: OperationCounts, title: str = "") -> Figure:
     """Synaptic operations by time step, layer on layer.
 
     Parameters
     ----------
-    work : Work
+    work : OperationCounts
     title : str
 
     Returns
@@ -92,13 +92,13 @@ def plot_steps(work: Work, title: str = "") -> Figure:
 
 
 def plot_energy_against_steps(
-    bills: dict[str, list[Bill]], marked: dict[str, float] | None = None, title: str = ""
+    bills: dict[str, list[EnergyBreakdown]], marked: dict[str, float] | None = None, title: str = ""
 ) -> Figure:
     """Energy of a frame against T: what is spent up to a step does not depend on the steps that follow.
 
     Parameters
     ----------
-    bills : dict of str to list of Bill
+    bills : dict of str to list of EnergyBreakdown
         By title of the hardware, of the work up to each step.
     marked : dict of str to float, optional
         Energies in joules to compare with, drawn as lines across.
@@ -123,12 +123,12 @@ def plot_energy_against_steps(
     return figure
 
 
-def plot_energy_by_hardware(bills: dict[str, Bill], title: str = "") -> Figure:
+def plot_energy_by_hardware(bills: dict[str, EnergyBreakdown], title: str = "") -> Figure:
     """Energy of a frame on each piece of hardware, by what it is spent on.
 
     Parameters
     ----------
-    bills : dict of str to Bill
+    bills : dict of str to EnergyBreakdown
         By title of the hardware.
     title : str
 
@@ -169,7 +169,7 @@ def plot_frontier(
     rows : list of dict
         With ``group`` (a colour each), ``family`` (a marker each), ``label``, ``auc`` and the key named by ``energy``.
     best : list of int
-        Rows on the frontier, see :func:`~brian_siamsnn.energy_table.frontier`.
+        Rows on the frontier, see `frontier`.
     title, energy, xlabel : str
 
     Returns

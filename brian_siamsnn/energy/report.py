@@ -6,15 +6,15 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from ..crops import EXEMPLAR_SIZE, SEARCH_SIZE
+from .operations import convolution_macs, price
 from .table3 import as_printed, cnn_row, corrected
-from .work import convolution_macs, price
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from ..model.conversion import SpikingModel
     from .cost_models import CostModel
-    from .work import Bill, Work
+    from .operations import EnergyBreakdown, OperationCounts
 
 __all__ = ["HOST", "bills", "energy_report", "format_report", "format_table"]
 
@@ -22,12 +22,14 @@ __all__ = ["HOST", "bills", "energy_report", "format_report", "format_table"]
 HOST = "cmos45-fp32"
 
 
-def energy_report(frame: Work, model: SpikingModel, costs: dict[str, CostModel], scales: int) -> dict[str, Any]:
+def energy_report(
+    frame: OperationCounts, model: SpikingModel, costs: dict[str, CostModel], scales: int
+) -> dict[str, Any]:
     """Everything about the energy of a frame.
 
     Parameters
     ----------
-    frame : Work
+    frame : OperationCounts
         Of all its search crops and the tracker around them; a mean over frames or sequences.
     model : SpikingModel
     costs : dict of str to CostModel
@@ -78,18 +80,18 @@ def energy_report(frame: Work, model: SpikingModel, costs: dict[str, CostModel],
     return {"frame": frame.counts, "layers": counted, "cnn": cnn, "hardware": hardware, "table3": table3}
 
 
-def bills(frame: Work, model: SpikingModel, costs: dict[str, CostModel]) -> dict[str, Bill]:
+def bills(frame: OperationCounts, model: SpikingModel, costs: dict[str, CostModel]) -> dict[str, EnergyBreakdown]:
     """Bills of a frame on all hardware that runs spikes, by its title.
 
     Parameters
     ----------
-    frame : Work
+    frame : OperationCounts
     model : SpikingModel
     costs : dict of str to CostModel
 
     Returns
     -------
-    dict of str to Bill
+    dict of str to EnergyBreakdown
     """
     return {
         cost.title: _bill(frame, cost, costs[HOST], model.layers, model.shapes(SEARCH_SIZE))

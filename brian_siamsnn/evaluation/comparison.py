@@ -33,7 +33,7 @@ def named_results(sources: Iterable[str]) -> dict[str, dict[str, Any]]:
     Returns
     -------
     dict of str to dict
-        Boxes by tracker and sequence, see :func:`brian_siamsnn.result_files.read_results`.
+        Boxes by tracker and sequence, see `read_results`.
 
     Raises
     ------
@@ -60,7 +60,7 @@ def _label(path):
 
 
 def dataset_truth(dataset: Dataset) -> dict[str, tuple[np.ndarray, tuple[str, ...]]]:
-    """True boxes, as the data set counts, and attributes of each sequence of a :class:`~.datasets.Dataset`."""
+    """True boxes, as the data set counts, and attributes of each sequence of a `Dataset`."""
     truth = {}
     for item in dataset.items:
         sequence = item.open()
@@ -109,7 +109,7 @@ def compare(
     Returns
     -------
     list of dict
-        Reports, see :func:`brian_siamsnn.evaluation_report.make_report`.
+        Reports, see `make_report`.
         ``failed`` tells of the sequences that are left out for all trackers,
         because one of them has no boxes for it or not one for each frame.
 

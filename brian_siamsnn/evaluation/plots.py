@@ -42,7 +42,7 @@ def curve_figure(reports: list[dict[str, Any]], kind: str) -> Figure:
     Parameters
     ----------
     reports : list of dict
-        Of :func:`brian_siamsnn.evaluation_report.make_report`.
+        Of `make_report`.
     kind : {"success", "precision"}
 
     Returns

@@ -101,7 +101,7 @@ def score_sequence(result: dict[str, Any], sequence: Sequence) -> dict[str, Any]
     Parameters
     ----------
     result : dict
-        Of :meth:`brian_siamsnn.evaluation_store.Store.load`.
+        Of `load`.
     sequence : Sequence
 
     Returns

@@ -1,6 +1,6 @@
 """One-pass evaluation of a configuration over many sequences, on one machine or a cluster.
 
-Finished sequences are kept (:mod:`~brian_siamsnn.evaluation_store`); a run that
+Finished sequences are kept (`evaluation_store`); a run that
 was stopped does what is missing and ends with the same boxes. A sequence that
 cannot be read is reported and the others finish.
 """
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     from ..aliases import FilePath
     from ..sequences.datasets import Dataset, Item
-    from ..tracking.config import Configuration
+    from ..tracking.config import TrackerConfig
 
 __all__ = ["evaluate", "run_sequence"]
 
@@ -37,15 +37,15 @@ _TELL_EVERY = 0.5
 
 
 def evaluate(
-    configuration: Configuration, dataset: Dataset, folder: FilePath, workers: int = 1, scheduler: str | None = None
+    configuration: TrackerConfig, dataset: Dataset, folder: FilePath, workers: int = 1, scheduler: str | None = None
 ) -> dict[str, Any]:
     """Evaluate one configuration.
 
     Parameters
     ----------
-    configuration : Configuration
+    configuration : TrackerConfig
     dataset : Dataset
-        Of :func:`brian_siamsnn.datasets.open_dataset`.
+        Of `open_dataset`.
     folder : path-like
         Where results are kept; an earlier run of the same configuration goes on.
     workers : int
@@ -57,7 +57,7 @@ def evaluate(
     Returns
     -------
     dict
-        See :func:`brian_siamsnn.evaluation_report.make_report`.
+        See `make_report`.
 
     Raises
     ------
@@ -111,13 +111,13 @@ def evaluate(
 
 
 def run_sequence(
-    configuration: Configuration, item: Item, expected_hash: str, threads: int | None, tell: Callable[..., Any]
+    configuration: TrackerConfig, item: Item, expected_hash: str, threads: int | None, tell: Callable[..., Any]
 ) -> dict[str, Any]:
     """Track one sequence; runs in a worker.
 
     Parameters
     ----------
-    configuration : Configuration
+    configuration : TrackerConfig
     item : Item
     expected_hash : str
         Hash of the configuration where the evaluation was started; another one

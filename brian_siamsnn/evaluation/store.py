@@ -25,7 +25,7 @@ from ..sequences.annotations import read_boxes
 if TYPE_CHECKING:
     from ..sequences.datasets import Item
     from ..sequences.frames import Sequence
-    from ..tracking.config import Configuration
+    from ..tracking.config import TrackerConfig
 
 __all__ = ["Store"]
 
@@ -41,12 +41,12 @@ class Store:
 
     folder: Path
 
-    def claim(self, configuration: Configuration, versions: dict[str, Any]) -> None:
+    def claim(self, configuration: TrackerConfig, versions: dict[str, Any]) -> None:
         """Make the folder that of a configuration, or make sure that it is.
 
         Parameters
         ----------
-        configuration : Configuration
+        configuration : TrackerConfig
         versions : dict
             For the manifest.
 

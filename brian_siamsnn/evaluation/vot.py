@@ -54,7 +54,7 @@ def registry_entry(identifier: str, label: str, arguments: Iterable[str]) -> str
 
 
 def box_of_region(region: Any) -> np.ndarray:
-    """Upright box of a TraX region, see :func:`brian_siamsnn.annotations.polygon_to_box`.
+    """Upright box of a TraX region, see `polygon_to_box`.
 
     Parameters
     ----------
@@ -84,7 +84,7 @@ def serve(matcher: SpikingMatcher | ConvolutionalMatcher, scales: int = 3) -> No
     Parameters
     ----------
     matcher : matcher
-        See :mod:`brian_siamsnn.matchers`; made ready with the first request.
+        See `matchers`; made ready with the first request.
     scales : {1, 3, 5}
 
     Raises

@@ -49,7 +49,7 @@ def make_workspace(dataset: Dataset, folder: Path, trackers: dict[str, str], rep
     Parameters
     ----------
     dataset : Dataset
-        Of :func:`brian_siamsnn.datasets.open_dataset`.
+        Of `open_dataset`.
     folder : Path
     trackers : dict of str to str
         Entries of ``trackers.ini`` by identifier.

@@ -32,7 +32,7 @@ __all__ = ["ConvolutionalMatcher", "Matcher", "SpikingMatcher"]
 class Matcher(Protocol):
     """What a tracker needs of whatever turns crops into response maps: two methods, and no base class.
 
-    Those that ship are in :mod:`brian_siamsnn.matchers`; :class:`brian_siamsnn.metering.Meter` is one around another.
+    Those that ship are in `matchers`; `OperationCounter` wraps another one.
     """
 
     def set_exemplar(self, crop: np.ndarray) -> None:
@@ -70,15 +70,15 @@ class SpikingMatcher:
     Parameters
     ----------
     model : SiameseModel
-        Converted, see :mod:`brian_siamsnn.conversion`.
+        Converted, see `conversion`.
     steps : int
         T.
     matching : {"hsm", "psm", "tsm"}
     coding, hidden_coding, pooling : str, NeuronEquations or dict
         Neuron models of the output layer, of the convolutions before it, and of
-        the pools, see :class:`brian_siamsnn.network.SpikingBranch`.
+        the pools, see `SpikingBranch`.
     v_init : float, optional
-        See :meth:`brian_siamsnn.conversion.SpikingModel.from_model`.
+        See `from_model`.
     threads : int, optional
         Of the kernels.
     crops : int
@@ -88,7 +88,7 @@ class SpikingMatcher:
         same place for so many steps; responses then are means over fewer steps.
         By default all T steps are run.
     tau, lambda_v, lambda_t
-        Constants of the matching, see :func:`brian_siamsnn.matching.matching_kernel`.
+        Constants of the matching, see `matching_kernel`.
 
     Attributes
     ----------
@@ -252,7 +252,7 @@ class ConvolutionalMatcher:
 
 
 def _check_stride(layers):
-    """The tracker takes neighbours in a response to be :data:`STRIDE` pixels apart: another model would mislead it."""
+    """The tracker takes neighbours in a response to be `STRIDE` pixels apart: another model would mislead it."""
     if (stride := math.prod(layer.stride for layer in layers)) != STRIDE:
         raise InputError(
             f"model: expected strides of its layers that make {STRIDE} pixels together, got {stride}; "

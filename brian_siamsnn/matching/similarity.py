@@ -27,7 +27,7 @@ from ..errors import InputError
 
 __all__ = ["MATCHINGS", "Template", "matching_kernel"]
 
-#: Names that :func:`matching_kernel` takes.
+#: Names that `matching_kernel` takes.
 MATCHINGS = ("hsm", "psm", "tsm")
 
 #: The kernel has a number for each pair of steps.
@@ -97,7 +97,7 @@ class Template:
         trains : ndarray, shape (T, h, w, C)
             Amplitudes, zero where there is no spike.
         kernel : ndarray, shape (T, T)
-            K, of :func:`matching_kernel`.
+            K, of `matching_kernel`.
         """
         steps = len(trains)
         if kernel.shape != (steps, steps):

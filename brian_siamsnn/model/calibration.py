@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..crops import SEARCH_SIZE, crop, rgb_image
-from .conversion import PERCENTILE, convert
+from .conversion import PERCENTILE, with_activation_scales
 from .layers import convolutions
 
 if TYPE_CHECKING:
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from ..sequences.frames import Sequence
     from .files import SiameseModel
 
-__all__ = ["CALIBRATION_CROPS", "calibrate", "calibration_crops"]
+__all__ = ["CALIBRATION_CROPS", "convert", "calibration_crops"]
 
 #: More crops change the scales by less than the 0.7 % that they are resolved to.
 CALIBRATION_CROPS = 24
@@ -29,7 +29,7 @@ def calibration_crops(sequence: Sequence, count: int = CALIBRATION_CROPS) -> Ite
     Parameters
     ----------
     sequence : Sequence
-        Any source, see :func:`brian_siamsnn.sequences.open_source`; the crops
+        Any source, see `open_sequence`; the crops
         are spread evenly over it where its length is known.
     count : int
         How many to take at the most.
@@ -46,7 +46,7 @@ def calibration_crops(sequence: Sequence, count: int = CALIBRATION_CROPS) -> Ite
         yield crop(image, ((height - 1) / 2, (width - 1) / 2), side, SEARCH_SIZE, (0, 0, 0))
 
 
-def calibrate(
+def convert(
     model: SiameseModel, crops: Iterable[np.ndarray], normalisation: str = "layer", percentile: float = PERCENTILE
 ) -> SiameseModel:
     """Convert a model with the activations of its CNN on these crops.
@@ -57,7 +57,7 @@ def calibrate(
     crops : iterable of ndarray, shape (H, W, 3)
         RGB, 0 to 255.
     normalisation, percentile
-        See :func:`brian_siamsnn.conversion.convert`.
+        See `convert`.
 
     Returns
     -------
@@ -83,4 +83,4 @@ def calibrate(
                 values = network.activations(tensor)
             yield {name: values[name].numpy() for name in names}
 
-    return convert(model, activations(), normalisation, percentile)
+    return with_activation_scales(model, activations(), normalisation, percentile)

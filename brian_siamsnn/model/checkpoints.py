@@ -150,7 +150,7 @@ def export(
     bounds : dict of str to float, optional
         Learnt upper bound of each convolution's activation: its scale.
     normalisation, initial_potential
-        See :class:`SiameseModel`.
+        See `SiameseModel`.
 
     Returns
     -------

@@ -1,7 +1,7 @@
 """SiamFC in PyTorch: the convolutional branch, its response map and its loss.
 
 Modules are named as in siamfc-pytorch, so a checkpoint of that project loads
-with :meth:`torch.nn.Module.load_state_dict`.
+with `torch.nn.Module.load_state_dict`.
 """
 
 from __future__ import annotations

@@ -26,7 +26,14 @@ if TYPE_CHECKING:
     from ..aliases import Shape, Weights
     from .layers import Layer
 
-__all__ = ["PERCENTILE", "ActivationScales", "SpikingModel", "convert", "scale_thresholds", "unit_scales"]
+__all__ = [
+    "PERCENTILE",
+    "ActivationScales",
+    "SpikingModel",
+    "with_activation_scales",
+    "scale_thresholds",
+    "unit_scales",
+]
 
 #: Activations above this percentile saturate: a few outliers would otherwise cost everyone their firing rate.
 PERCENTILE = 99.9
@@ -100,7 +107,7 @@ class ActivationScales:
         return 0.0 if bin_ == 0 else float(2 ** (self._LOW + (bin_ - 0.5) / _BINS * (self._HIGH - self._LOW)))
 
 
-def convert(
+def with_activation_scales(
     model: SiameseModel,
     activations: Iterable[dict[str, np.ndarray]],
     normalisation: str = "layer",
@@ -116,12 +123,12 @@ def convert(
         name to array (..., channels, height, width), after the rectifier; of a
         layer without one only the positive ones count.
     normalisation, percentile
-        See :class:`ActivationScales`.
+        See `ActivationScales`.
 
     Returns
     -------
     SiameseModel
-        The same, with ``scales``; :class:`SpikingModel` takes it.
+        The same, with ``scales``; `SpikingModel` takes it.
     """
     gathered = ActivationScales(normalisation, percentile)
     for crop in activations:
@@ -251,7 +258,7 @@ def unit_scales(model: SpikingModel, provenance: dict[str, Any] | None = None) -
     Returns
     -------
     SiameseModel
-        :meth:`SpikingModel.from_model` gives the same weights again, bit by bit.
+        `SpikingModel.from_model` gives the same weights again, bit by bit.
 
     Raises
     ------

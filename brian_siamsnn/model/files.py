@@ -3,7 +3,7 @@
 A model file is a safetensors file.  Its tensors are ``<layer>.weight`` and
 ``<layer>.bias`` with batch norm folded in, in the units of the CNN, and, once
 the model is converted, ``<layer>.scale``: the activation that one spike a step
-stands for (see :mod:`brian_siamsnn.conversion`).  Its metadata has one entry,
+stands for (see `conversion`).  Its metadata has one entry,
 ``brian_siamsnn``, a JSON object with the layers, the response's scale and bias,
 the input convention, where the weights come from, and a SHA-256 over all of it.
 One file thus serves the CNN and the spiking network alike.
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from ..aliases import FilePath, Weights
     from .layers import Layer
 
-__all__ = ["INPUT_CONVENTION", "SiameseModel", "check_tensor", "load", "read", "write"]
+__all__ = ["INPUT_CONVENTION", "SiameseModel", "check_tensor", "load_model", "read_model", "write_model"]
 
 FORMAT = "brian_siamsnn model 1"
 
@@ -53,7 +53,7 @@ class SiameseModel:
     Attributes
     ----------
     layers : tuple
-        Of :class:`~brian_siamsnn.architecture.Convolution` and ``MaxPool``.
+        Of `Convolution` and ``MaxPool``.
     weights : dict of str to (ndarray, ndarray)
         Weights (out, in/groups, kernel, kernel) and bias (out,) of each
         convolution, batch norm folded in, single precision.
@@ -107,7 +107,7 @@ class SiameseModel:
 
 
 def check_tensor(name: str, array: np.ndarray, shape: tuple[int, ...]) -> None:
-    """Raise :class:`InputError` with the tensor's name if it has another shape, or numbers that are not finite."""
+    """Raise `InputError` with the tensor's name if it has another shape, or numbers that are not finite."""
     if array.shape != shape:
         raise InputError(f"{name}: expected shape {shape}, got {array.shape}; is this another architecture?")
     if not np.isfinite(array).all():
@@ -126,7 +126,7 @@ def _digest(tensors, description):
     return digest.hexdigest()
 
 
-def write(model: SiameseModel, path: FilePath, dtype: npt.DTypeLike = np.float32) -> None:
+def write_model(model: SiameseModel, path: FilePath, dtype: npt.DTypeLike = np.float32) -> None:
     """Write a model file, whole or not at all.
 
     Parameters
@@ -156,7 +156,7 @@ def write(model: SiameseModel, path: FilePath, dtype: npt.DTypeLike = np.float32
     write_whole(path, save(tensors, {"brian_siamsnn": json.dumps(description)}))
 
 
-def read(path: FilePath) -> SiameseModel:
+def read_model(path: FilePath) -> SiameseModel:
     """Read and verify a model file.
 
     Raises
@@ -238,6 +238,6 @@ def _model(description, tensors):
     )
 
 
-def load(name: FilePath) -> SiameseModel:
+def load_model(name: FilePath) -> SiameseModel:
     """Read a model by the name of a shipped one, such as ``"compact"``, or by its path."""
-    return read(find("weights", name, ".safetensors"))
+    return read_model(find("weights", name, ".safetensors"))

@@ -1,6 +1,6 @@
 """Layers of a Siamese branch, and their sizes.
 
-A branch is a tuple of :class:`Convolution` and :class:`MaxPool`; nothing here
+A branch is a tuple of `Convolution` and `MaxPool`; nothing here
 knows PyTorch or Brian2, so a model file describes itself with these.
 """
 
@@ -145,7 +145,7 @@ ARCHITECTURES = {"alexnet": ALEXNET, "compact": COMPACT}
 
 
 def architecture(name: str) -> tuple[Layer, ...]:
-    """Layers by name in :data:`ARCHITECTURES`, or by description, see :func:`compact`."""
+    """Layers by name in `ARCHITECTURES`, or by description, see `compact`."""
     if name in ARCHITECTURES:
         return ARCHITECTURES[name]
     if name[:1].isdecimal():
@@ -198,12 +198,12 @@ def sizes(layers: tuple[Layer, ...], image_size: int) -> dict[str, int]:
 
 
 def layers_to_json(layers: tuple[Layer, ...]) -> list[dict[str, Any]]:
-    """Plain lists and dictionaries that :func:`layers_from_json` reads back."""
+    """Plain lists and dictionaries that `layers_from_json` reads back."""
     return [{"type": type(layer).__name__, **asdict(layer)} for layer in layers]
 
 
 def layers_from_json(entries: list[dict[str, Any]]) -> tuple[Layer, ...]:
-    """Rebuild layers; raises :class:`InputError` naming the entry that is off."""
+    """Rebuild layers; raises `InputError` naming the entry that is off."""
     kinds = {"Convolution": Convolution, "MaxPool": MaxPool}
     layers = []
     if not isinstance(entries, list):

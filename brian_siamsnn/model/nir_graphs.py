@@ -103,7 +103,7 @@ def from_nir(graph: nir.NIRGraph) -> SpikingModel:
     """A spiking network from a NIR graph.
 
     Taken are graphs that are a chain of ``Conv2d`` and ``IF`` in turn, as
-    :func:`to_nir` and many other programs write them. Resistances and thresholds
+    `to_nir` and many other programs write them. Resistances and thresholds
     that are the same over a feature map are folded into its weights:
     w R / v_th. Neurons are reset by subtraction, whatever the writer meant (NIR
     cannot say it), unless its metadata says otherwise.
@@ -151,7 +151,7 @@ def from_nir(graph: nir.NIRGraph) -> SpikingModel:
 
 
 def write_nir(model: SpikingModel, image_size: int, path: FilePath) -> None:
-    """Write :func:`to_nir`'s graph to a file (HDF5), whole or not at all.
+    """Write `to_nir`'s graph to a file (HDF5), whole or not at all.
 
     Parameters
     ----------
@@ -166,7 +166,7 @@ def write_nir(model: SpikingModel, image_size: int, path: FilePath) -> None:
 
 
 def read_nir(path: FilePath) -> SpikingModel:
-    """Read a file of a NIR graph; see :func:`from_nir`.
+    """Read a file of a NIR graph; see `from_nir`.
 
     Raises
     ------

@@ -11,10 +11,10 @@ from .layers import MaxPool
 if TYPE_CHECKING:
     from .files import SiameseModel
 
-__all__ = ["activations"]
+__all__ = ["cnn_activations"]
 
 
-def activations(model: SiameseModel, image: np.ndarray) -> dict[str, np.ndarray]:
+def cnn_activations(model: SiameseModel, image: np.ndarray) -> dict[str, np.ndarray]:
     """Output of every layer of the CNN for one image.
 
     Parameters

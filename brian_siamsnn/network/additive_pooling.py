@@ -74,7 +74,7 @@ def place_weights(i: np.ndarray, j: np.ndarray, shape_in: Shape, shape_out: Shap
     Parameters
     ----------
     i, j : ndarray of int
-        As :func:`pooling_synapses` gives them.
+        As `pooling_synapses` gives them.
     shape_in, shape_out : tuple
         (height, width, channels) of the two layers.
     layer : MaxPool

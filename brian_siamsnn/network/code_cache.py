@@ -27,7 +27,7 @@ __all__ = ["check_compiled", "is_whole", "remove_broken"]
 
 
 def check_compiled(objects: Iterable[BrianObject]) -> None:
-    """Raise :class:`InputError` if the code of an object was not compiled.
+    """Raise `InputError` if the code of an object was not compiled.
 
     Where Cython refuses what Brian2 has written, for instance since a variable has the name of one of Cython's
     keywords, Brian2 goes on without that code, and neurons would just never fire.

@@ -50,7 +50,7 @@ _PREFERENCES = (
 
 
 class CompiledBranch:
-    """Base of the branches that are compiled; see :class:`StandaloneBranch` and :class:`GennBranch`.
+    """Base of the branches that are compiled; see `StandaloneBranch` and `GennBranch`.
 
     Parameters
     ----------
@@ -60,11 +60,11 @@ class CompiledBranch:
     steps : int
         T.
     coding, hidden_coding, pooling : str or NeuronEquations
-        Neuron models, as for :class:`SpikingBranch`.
+        Neuron models, as for `SpikingBranch`.
     dtype : dtype
         Precision of the neurons and weights.
     record : tuple of str
-        Layers that :meth:`trains` gives besides the last one.
+        Layers that `trains` gives besides the last one.
     images : int
         Images that one run shows, one after the other.
     directory : path, optional

@@ -26,9 +26,9 @@ if TYPE_CHECKING:
     from ..model.conversion import SpikingModel
     from ..neurons.equations import Coding
 
-__all__ = ["DEVICES", "DeviceReport", "open_branch", "survey"]
+__all__ = ["DEVICES", "DeviceReport", "build_branch", "survey_devices"]
 
-#: Names that :func:`open_branch` takes.
+#: Names that `build_branch` takes.
 DEVICES = ("runtime", "cpp_standalone", "genn", "genn_cuda")
 
 _MIB = 2**20
@@ -87,7 +87,7 @@ class DeviceReport:
 
     @property
     def usable(self) -> bool:
-        """Whether :func:`open_branch` would work."""
+        """Whether `build_branch` would work."""
         return not self.absent and not self.cannot
 
     def as_dict(self) -> dict[str, Any]:
@@ -95,7 +95,7 @@ class DeviceReport:
         return {**asdict(self), "cannot": list(self.cannot), "usable": self.usable}
 
 
-def survey(
+def survey_devices(
     model: SpikingModel,
     image_size: int,
     steps: int = 20,
@@ -110,7 +110,7 @@ def survey(
     model : SpikingModel
     image_size, steps : int
     coding, hidden_coding, pooling : str or NeuronEquations
-        As for :class:`SpikingBranch`.
+        As for `SpikingBranch`.
 
     Returns
     -------
@@ -182,7 +182,7 @@ def _compiler():
     return shutil.which("g++") or shutil.which("clang++")
 
 
-def open_branch(
+def build_branch(
     model: SpikingModel,
     image_size: int,
     steps: int = 20,
@@ -199,7 +199,7 @@ def open_branch(
     coding : str or NeuronEquations
     device : {"runtime", "cpp_standalone", "genn", "genn_cuda"}
     **options
-        Of the class: :class:`SpikingBranch`, :class:`StandaloneBranch` or :class:`GennBranch`.
+        Of the class: `SpikingBranch`, `StandaloneBranch` or `GennBranch`.
 
     Returns
     -------
@@ -217,7 +217,7 @@ def open_branch(
         return SpikingBranch(model, image_size, steps, coding, **options)
     codings = {key: options[key] for key in ("hidden_coding", "pooling") if key in options}
     form = options.get("connectivity", "kernel" if device == "cpp_standalone" else "synapses")
-    for report in survey(model, image_size, steps, coding, **codings):
+    for report in survey_devices(model, image_size, steps, coding, **codings):
         if (report.device, report.connectivity) == (device, form) and not report.usable:
             raise InputError(f"{device}: {'; '.join(filter(None, (report.absent, *report.cannot)))}")
     if device == "cpp_standalone":

@@ -10,7 +10,7 @@ written as it takes them:
 
 A spike is delivered one step after it was fired, so layer l works in the steps
 l to l+T-1 (``working``), and its spikes are those of the other devices, l steps
-later; :meth:`GennBranch.trains` takes the l steps off again.
+later; `GennBranch.trains` takes the l steps off again.
 """
 
 from __future__ import annotations
@@ -68,7 +68,7 @@ def genn_problem(backend: str = "cpu") -> str | None:
 
 
 def check_genn(equations: NeuronEquations, layer: Layer, hidden: bool, steps: int) -> None:
-    """Raise :class:`InputError` if GeNN cannot do what a layer needs.
+    """Raise `InputError` if GeNN cannot do what a layer needs.
 
     Parameters
     ----------
@@ -178,14 +178,14 @@ def shared_amplitude(equations: NeuronEquations, steps: int) -> np.ndarray | Non
 class GennBranch(CompiledBranch):
     """A spiking network that embeds images, on GeNN.
 
-    Its trains are those of :class:`SpikingBranch`, spike by spike.
+    Its trains are those of `SpikingBranch`, spike by spike.
 
     Parameters
     ----------
     backend : {"cpu", "cuda"}
         C++ on one thread of the processor, or an NVIDIA GPU.
     **options
-        See :class:`CompiledBranch`.
+        See `CompiledBranch`.
 
     Raises
     ------

@@ -118,7 +118,7 @@ def layer_group(
 
 
 def check_input(equations: NeuronEquations, layer: Layer, group: NeuronGroup) -> None:
-    """Raise :class:`InputError` if the neurons of a convolution have no place for its input current."""
+    """Raise `InputError` if the neurons of a convolution have no place for its input current."""
     if isinstance(layer, Convolution) and "I" not in group.variables:
         raise InputError(
             f"{equations.name}: a neuron of a network needs a variable I, its input current; "
@@ -233,7 +233,7 @@ def explicit_synapses(
 
 
 def check_memory(model: SpikingModel, image_size: int, images: int, explicit: bool) -> None:
-    """Raise :class:`InputError` if neurons, or explicit synapses, would not fit into memory.
+    """Raise `InputError` if neurons, or explicit synapses, would not fit into memory.
 
     Parameters
     ----------

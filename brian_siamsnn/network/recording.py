@@ -8,7 +8,7 @@ import numpy as np
 
 from ..errors import InputError
 from ..model.conversion import SpikingModel
-from ..model.files import SiameseModel, load
+from ..model.files import SiameseModel, load_model
 from .runtime import SpikingBranch
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ def record_spikes(
     model : str, path or SiameseModel
         A model that ships, a model file, or one that is loaded.
     image : ndarray, shape (S, S, 3)
-        RGB, 0 to 255; see :func:`target_crop`.
+        RGB, 0 to 255; see `target_crop`.
     layers : sequence of str or "all", optional
         Which to record; the last one by default.
     steps : int
@@ -56,7 +56,7 @@ def record_spikes(
     image = np.asarray(image)
     if image.ndim != 3 or image.shape[0] != image.shape[1]:
         raise InputError(f"image: expected a square (S, S, 3), got {image.shape}; see target_crop")
-    spiking = SpikingModel.from_model(model if isinstance(model, SiameseModel) else load(model))
+    spiking = SpikingModel.from_model(model if isinstance(model, SiameseModel) else load_model(model))
     names = [layer.name for layer in spiking.layers]
     wanted = names if layers == "all" else names[-1:] if layers is None else list(layers)
     if unknown := [name for name in wanted if name not in names]:

@@ -1,4 +1,4 @@
-"""One branch of the Siamese network as a :class:`brian2.Network`.
+"""One branch of the Siamese network as a `brian2.Network`.
 
 Built once, run for every image. Within a time step the layers take their turn
 (Brian2's ``order``), so that a spike crosses all layers in the step in which it
@@ -72,7 +72,7 @@ class SpikingBranch:
     dtype : dtype
         Precision of the neurons and weights.
     record : tuple of str
-        Layers whose spikes are kept besides the last one's; see :meth:`trains`.
+        Layers whose spikes are kept besides the last one's; see `trains`.
     threads : int, optional
         Threads of the kernels; as many as there are processors by default.
     images : int
@@ -88,7 +88,7 @@ class SpikingBranch:
         Synaptic events into each layer but the first, counted likewise.
     threads : int
     steps_run : int
-        Steps of the last run: T, or fewer where :meth:`stepwise` was left early.
+        Steps of the last run: T, or fewer where `stepwise` was left early.
 
     Raises
     ------
@@ -264,7 +264,7 @@ class SpikingBranch:
         Parameters
         ----------
         image : ndarray
-            As for :meth:`run`.
+            As for `run`.
 
         Yields
         ------
@@ -273,9 +273,9 @@ class SpikingBranch:
 
         Notes
         -----
-        Close the generator (:func:`contextlib.closing`) when it is left early; then :attr:`spikes`,
-        :attr:`operations` and :meth:`trains` are of the steps that were run, and :attr:`steps_run` says how many.
-        Run to its end it does what :meth:`run` does.
+        Close the generator (`contextlib.closing`) when it is left early; then `spikes`,
+        `operations` and `trains` are of the steps that were run, and `steps_run` says how many.
+        Run to its end it does what `run` does.
         """
         last = self.model.layers[-1].name
         monitor = self._monitors[last].variables
@@ -333,7 +333,7 @@ class SpikingBranch:
         Returns
         -------
         SpikeTrains or list of SpikeTrains
-            As :meth:`run`.
+            As `run`.
         """
         if layer not in self._monitors:
             raise InputError(f"{layer}: not recorded; recorded are {list(self._monitors)} (see record=)")

@@ -12,11 +12,11 @@ if TYPE_CHECKING:
 
     from .runtime import SpikingBranch
 
-__all__ = ["Activity", "last_activity"]
+__all__ = ["BranchSnapshot", "take_snapshot"]
 
 
 @dataclass(frozen=True)
-class Activity:
+class BranchSnapshot:
     """Firing rates of all layers, and a raster of some neurons of the last one.
 
     Attributes
@@ -37,8 +37,8 @@ class Activity:
     raster: np.ndarray
 
 
-def last_activity(branch: SpikingBranch, count: int = 256) -> Activity:
-    """Activity of a branch in its last run.
+def take_snapshot(branch: SpikingBranch, count: int = 256) -> BranchSnapshot:
+    """BranchSnapshot of a branch in its last run.
 
     Parameters
     ----------
@@ -48,7 +48,7 @@ def last_activity(branch: SpikingBranch, count: int = 256) -> Activity:
 
     Returns
     -------
-    Activity
+    BranchSnapshot
     """
     layer = branch.model.layers[-1].name
     trains: Any = branch.trains(layer)
@@ -62,4 +62,4 @@ def last_activity(branch: SpikingBranch, count: int = 256) -> Activity:
     raster = np.zeros((trains.steps, len(neurons)), bool)
     raster[trains.step[chosen >= 0], chosen[chosen >= 0]] = True
     rates = {name: spikes.sum() / (branch.groups[name].N * branch.steps_run) for name, spikes in branch.spikes.items()}
-    return Activity(rates, layer, neurons, raster)
+    return BranchSnapshot(rates, layer, neurons, raster)

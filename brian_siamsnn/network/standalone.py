@@ -61,7 +61,7 @@ _CALLS = {
 class StandaloneBranch(CompiledBranch):
     """A spiking network that embeds images, as a compiled program.
 
-    The same network as :class:`SpikingBranch`, and the same spikes.
+    The same network as `SpikingBranch`, and the same spikes.
 
     Parameters
     ----------
@@ -70,7 +70,7 @@ class StandaloneBranch(CompiledBranch):
     threads : int, optional
         Threads of the kernels; as many as there are processors by default.
     **options
-        See :class:`CompiledBranch`.
+        See `CompiledBranch`.
 
     Raises
     ------

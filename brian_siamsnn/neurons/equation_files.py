@@ -1,8 +1,8 @@
 """Neuron models as TOML files: what is in one, read and checked before Brian2 meets it.
 
 A file may come from elsewhere: whatever it holds, reading it gives an
-:class:`EquationFile` or one :class:`InputError` that names file and key. It
-holds data and Brian2 expressions only; see :mod:`brian_siamsnn.equation_checks`.
+`EquationFile` or one `InputError` that names file and key. It
+holds data and Brian2 expressions only; see `equation_checks`.
 """
 
 from __future__ import annotations

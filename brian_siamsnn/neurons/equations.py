@@ -45,7 +45,7 @@ class NeuronEquations:
     Attributes
     ----------
     model, update, threshold, reset : str
-        As for :class:`brian2.NeuronGroup`; ``update`` is run once a step, before
+        As for `brian2.NeuronGroup`; ``update`` is run once a step, before
         the threshold, and adds the input current.
     on_pre, synapse : str
         What a spike does that arrives here, and the synapses' own variables.
@@ -192,7 +192,7 @@ def load_equations(name: FilePath, *, defaults: dict[str, float] | None = None, 
     ------
     InputError
         If there is no such model, its file is not a neuron model or says what
-        Brian2 would not understand (:mod:`brian_siamsnn.equation_checks`), or a
+        Brian2 would not understand (`equation_checks`), or a
         value names no parameter of it.
     """
     name, given = split_values(os.fspath(name))

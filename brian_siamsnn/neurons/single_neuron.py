@@ -1,6 +1,6 @@
 """One neuron alone, step by step: what it does with a given input.
 
-For looking at a neuron model, and for testing one (:mod:`brian_siamsnn.pytest_plugin`).
+For looking at a neuron model, and for testing one (`pytest_plugin`).
 """
 
 from __future__ import annotations
@@ -74,7 +74,7 @@ def probe(
     Parameters
     ----------
     equations : str, path or NeuronEquations
-        As for :func:`brian_siamsnn.neurons.load_equations`.
+        As for `load_equations`.
     input : sequence of T numbers, optional
         Input current I in each step; zero by default.
     arriving : array_like, shape (T, n), optional

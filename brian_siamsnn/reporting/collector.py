@@ -15,10 +15,10 @@ import numpy as np
 
 from ..crops import SEARCH_SIZE
 from ..energy.cost_models import load_cost_models
+from ..energy.operations import price
 from ..energy.report import HOST
-from ..energy.work import price
 from ..metrics import overlap
-from ..network.snapshot import last_activity
+from ..network.snapshot import take_snapshot
 from ..tracking.overlay import scaled_overlay
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
     from ..energy.cost_models import CostModel
-    from ..energy.meter import Meter
+    from ..energy.counter import OperationCounter
     from ..tracking.tracker import SiameseTracker
 
 __all__ = ["Recorder"]
@@ -40,11 +40,11 @@ _QUALITY = 80
 
 
 class Recorder:
-    """Collects a run, as a watcher of :func:`tracking.track`.
+    """Collects a run, as a watcher of `tracking.track`.
 
     Parameters
     ----------
-    meter : Meter, optional
+    meter : OperationCounter, optional
         The tracker's matcher, where it is the spiking network's; spikes, synaptic operations and energies are taken
         from it. It is emptied after every frame.
     picture_bytes : int
@@ -67,7 +67,7 @@ class Recorder:
         ``title`` and ``status`` of that which ``energy`` is for.
     """
 
-    def __init__(self, meter: Meter | None = None, picture_bytes: int = PICTURE_BYTES) -> None:
+    def __init__(self, meter: OperationCounter | None = None, picture_bytes: int = PICTURE_BYTES) -> None:
         self._meter, self._budget, self._size = meter, picture_bytes, 0
         self.boxes: list[Any] = []
         self.truth: list[Any] = []
@@ -118,7 +118,7 @@ class Recorder:
             for numbers in (*self.rates.values(), *self.operations.values(), *self.energy.values()):
                 numbers.append(None)
             return None
-        work, activity = meter.mean_frame(), last_activity(meter.search_branch)
+        work, activity = meter.mean_frame(), take_snapshot(meter.search_branch)
         meter.frames.clear()
         for name, rate in activity.rates.items():
             self.rates[name].append(_short(rate))

@@ -71,7 +71,7 @@ def report_page(name: str, recorder: Recorder, summary: dict[str, Any], fps: flo
 
 
 def write_report(path: FilePath, *arguments: Any, **options: Any) -> None:
-    """Write a page of :func:`report_page`, whole or not at all.
+    """Write a page of `report_page`, whole or not at all.
 
     Raises
     ------

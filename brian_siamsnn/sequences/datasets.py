@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 
 from ..errors import InputError
 from .otb import ATTRIBUTES, OTB2013, canonical
-from .sources import open_source
+from .sources import open_sequence
 from .synthetic import SyntheticSequence
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ class Item:
     name : str
         As in tables; for OTB in the benchmark's spelling.
     source : str
-        What :meth:`open` opens; a plain string, so that another process can.
+        What `open` opens; a plain string, so that another process can.
     origin : {0, 1}
         What the data set calls the first pixel.
     """
@@ -68,10 +68,10 @@ class Item:
         Raises
         ------
         InputError
-            See :func:`brian_siamsnn.sequences.open_source`.
+            See `open_sequence`.
         """
         if not self.source.startswith("synthetic:"):
-            return open_source(self.source)
+            return open_sequence(self.source)
         sequence = SyntheticSequence(_SYNTHETIC_FRAMES, seed=int(self.source.partition(":")[2]))
         sequence.name, sequence.attributes = self.name, ("OCC",)  # the post
         return sequence
@@ -184,7 +184,7 @@ def _items(folder, kind):
         if path.name == f"{_OTB_BOXES}.txt":
             return [Item(canonical(folder.absolute().name), str(folder), 1)]
     if targets:
-        # open_source takes the number of the target behind the folder's name
+        # open_sequence takes the number of the target behind the folder's name
         numbered = [f"{folder}-{path.name.split('.')[1]}" for path in targets]
         return [Item(canonical(Path(source).name), source, 1) for source in numbered]
     if kind != "otb" and (folder / "groundtruth.txt").is_file():

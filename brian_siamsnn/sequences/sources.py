@@ -15,7 +15,7 @@ image folder    the folder, ``img/``, ``imgs/``,        none
 
 OTB folders with two targets have ``groundtruth_rect.1.txt`` and ``.2.txt``;
 ``Jogging-2`` (or ``Jogging.2``, ``Jogging_2``) is the second target of the
-folder ``Jogging``.  Frame windows are those of :mod:`brian_siamsnn.otb`.
+folder ``Jogging``.  Frame windows are those of `otb`.
 An annotation file of a single line gives the first box only.
 """
 
@@ -37,14 +37,14 @@ from .synthetic import SyntheticSequence
 if TYPE_CHECKING:
     from ..aliases import FilePath
 
-__all__ = ["Sequence", "open_source"]
+__all__ = ["Sequence", "open_sequence"]
 
 _IMAGE_SUFFIXES = {".jpg", ".jpeg", ".png", ".bmp"}
 _IMAGE_FOLDERS = ("img", "color", "imgs")
 _OTB_BOXES = "groundtruth_rect.txt"
 
 
-def open_source(source: FilePath | int) -> Sequence:
+def open_sequence(source: FilePath | int) -> Sequence:
     """Open a source of frames.
 
     Parameters

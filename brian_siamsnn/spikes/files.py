@@ -2,7 +2,7 @@
 
 A file holds *populations*, spike trains with names, such as ``"search/conv5"``.
 All three formats keep everything, and give it back as it was; each is written
-whole or not at all. Step k is at time k ms (:mod:`brian_siamsnn.spikes`).
+whole or not at all. Step k is at time k ms (`spikes`).
 
 CSV
     A comment for each population, then one line a spike, in the order of time::
@@ -16,7 +16,7 @@ NumPy
     Arrays ``NAME/neuron``, ``NAME/step``, ``NAME/amplitude`` and ``NAME/layer``,
     which is H, W, C, T, of each population.
 NWB
-    See :mod:`brian_siamsnn.spike_nwb`; needs ``pip install 'brian_siamsnn[spikes]'``.
+    See `spike_nwb`; needs ``pip install 'brian_siamsnn[spikes]'``.
 """
 
 from __future__ import annotations
@@ -77,7 +77,7 @@ def write_spikes(path: FilePath, populations: dict[str, SpikeTrains], format: st
 
 
 def read_spikes(path: FilePath, format: str | None = None) -> dict[str, SpikeTrains]:
-    """Read what :func:`write_spikes` wrote.
+    """Read what `write_spikes` wrote.
 
     Parameters
     ----------

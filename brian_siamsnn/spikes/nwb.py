@@ -138,7 +138,7 @@ def _ragged(name, description, data, ends):
 
 
 def read_nwb(content: bytes) -> dict[str, SpikeTrains]:
-    """What :func:`nwb_bytes` made.
+    """What `nwb_bytes` made.
 
     Parameters
     ----------

@@ -27,7 +27,7 @@ __all__ = ["from_neo", "to_neo", "to_pyspike"]
 
 
 def to_neo(trains: SpikeTrains, neurons: npt.ArrayLike | None = None, name: str = "") -> list[neo.SpikeTrain]:
-    """One :class:`neo.SpikeTrain` for each neuron.
+    """One `neo.SpikeTrain` for each neuron.
 
     Parameters
     ----------
@@ -75,7 +75,7 @@ def to_neo(trains: SpikeTrains, neurons: npt.ArrayLike | None = None, name: str 
 
 
 def from_neo(objects: Iterable[neo.SpikeTrain], shape: tuple, steps: int) -> SpikeTrains:
-    """Spike trains of Neo objects, as :func:`to_neo` makes them.
+    """Spike trains of Neo objects, as `to_neo` makes them.
 
     Parameters
     ----------
@@ -109,7 +109,7 @@ def from_neo(objects: Iterable[neo.SpikeTrain], shape: tuple, steps: int) -> Spi
 
 
 def to_pyspike(trains: SpikeTrains, neurons: npt.ArrayLike | None = None) -> list[pyspike.SpikeTrain]:
-    """One :class:`pyspike.SpikeTrain` for each neuron, with edges 0 and T, in ms.
+    """One `pyspike.SpikeTrain` for each neuron, with edges 0 and T, in ms.
 
     PySpike keeps times alone: neither neuron nor amplitude, so there is no way back.
 

@@ -1,8 +1,8 @@
 """Pictures of spike trains, membranes and responses.
 
-Every function returns a :class:`matplotlib.figure.Figure` that belongs to no
+Every function returns a `matplotlib.figure.Figure` that belongs to no
 window; the caller saves it (``figure.savefig(path)``). Colours tell apart for any
-colour vision: lines take :data:`~brian_siamsnn.palette.PALETTE`, images viridis,
+colour vision: lines take `PALETTE`, images viridis,
 whose lightness rises evenly.
 """
 

@@ -2,11 +2,11 @@
 
 What is here is what the codings of this project are told apart by. More of it,
 from point-process models to cross-correlograms, is in Elephant, and distances
-between trains are in PySpike: see :mod:`brian_siamsnn.spike_objects` for the way
+between trains are in PySpike: see `spike_objects` for the way
 there.
 
 Neuron i fires in the steps t_1 < t_2 < ... < t_n of T; see
-:mod:`brian_siamsnn.spikes` for the time of a step.
+`spikes` for the time of a step.
 """
 
 from __future__ import annotations
@@ -144,7 +144,7 @@ def population_correlation(a: SpikeTrains, b: SpikeTrains, width: int = 1) -> fl
 def pairwise_correlation(a: SpikeTrains, b: SpikeTrains, width: int = 1) -> np.ndarray:
     """Pearson correlation of each neuron of one layer with the neuron of the same index in another.
 
-    The formula is that of :func:`population_correlation`, with the counts
+    The formula is that of `population_correlation`, with the counts
     n_i(b) of neuron i alone.
 
     Parameters

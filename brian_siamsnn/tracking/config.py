@@ -22,7 +22,7 @@ from .tracker import SCALES
 if TYPE_CHECKING:
     from ..matching.matchers import ConvolutionalMatcher, SpikingMatcher
 
-__all__ = ["PAPER_CONFIGURATIONS", "Configuration"]
+__all__ = ["PAPER_CONFIGS", "TrackerConfig"]
 
 #: Settings that name neuron equations, and all that mean nothing to the CNN.
 _EQUATIONS = ("coding", "hidden_coding", "pooling")
@@ -33,7 +33,7 @@ _SPIKING = (
 
 
 @dataclass(frozen=True)
-class Configuration:
+class TrackerConfig:
     """Settings of a tracker.
 
     Parameters
@@ -44,10 +44,10 @@ class Configuration:
     steps : int
         T, time steps that an image is shown for.
     matching : {"hsm", "psm", "tsm"}
-        Eq. 6-9, see :func:`brian_siamsnn.matching.matching_kernel`.
+        Eq. 6-9, see `matching_kernel`.
     coding, hidden_coding, pooling : str
         Neuron models of the output layer, of the layers before it and of the
-        pools, see :func:`brian_siamsnn.neurons.load_equations`.
+        pools, see `load_equations`.
     tau : int
         Response period threshold of Eq. 8, in steps.
     lambda_v, lambda_t : float
@@ -119,7 +119,7 @@ class Configuration:
 
     @property
     def hash(self) -> str:
-        """SHA-256 of :attr:`identity`, in hexadecimal."""
+        """SHA-256 of `identity`, in hexadecimal."""
         return hashlib.sha256(json.dumps(self.identity, sort_keys=True).encode()).hexdigest()
 
     @property
@@ -165,12 +165,12 @@ class Configuration:
         """
         from ..matching.matchers import ConvolutionalMatcher, SpikingMatcher
         from ..model.conversion import scale_thresholds
-        from ..model.files import load
+        from ..model.files import load_model
 
         if self.tracker == "cnn":
-            return ConvolutionalMatcher(load(self.model))
+            return ConvolutionalMatcher(load_model(self.model))
         constants = {name: getattr(self, name) for name in _SPIKING if name not in ("steps", "threshold_scale")}
-        model = scale_thresholds(load(self.model), self.threshold_scale)
+        model = scale_thresholds(load_model(self.model), self.threshold_scale)
         return SpikingMatcher(model, self.steps, threads=threads, crops=self.scales, **constants)
 
 
@@ -183,7 +183,7 @@ def _sha256(path):
 
 
 #: The rows of the paper's Table I: Eq. 6 alone, Eq. 8 alone, both (Eq. 9), and both with Eq. 12 at the output.
-PAPER_CONFIGURATIONS = {
+PAPER_CONFIGS = {
     "SiamFC": {"tracker": "cnn"},
     "SiamSNN+PSM": {"matching": "psm"},
     "SiamSNN+TSM": {"matching": "tsm"},

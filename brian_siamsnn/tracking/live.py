@@ -19,14 +19,14 @@ import matplotlib
 import numpy as np
 
 from ..errors import InputError
-from ..network.snapshot import last_activity
+from ..network.snapshot import take_snapshot
 from ..palette import PALETTE
 from .overlay import draw_text, scaled_overlay
 
 if TYPE_CHECKING:
     import numpy.typing as npt
 
-    from ..network.snapshot import Activity
+    from ..network.snapshot import BranchSnapshot
     from ..sequences.frames import Sequence
     from .tracker import SiameseTracker
 
@@ -126,7 +126,7 @@ def draw_box(sequence: Sequence) -> tuple[np.ndarray, Sequence]:
 
 
 class LiveView:
-    """A window that shows every frame with its box, response map and spikes; a watcher of :func:`tracking.track`.
+    """A window that shows every frame with its box, response map and spikes; a watcher of `tracking.track`.
 
     It is a context manager: the window is closed at its end. Q, Esc and closing
     the window end the run.
@@ -160,18 +160,18 @@ class LiveView:
         picture = scaled_overlay(frame, _factor(frame), box, truth, f"frame {k}", tracker.response)
         if k > 0 and hasattr(tracker.matcher, "search_branch"):
             picture = np.concatenate(
-                [picture, draw_activity(last_activity(tracker.matcher.search_branch), picture.shape[1])]
+                [picture, draw_activity(take_snapshot(tracker.matcher.search_branch), picture.shape[1])]
             )
         cv2.imshow(self._window, _bgr(picture))
         return _ended(cv2.waitKey(1) & 0xFF, self._window)
 
 
-def draw_activity(activity: Activity, width: int, height: int = _PANEL_HEIGHT) -> np.ndarray:
+def draw_activity(activity: BranchSnapshot, width: int, height: int = _PANEL_HEIGHT) -> np.ndarray:
     """A raster of the last layer, time to the right, and beside it the firing rates of all layers.
 
     Parameters
     ----------
-    activity : Activity
+    activity : BranchSnapshot
     width, height : int
         Of the picture, in pixels.
 

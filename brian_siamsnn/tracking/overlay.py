@@ -79,12 +79,12 @@ def scaled_overlay(
     text: str = "",
     response: np.ndarray | None = None,
 ) -> np.ndarray:
-    """:func:`draw_overlay` on a frame that is made larger or smaller first, so that lines and letters keep their size.
+    """`draw_overlay` on a frame that is made larger or smaller first, so that lines and letters keep their size.
 
     Parameters
     ----------
     frame, box, truth, text, response
-        Of the frame as it is, see :func:`draw_overlay`.
+        Of the frame as it is, see `draw_overlay`.
     factor : float
         New size over old.
 

@@ -2,7 +2,7 @@
 
 What is finished is kept: boxes are written frame by frame, and if a frame
 cannot be read the video and the summary of what came before it are completed
-(see :mod:`brian_siamsnn.run_folder`).
+(see `run_folder`).
 """
 
 from __future__ import annotations
@@ -78,7 +78,7 @@ def track(
     Parameters
     ----------
     sequence : Sequence
-        Of :func:`brian_siamsnn.sequences.open_source`.
+        Of `open_sequence`.
     tracker : SiameseTracker
     first_box : sequence of 4 float, optional
         x, y, w, h in the first frame, zero-based; by default the sequence's own.

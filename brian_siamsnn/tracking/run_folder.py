@@ -40,7 +40,7 @@ class OutputError(InputError):
 class RunFolder:
     """``boxes.csv`` and ``tracked.mp4``, as a context manager.
 
-    Nothing is touched before the first :meth:`add`: a run that cannot start
+    Nothing is touched before the first `add`: a run that cannot start
     leaves an earlier one's files alone. One run at a time writes to a folder.
 
     Parameters

@@ -2,7 +2,7 @@
 
 The same tracker runs on the CNN and on the spiking network; they differ in the
 matcher that turns an exemplar crop and search crops into response maps
-(:mod:`brian_siamsnn.matchers`). Constants are those of SiamFC's three-scale
+(`matchers`). Constants are those of SiamFC's three-scale
 tracker (Bertinetto 2016; MATLAB ``tracker.m``, siamfc-pytorch).
 """
 
@@ -62,7 +62,7 @@ class SiameseTracker:
     Parameters
     ----------
     matcher : Matcher
-        Of :mod:`brian_siamsnn.matchers`, or anything with its two methods, see :class:`brian_siamsnn.aliases.Matcher`.
+        Of `matchers`, or anything with its two methods, see `Matcher`.
     scales : {1, 3, 5}
         Sizes of the search region that are tried in every frame.
 
@@ -101,7 +101,7 @@ class SiameseTracker:
         Parameters
         ----------
         image : ndarray of uint8
-            RGB or gray, see :func:`rgb_image`.
+            RGB or gray, see `rgb_image`.
         box : sequence of 4 float
             x, y, w, h of the object.
 
@@ -140,12 +140,12 @@ class SiameseTracker:
         Returns
         -------
         ndarray, shape (4,)
-            The new :attr:`box`.
+            The new `box`.
 
         Raises
         ------
         InputError
-            If there was no :meth:`init`, or the image is none.
+            If there was no `init`, or the image is none.
         """
         if self._centre is None:
             raise InputError("tracker: update before init; call init(image, box) with the first frame")

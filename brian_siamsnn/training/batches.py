@@ -80,7 +80,7 @@ def new_batch(sampler: PairSampler, recipe: Recipe, step: int) -> tuple[np.ndarr
 
 
 def to_tensors(arrays: tuple[np.ndarray, ...], device: str) -> Batch:
-    """The arrays of :func:`new_batch` or :func:`pooled_batch` on a device; displacements in response cells."""
+    """The arrays of `new_batch` or `pooled_batch` on a device; displacements in response cells."""
     exemplars, searches, displacements, *teacher = arrays
     features = tuple(torch.from_numpy(values).to(device).permute(0, 3, 1, 2) for values in teacher)
     cells = torch.from_numpy(displacements / STRIDE).float().to(device)

@@ -16,12 +16,12 @@ from tqdm import tqdm
 from ..crops import STRIDE
 from ..errors import InputError
 from ..files import write_whole
-from ..model.calibration import calibrate, calibration_crops
+from ..model.calibration import calibration_crops, convert
 from ..model.checkpoints import export
 
 # by way of siamfc, which says what to install where PyTorch is missing
 from ..model.cnn import SiamFC, torch
-from ..model.files import write
+from ..model.files import write_model
 from ..sequences.sources import image_sequence
 from .batches import ahead, new_batch, pooled_batch, to_tensors
 from .loss import balanced_loss, labels
@@ -171,7 +171,7 @@ def train(
         cut = lambda step: new_batch(sampler, recipe, step)  # noqa: E731
     _optimise(run, cut, scored, settings, checkpoint, output.with_suffix(".png"))
     model = _model(run, photos, {"recipe": settings, "history": run.history, "seconds": round(run.seconds, 1)})
-    write(model, output)
+    write_model(model, output)
     return model
 
 
@@ -216,7 +216,7 @@ def _read(file):
 
 
 def _load_checkpoint(file, device):
-    """The state in a checkpoint of :func:`train`."""
+    """The state in a checkpoint of `train`."""
     content = _read(file)
     try:
         state = torch.load(BytesIO(content), weights_only=True, map_location=device)
@@ -243,7 +243,7 @@ def _model(run, photos, log):
     provenance = {"training": log}
     if not bounds:
         crops = calibration_crops(image_sequence("photos", photos))
-        return calibrate(export(run.network, provenance), crops)
+        return convert(export(run.network, provenance), crops)
     potential = ACTIVATIONS[recipe.activation].initial_potential
     normalisation = f"learnt bounds, {recipe.activation}, T = {recipe.levels}"
     return export(run.network, provenance, bounds, normalisation, potential)

@@ -78,7 +78,7 @@ def read_videos(folder: FilePath) -> list[Video]:
 
 
 def read_photos(folder: FilePath) -> list[str]:
-    """Paths of ``folder/*.jpg``, sorted; raises :class:`InputError` when there is none."""
+    """Paths of ``folder/*.jpg``, sorted; raises `InputError` when there is none."""
     files = sorted(str(file) for file in Path(folder).glob("*.jpg"))
     if not files:
         raise InputError(f"{folder}: expected photos *.jpg, found none")

@@ -1,7 +1,7 @@
 """Activations that a spiking network can express, for the last part of a training run.
 
 Each is put behind a rectifier and learns the bound lambda of its layer, which
-then is the activation of one spike a step (:mod:`brian_siamsnn.conversion`).
+then is the activation of one spike a step (`conversion`).
 """
 
 from __future__ import annotations

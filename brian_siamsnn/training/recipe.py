@@ -23,7 +23,7 @@ class Recipe:
     Parameters
     ----------
     architecture : str
-        A name or channels, see :func:`~brian_siamsnn.architecture.architecture`.
+        A name or channels, see `architecture`.
     steps : int
         Batches in all.
     batch : int
@@ -32,7 +32,7 @@ class Recipe:
         The first one of AdamW; it falls to a hundredth.
     activation : {"clip_floor_shift", "clip_noise", "relu"}
         What stands behind the rectifiers in the last part, see
-        :mod:`~brian_siamsnn.quantisation`; ``"relu"`` trains an ordinary network.
+        `quantisation`; ``"relu"`` trains an ordinary network.
     spiking_share : float
         Share of the steps, the last ones, that are trained with it.
     levels : int

@@ -3,7 +3,7 @@
 The first part of a run is ordinary: balanced logistic loss over response maps,
 batch norm, rectifiers, and where there is a teacher its responses and features.
 In the last part batch norm is frozen and every rectifier is followed by what a
-spiking network with T time steps can express (:mod:`brian_siamsnn.quantisation`).
+spiking network with T time steps can express (`quantisation`).
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ class TrainingRun:
     ----------
     recipe : Recipe
     initial : dict, optional
-        State of an earlier run to start from, as :meth:`state` gave it; random weights by default.
+        State of an earlier run to start from, as `state` gave it; random weights by default.
     teacher_response : tuple of float, optional
         Scale and bias of the teacher's response, where there is a teacher.
     device : str
@@ -159,7 +159,7 @@ class TrainingRun:
         return loss
 
     def _gate(self, name: str) -> Any:
-        """One of the activations of :mod:`.quantisation`, which have a bound and a rate."""
+        """One of the activations of `quantisation`, which have a bound and a rate."""
         return self.gates[name]
 
     def _operations(self) -> Any:
@@ -198,7 +198,7 @@ class TrainingRun:
         return {name: self._gate(name).bound.item() for name in self.gates} if self.spiking else {}
 
     def state(self) -> dict[str, Any]:
-        """Plain state, for :meth:`restore`."""
+        """Plain state, for `restore`."""
         return {
             "recipe": asdict(self.recipe),
             "step": self.step,
@@ -211,7 +211,7 @@ class TrainingRun:
         }
 
     def restore(self, state: dict[str, Any]) -> None:
-        """Take up what :meth:`state` gave."""
+        """Take up what `state` gave."""
         self.step, self.seconds, self.history = state["step"], state["seconds"], state["history"]
         self.network.load_state_dict(state["network"])
         self.gates.load_state_dict(state["gates"])

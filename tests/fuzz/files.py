@@ -1,4 +1,4 @@
-"""Files and values that are wrong in every way that was thought of, for :mod:`fuzz.targets`."""
+"""Files and values that are wrong in every way that was thought of, for `fuzz.targets`."""
 
 import copy
 import pickle

@@ -32,7 +32,7 @@ from brian_siamsnn.environment import quiet
 from brian_siamsnn.errors import InputError
 from brian_siamsnn.files import write_json, write_whole
 from brian_siamsnn.matching.matchers import SpikingMatcher
-from brian_siamsnn.model.files import load, read, write
+from brian_siamsnn.model.files import load_model, read_model, write_model
 from brian_siamsnn.sequences.frames import Sequence
 from brian_siamsnn.tracking.run import track
 from brian_siamsnn.tracking.tracker import SiameseTracker
@@ -52,7 +52,7 @@ def frames():
 def spiking():
     """The network that ships, at few steps, and in Brian2's NumPy code, so that nothing is compiled."""
     brian2.prefs.codegen.target = "numpy"
-    return SpikingMatcher(load("compact"), 4, crops=1, threads=1)
+    return SpikingMatcher(load_model("compact"), 4, crops=1, threads=1)
 
 
 def boxes_of(folder, run, matcher):
@@ -74,7 +74,7 @@ def work(folder, run, matcher="peak"):
     """One run, as the command line does it."""
     boxes = boxes_of(folder, run, matcher)
     write_json(folder / "summary.json", {"run": run, "frames": len(boxes)})
-    write(dataclasses.replace(model()[0], provenance={"run": run}), folder / "model.safetensors")
+    write_model(dataclasses.replace(model()[0], provenance={"run": run}), folder / "model.safetensors")
     write_whole(folder / "page.html", f"{run} ".encode() * 50_000)
 
 
@@ -112,7 +112,7 @@ def examine(folder, finished, matcher="peak"):
         assert rows == known[content["run"]], "boxes of one run, summary of another"
     else:
         seen["between boxes and summary"] += 1
-    assert read(folder / "model.safetensors").provenance["run"] in (finished, finished + 1)
+    assert read_model(folder / "model.safetensors").provenance["run"] in (finished, finished + 1)
     page = (folder / "page.html").read_bytes()
     assert page in {f"{run} ".encode() * 50_000 for run in (finished, finished + 1)}
     seen["amid tracking" if list(folder.glob("*.unfinished.*")) else "amid another file or none"] += 1

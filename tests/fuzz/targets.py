@@ -1,6 +1,6 @@
 """Each way into the program: hand it something wrong, and see that it says so or does right.
 
-A target draws its input, uses it, and returns. :class:`InputError` means that the input was refused; every other
+A target draws its input, uses it, and returns. `InputError` means that the input was refused; every other
 exception, and every failed assertion, is a defect.
 """
 
@@ -23,12 +23,12 @@ from brian_siamsnn.errors import InputError
 from brian_siamsnn.files import find, write_whole
 from brian_siamsnn.model.checkpoints import import_checkpoint
 from brian_siamsnn.model.conversion import SpikingModel
-from brian_siamsnn.model.files import _digest, load, read, write
+from brian_siamsnn.model.files import _digest, load_model, read_model, write_model
 from brian_siamsnn.model.layers import Convolution, MaxPool, convolutions, layers_to_json
 from brian_siamsnn.neurons.equations import load_equations
 from brian_siamsnn.sequences.annotations import read_boxes
 from brian_siamsnn.sequences.frames import Sequence, read_image
-from brian_siamsnn.sequences.sources import open_source
+from brian_siamsnn.sequences.sources import open_sequence
 from brian_siamsnn.tracking.run import track
 from brian_siamsnn.tracking.tracker import SiameseTracker
 
@@ -65,7 +65,7 @@ def model():
 
     result = SiameseModel(LAYERS, weights, 0.5, -1.0, {"conv1": np.ones(4), "conv2": np.ones(6)}, "layer-norm")
     with tempfile.TemporaryDirectory() as folder:
-        write(result, Path(folder) / "m.safetensors")
+        write_model(result, Path(folder) / "m.safetensors")
         return result, (Path(folder) / "m.safetensors").read_bytes()
 
 
@@ -74,7 +74,7 @@ def model_bytes(data, folder):
     original, content = model()
     path = folder / "model.safetensors"
     path.write_bytes(data.draw(damaged(content)))
-    result = read(path)
+    result = read_model(path)
     assert result.layers == original.layers
     for name, (w, b) in original.weights.items():
         np.testing.assert_array_equal(result.weights[name][0], w)
@@ -119,7 +119,7 @@ def model_content(data, folder):
     description["sha256"] = _digest(tensors, description)
     path = folder / "model.safetensors"
     path.write_bytes(save(tensors, {"brian_siamsnn": json.dumps(description)}))
-    result = SpikingModel.from_model(read(path))
+    result = SpikingModel.from_model(read_model(path))
     result.shapes(127)
     assert all(np.isfinite(part).all() for pair in result.weights.values() for part in pair)
 
@@ -229,7 +229,7 @@ def source_folder(data, folder):
             st.lists(st.sampled_from(["1,1,5,5", "NaN NaN NaN NaN", "1,1,9,1,9,9,1,9", "0,0,0,0", "x"]), max_size=5)
         )
         (folder / name).write_text("\n".join(lines))
-    sequence = open_source(folder)
+    sequence = open_sequence(folder)
     assert sequence.boxes is None or len(sequence.boxes) == len(sequence)
     for frame in sequence:
         assert frame.dtype == np.uint8 and frame.shape[2] == 3
@@ -249,7 +249,7 @@ def video_file(data, folder):
     content = data.draw(st.sampled_from(videos()))
     path = folder / data.draw(st.sampled_from(["a.mp4", "a.avi", "a.txt", "a"]))
     path.write_bytes(data.draw(damaged(content)))
-    for k, frame in enumerate(open_source(path)):
+    for k, frame in enumerate(open_sequence(path)):
         assert frame.dtype == np.uint8 and frame.shape[2] == 3
         assert k < 1000
 
@@ -366,7 +366,7 @@ def names(data, folder):
     odd = ["", ".", "a\0b", "n" * 300, "9" * 30, "../compact", "-1", "rate:", "rate:v"]
     values = st.text("rate:=,vth_0.9", max_size=20).map("rate:".__add__)
     text = data.draw(st.one_of(st.text(max_size=20), st.sampled_from(odd), values))
-    data.draw(st.sampled_from([load, load_equations, lambda name: open_source(folder / name)]))(text)
+    data.draw(st.sampled_from([load_model, load_equations, lambda name: open_sequence(folder / name)]))(text)
 
 
 def written_files(data, folder):

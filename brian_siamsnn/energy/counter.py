@@ -12,7 +12,7 @@ import numpy as np
 from ..crops import EXEMPLAR_SIZE, SEARCH_SIZE
 from ..errors import InputError
 from ..tracking.tracker import UPSAMPLING
-from .work import branch_work, matching_operations
+from .operations import count_branch, matching_operations
 
 if TYPE_CHECKING:
     from typing import Any
@@ -20,9 +20,9 @@ if TYPE_CHECKING:
     from ..aliases import Shape
     from ..matching.matchers import SpikingMatcher
     from ..network.runtime import SpikingBranch
-    from .work import Work
+    from .operations import OperationCounts
 
-__all__ = ["Meter", "crop_macs", "localisation_macs", "smoothing_macs"]
+__all__ = ["OperationCounter", "crop_macs", "localisation_macs", "smoothing_macs"]
 
 
 def crop_macs(size: int) -> int:
@@ -41,7 +41,7 @@ def localisation_macs(response_side: int, scales: int) -> int:
     return side**2 * (16 * scales + 2)
 
 
-class Meter:
+class OperationCounter:
     """Counts what a spiking matcher does: for the exemplar once, for the search in every frame.
 
     Parameters
@@ -52,24 +52,24 @@ class Meter:
 
     Attributes
     ----------
-    exemplar : Work
+    exemplar : OperationCounts
         Of the last exemplar.
-    frames : list of list of Work
+    frames : list of list of OperationCounts
         Of every frame since, by run of the search branch.
     localisation : int
         Multiply-accumulates of finding the peak, in each frame.
 
     Examples
     --------
-    >>> meter = Meter(SpikingMatcher(load("compact"), crops=1))  # doctest: +SKIP
+    >>> meter = OperationCounter(SpikingMatcher(load("compact"), crops=1))  # doctest: +SKIP
     >>> track(sequence, SiameseTracker(meter), frames=20)        # doctest: +SKIP
     >>> meter.frames[0][1].counts  # middle scale of the second frame # doctest: +SKIP
     """
 
     def __init__(self, matcher: SpikingMatcher) -> None:
         self.matcher = matcher
-        self.exemplar: Work | Any = None
-        self.frames: list[list[Work]] = []
+        self.exemplar: OperationCounts | Any = None
+        self.frames: list[list[OperationCounts]] = []
         self.localisation = 0
 
     @property
@@ -86,7 +86,7 @@ class Meter:
         self.matcher.set_exemplar(crop)
         branch = self.matcher.exemplar_branch
         shape = branch.shapes[branch.model.layers[-1].name]
-        self.exemplar = branch_work(branch, host=crop_macs(EXEMPLAR_SIZE) + smoothing_macs(shape, branch.steps))
+        self.exemplar = count_branch(branch, host=crop_macs(EXEMPLAR_SIZE) + smoothing_macs(shape, branch.steps))
         self.frames = []
 
     def match(self, crops: np.ndarray | list[np.ndarray]) -> np.ndarray:
@@ -100,12 +100,12 @@ class Meter:
         self.localisation = localisation_macs(responses[0].shape[-1], len(crops))
         return np.concatenate(responses)
 
-    def mean_frame(self) -> Work:
-        """Work of a frame, all scales and the tracker around them: the mean over the frames.
+    def mean_frame(self) -> OperationCounts:
+        """Counts of a frame, all scales and the tracker around them: the mean over the frames.
 
         Returns
         -------
-        Work
+        OperationCounts
 
         Raises
         ------
@@ -119,12 +119,12 @@ class Meter:
         total = reduce(add, (work for works in self.frames for work in works)) / len(self.frames)
         return replace(total, host=total.host + self.localisation)
 
-    def mean_scales(self) -> list[Work]:
-        """Work of each run of the search branch in a frame, the mean over the frames: a scale each, with one crop.
+    def mean_scales(self) -> list[OperationCounts]:
+        """Counts of each run of the search branch in a frame, the mean over the frames: a scale each, with one crop.
 
         Returns
         -------
-        list of Work
+        list of OperationCounts
         """
         return [reduce(add, works) / len(works) for works in zip(*self.frames, strict=True)]
 
@@ -133,4 +133,4 @@ class Meter:
         trains = branch.trains(last)
         side = self.matcher.exemplar_branch.shapes[last][0]
         matching = sum(matching_operations(one, side) for one in (trains if crops > 1 else [trains]))
-        return branch_work(branch, matching, crops * crop_macs(SEARCH_SIZE))
+        return count_branch(branch, matching, crops * crop_macs(SEARCH_SIZE))

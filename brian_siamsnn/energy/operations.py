@@ -6,7 +6,7 @@ IV.C; Cao 2015):
     SOP = sum_t sum_l spikes_l(t) * fan-out_l,
 
 with each neuron's own fan-out: at a border it is smaller, a stride or groups
-divide it (:func:`~brian_siamsnn.connectivity.fan_out`). Counts are exact, and
+divide it (`fan_out`). Counts are exact, and
 equal those of explicit Synapses. What is no synaptic operation is kept apart:
 
 - the first layer sees the image itself, so it multiplies and accumulates, once
@@ -34,14 +34,22 @@ if TYPE_CHECKING:
     from ..spikes.trains import SpikeTrains
     from .cost_models import CostModel
 
-__all__ = ["Bill", "LayerWork", "Work", "branch_work", "convolution_macs", "matching_operations", "price"]
+__all__ = [
+    "EnergyBreakdown",
+    "LayerCounts",
+    "OperationCounts",
+    "count_branch",
+    "convolution_macs",
+    "matching_operations",
+    "price",
+]
 
 #: Counts of a layer that add up over images.
 _COUNTED = ("macs", "spikes", "operations", "updates")
 
 
 @dataclass(frozen=True)
-class LayerWork:
+class LayerCounts:
     """What one layer did.
 
     Attributes
@@ -66,38 +74,40 @@ class LayerWork:
     operations: np.ndarray
     updates: np.ndarray
 
-    def __add__(self, other: Any) -> LayerWork:
+    def __add__(self, other: Any) -> LayerCounts:
         return replace(self, **{name: getattr(self, name) + getattr(other, name) for name in _COUNTED})
 
-    def __truediv__(self, number: float) -> LayerWork:
+    def __truediv__(self, number: float) -> LayerCounts:
         return replace(self, **{name: getattr(self, name) / number for name in _COUNTED})
 
 
 @dataclass(frozen=True)
-class Work:
+class OperationCounts:
     """What one or several images took; works of the same network add up, and divide into means.
 
     Attributes
     ----------
-    layers : tuple of LayerWork
+    layers : tuple of LayerCounts
     matching : ndarray of int64, shape (T,)
         Synaptic operations of matching, by step.
     host : int
         Multiply-accumulates of the tracker around the network.
     """
 
-    layers: tuple[LayerWork, ...]
+    layers: tuple[LayerCounts, ...]
     matching: np.ndarray
     host: float = 0
 
-    def __add__(self, other: Any) -> Work:
+    def __add__(self, other: Any) -> OperationCounts:
         layers = tuple(a + b for a, b in zip(self.layers, other.layers, strict=True))
-        return Work(layers, self.matching + other.matching, self.host + other.host)
+        return OperationCounts(layers, self.matching + other.matching, self.host + other.host)
 
-    def __truediv__(self, number: float) -> Work:
-        return Work(tuple(layer / number for layer in self.layers), self.matching / number, self.host / number)
+    def __truediv__(self, number: float) -> OperationCounts:
+        return OperationCounts(
+            tuple(layer / number for layer in self.layers), self.matching / number, self.host / number
+        )
 
-    def until(self, steps: int) -> Work:
+    def until(self, steps: int) -> OperationCounts:
         """The same work had it ended after so many steps; the host's part is left as it is.
 
         Parameters
@@ -106,13 +116,13 @@ class Work:
 
         Returns
         -------
-        Work
+        OperationCounts
         """
         layers = tuple(
             replace(layer, **{name: getattr(layer, name)[:steps] for name in ("spikes", "operations", "updates")})
             for layer in self.layers
         )
-        return Work(layers, self.matching[:steps], self.host)
+        return OperationCounts(layers, self.matching[:steps], self.host)
 
     @property
     def operations(self) -> float:
@@ -201,20 +211,20 @@ def matching_operations(trains: SpikeTrains, exemplar_side: int) -> np.ndarray:
     return np.bincount(trains.step, reached, trains.steps).astype(np.int64)
 
 
-def branch_work(branch: SpikingBranch, matching: np.ndarray | int = 0, host: float = 0) -> Work:
+def count_branch(branch: SpikingBranch, matching: np.ndarray | int = 0, host: float = 0) -> OperationCounts:
     """What the last run of a branch took.
 
     Parameters
     ----------
     branch : SpikingBranch
     matching : ndarray of int64, shape (T,), optional
-        Operations of matching, see :func:`matching_operations`.
+        Operations of matching, see `matching_operations`.
     host : int
         Multiply-accumulates around it.
 
     Returns
     -------
-    Work
+    OperationCounts
         Of all the images that it was run for.
     """
     layers, before = [], None
@@ -226,7 +236,7 @@ def branch_work(branch: SpikingBranch, matching: np.ndarray | int = 0, host: flo
         neurons = int(np.prod(shape))
         spikes = np.asarray(branch.spikes[layer.name])
         layers.append(
-            LayerWork(
+            LayerCounts(
                 layer.name,
                 not isinstance(layer, Convolution),
                 neurons,
@@ -238,11 +248,11 @@ def branch_work(branch: SpikingBranch, matching: np.ndarray | int = 0, host: flo
             )
         )
         before = layer.name
-    return Work(tuple(layers), matching + np.zeros(branch.steps, np.int64), host)
+    return OperationCounts(tuple(layers), matching + np.zeros(branch.steps, np.int64), host)
 
 
 @dataclass(frozen=True)
-class Bill:
+class EnergyBreakdown:
     """Energy of some work on one piece of hardware, in joules.
 
     Attributes
@@ -275,26 +285,26 @@ class Bill:
         return sum(getattr(self, part.name) for part in fields(self) if part.name != "seconds")
 
 
-def price(work: Work, cost: CostModel, host: CostModel, chips: int = 1) -> Bill:
+def price(work: OperationCounts, cost: CostModel, host: CostModel, chips: int = 1) -> EnergyBreakdown:
     """What some work costs.
 
     Parameters
     ----------
-    work : Work
+    work : OperationCounts
     cost : CostModel
         Hardware that runs spikes.
     host : CostModel
         Hardware for the multiply-accumulates that ``cost`` has no figure for.
     chips : int
-        Chips that the network takes, see :meth:`~brian_siamsnn.cost_models.CostModel.fit`.
+        Chips that the network takes, see `fit`.
 
     Returns
     -------
-    Bill
+    EnergyBreakdown
     """
     seconds = work.steps * cost.value("tick") if "tick" in cost.constants else None
     synapse, mac = cost.value("synaptic_operation"), cost.value("mac", host.value("mac"))
-    return Bill(
+    return EnergyBreakdown(
         synapses=work.operations * synapse,
         pooling=work.pooling_events * synapse,
         matching=work.matching.sum().item() * synapse,
