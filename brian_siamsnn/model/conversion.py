@@ -17,13 +17,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..errors import InputError
-from .files import SiameseModel
+from .files import SiameseModel, load_model
 from .layers import Convolution, MaxPool, convolutions, sizes
+from .projection import Projection
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from ..aliases import Shape, Weights
+    from ..aliases import FilePath, Shape, Weights
     from .layers import Layer
 
 __all__ = [
@@ -229,6 +230,22 @@ class SpikingModel:
             before = after
         return cls(model.layers, weights, float(v_init))
 
+    @classmethod
+    def of(cls, model: FilePath | SiameseModel | SpikingModel) -> SpikingModel:
+        """Accept a network in any form.
+
+        Parameters
+        ----------
+        model : str, path, SiameseModel or SpikingModel
+            Name of a shipped model, path of a model file, or a loaded model.
+
+        Raises
+        ------
+        InputError
+            If there is no such model, or it is not converted.
+        """
+        return model if isinstance(model, SpikingModel) else cls.from_model(load_model(model))
+
     def shapes(self, image_size: int) -> dict[str, Shape]:
         """(height, width, channels) of every layer, by name, for a square image."""
         result: dict[str, Shape] = {}
@@ -238,6 +255,18 @@ class SpikingModel:
             channels = layer.out_channels if isinstance(layer, Convolution) else channels
             result[layer.name] = (side, side, channels)
         return result
+
+    def projections(self, image_size: int) -> dict[str, Projection]:
+        """Connection into every layer but the first, by the layer's name, for a square image.
+
+        Parameters
+        ----------
+        image_size : int
+            Side of the image, in pixels.
+        """
+        shapes = self.shapes(image_size)
+        pairs = zip(self.layers, self.layers[1:], strict=False)
+        return {layer.name: Projection(layer, shapes[before.name], shapes[layer.name]) for before, layer in pairs}
 
     def __post_init__(self) -> None:
         first = self.layers[0]

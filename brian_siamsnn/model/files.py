@@ -238,6 +238,22 @@ def _model(description, tensors):
     )
 
 
-def load_model(name: FilePath) -> SiameseModel:
-    """Read a model by the name of a shipped one, such as ``"compact"``, or by its path."""
-    return read_model(find("weights", name, ".safetensors"))
+def load_model(model: FilePath | SiameseModel) -> SiameseModel:
+    """Load a model.
+
+    Parameters
+    ----------
+    model : str, path or SiameseModel
+        Name of a shipped model, such as ``"compact"``, or path of a model file;
+        a model that is loaded already is returned as it is.
+
+    Returns
+    -------
+    SiameseModel
+
+    Raises
+    ------
+    InputError
+        If there is no such file, or it is not a valid model file.
+    """
+    return model if isinstance(model, SiameseModel) else read_model(find("weights", model, ".safetensors"))

@@ -17,14 +17,15 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ..connectivity.explicit import pooling_synapses
 from ..errors import InputError
 from ..neurons.equations import NeuronEquations
 
 if TYPE_CHECKING:
-    from ..aliases import Shape
     from ..model.layers import MaxPool
+    from ..model.projection import Projection
 
-__all__ = ["LARGEST_WINDOW", "additive_pool", "place_weights"]
+__all__ = ["LARGEST_WINDOW", "additive_pool", "window_weights"]
 
 #: Inputs of a window whose powers of two single precision adds exactly.
 LARGEST_WINDOW = 24
@@ -68,17 +69,21 @@ def additive_pool(layer: MaxPool, amplitude: float) -> NeuronEquations:
     )
 
 
-def place_weights(i: np.ndarray, j: np.ndarray, shape_in: Shape, shape_out: Shape, layer: MaxPool) -> np.ndarray:
-    """Weight 2**k of each synapse of a pooling, k = ky*kernel + kx its place in the window.
+def window_weights(projection: Projection) -> np.ndarray:
+    """Weight 2**k of each synapse of a pooling layer, k = ky*kernel + kx being its position in the window.
 
     Parameters
     ----------
-    i, j : ndarray of int
-        As `pooling_synapses` gives them.
-    shape_in, shape_out : tuple
-        (height, width, channels) of the two layers.
-    layer : MaxPool
+    projection : Projection
+        Of a `MaxPool`.
+
+    Returns
+    -------
+    ndarray, shape (synapses,)
+        In the order of `pooling_synapses`.
     """
-    y, x, _ = np.unravel_index(i, shape_in)
-    oy, ox, _ = np.unravel_index(j, shape_out)
-    return 2.0 ** ((y - oy * layer.stride) * layer.kernel + x - ox * layer.stride)
+    i, j = pooling_synapses(projection)
+    y, x, _ = np.unravel_index(i, projection.shape_in)
+    oy, ox, _ = np.unravel_index(j, projection.shape_out)
+    kernel, stride = projection.layer.kernel, projection.layer.stride
+    return 2.0 ** ((y - oy * stride) * kernel + x - ox * stride)

@@ -1,8 +1,8 @@
-"""What branches on compiled devices share: the network is written out as a program, and run again for other images.
+"""What branches on compiled devices share: the network is a program that runs again for other images.
 
-Brian2 writes a project (C++), which is compiled once. The images' input currents
-are a file of it, and its spikes are files too: a run overwrites the one, starts
-the program and reads the others.
+Brian2 writes a C++ project, which is compiled once. The input currents of the
+images are a file that the program reads, and its spikes are files that it
+writes: a run overwrites the former, starts the program and reads the latter.
 """
 
 from __future__ import annotations
@@ -11,32 +11,32 @@ import shutil
 import subprocess
 import tempfile
 import weakref
+from abc import abstractmethod
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
-from brian2 import Network, SpikeMonitor, Synapses, defaultclock, get_device, ms, prefs, set_device
+from brian2 import Network, SpikeMonitor, StateMonitor, defaultclock, get_device, prefs, set_device
 from brian2.devices.device import reset_device
 
-from ..connectivity.explicit import convolution_synapses, fan_out, pooling_synapses
-from ..connectivity.first_layer import FirstLayer
+from ..connectivity.explicit import fan_out
+from ..defaults import CODING, STEPS
 from ..errors import InputError
 from ..model.layers import Convolution
 from ..neurons.equations import TIME_STEP
 from ..spikes.trains import SpikeTrains
-from .layer_equations import branch_equations
-from .layer_objects import check_input
-from .presentation import Frame, frame_start, image_current
+from .branch import Branch
+from .brian2_internals import result_file, static_array
+from .layer_equations import check_input_current
+from .presentation import Presentation, image_current, initial_statements
+from .synapses import build_synapses
 
 if TYPE_CHECKING:
-    from typing import Any
-
-    import numpy.typing as npt
-
     from ..aliases import FilePath
     from ..model.conversion import SpikingModel
-    from ..neurons.equations import Coding
+    from ..model.files import SiameseModel
+    from ..neurons.equations import Codings
 
 __all__ = ["CompiledBranch"]
 
@@ -49,73 +49,47 @@ _PREFERENCES = (
 )
 
 
-class CompiledBranch:
-    """Base of the branches that are compiled; see `StandaloneBranch` and `GennBranch`.
+class CompiledBranch(Branch):
+    """Base of the branches that are compiled: `StandaloneBranch` and `GennBranch`.
 
     Parameters
     ----------
-    model : SpikingModel
-    image_size : int
-        Side of the square images, in pixels.
-    steps : int
-        T.
-    coding, hidden_coding, pooling : str or NeuronEquations
-        Neuron models, as for `SpikingBranch`.
-    dtype : dtype
-        Precision of the neurons and weights.
-    record : tuple of str
-        Layers that `trains` gives besides the last one.
-    images : int
-        Images that one run shows, one after the other.
+    model, image_size, steps, coding, **options
+        See `Branch`. The images of a batch are shown one after another.
     directory : path, optional
-        Folder of the project, to be looked at; by default a temporary one that is removed with the branch.
+        Folder of the project, for inspection; by default a temporary one that is removed with the branch.
 
     Attributes
     ----------
-    spikes : dict of str to ndarray, shape (T,)
-        Spikes of each layer in each step, summed over the images of the last run.
-    operations : dict of str to ndarray, shape (T,)
-        Synaptic events into each layer but the first.
     directory : Path
+    network : brian2.Network
+        As it was compiled; it cannot be run from Python.
+
+    Raises
+    ------
+    InputError
+        If an argument is invalid, or the network does not compile.
     """
 
-    #: Brian2's name of the device, and the steps that a spike takes from layer to layer there.
-    device: str = ""
-    lag = 0
+    #: Steps that a spike takes from layer to layer on this device.
+    lag: ClassVar[int] = 0
 
     def __init__(
         self,
-        model: SpikingModel,
+        model: FilePath | SiameseModel | SpikingModel,
         image_size: int,
-        steps: int = 20,
-        coding: Coding = "rate",
-        hidden_coding: Coding = "rate",
-        pooling: Coding = "max_pool",
-        dtype: npt.DTypeLike = np.float32,
-        record: tuple[str, ...] = (),
-        images: int = 1,
+        steps: int = STEPS,
+        coding: Codings = CODING,
+        *,
         directory: FilePath | None = None,
+        **options: Any,
     ) -> None:
-        for name, value in (("steps", steps), ("images", images)):
-            if value < 1:
-                raise InputError(f"{name}: expected 1 or more, got {value}")
-        if get_device().__class__.__name__ != "RuntimeDevice":
-            raise InputError(
-                "a branch sets its device itself and needs Brian2's runtime device before and after; "
-                f"set_device({get_device().__class__.__name__}) is in force"
-            )
-        self.model, self.image_size, self.steps, self.images = model, image_size, steps, images
-        self.shapes = model.shapes(image_size)
-        self._first_layer = FirstLayer(model)
-        names = list(self.shapes)
-        for name in record:
-            if name not in names:
-                raise InputError(f"record: {name!r} is not a layer of this model {names}")
-        self._recorded = (*record, names[-1])
-        self._dtype = np.dtype(dtype)
-        self.frame = Frame(steps, len(names), self.lag)
-        codings = branch_equations(model, coding, hidden_coding, pooling)
-        self.equations = {name: self._translated(k, codings[name]) for k, name in enumerate(names)}
+        super().__init__(model, image_size, steps, coding, **options)
+        self.presentation = Presentation(steps, len(self.shapes), self.lag)
+        self.equations = {name: self._translated(k, self.equations[name]) for k, name in enumerate(self.shapes)}
+        self._trains = {
+            name: [SpikeTrains.empty(shape, steps)] * self.batch_size for name, shape in self.shapes.items()
+        }
         if directory is None:
             self.directory = Path(tempfile.mkdtemp(prefix=f"brian-siamsnn-{self.device}-"))
             weakref.finalize(self, shutil.rmtree, self.directory, ignore_errors=True)
@@ -124,99 +98,103 @@ class CompiledBranch:
         with self._on_device():
             self._build()
 
-    def _compile(self, device):
-        """Compile the project that Brian2 has written."""
-        raise NotImplementedError
+    @abstractmethod
+    def _compile(self, device: Any) -> None:
+        """Compile the project that Brian2 wrote."""
 
+    @abstractmethod
     def _options(self) -> dict[str, Any]:
         """What Brian2's device is activated with."""
-        raise NotImplementedError
 
     def _translated(self, k, equations):
         """Equations of layer number k as this device takes them."""
-        return self.frame.equations(equations, k)
+        return self.presentation.equations(equations, k)
 
     def _build(self):
         """Write and compile the project; remember which of its files hold what."""
-        monitors, device = self._network(), get_device()
-        self._compile(device)
-        self._input = self.directory / "static_arrays" / _table(device, "image_currents")
+        spikes, states = self._network()
+        self._compile(get_device())
+        self._input = self.directory / "static_arrays" / static_array("image_currents")
 
-        def result(variable):
-            return self.directory / "results" / Path(device.get_array_filename(variable)).name
+        def file(variable):
+            return self.directory / "results" / result_file(variable), variable.dtype
 
-        self._results = {
-            name: {key: (result(monitor.variables[key]), monitor.variables[key].dtype) for key in self._variables(name)}
-            for name, monitor in monitors.items()
+        self._spike_files = {
+            name: {key: file(monitor.variables[key]) for key in self._variables(name)}
+            for name, monitor in spikes.items()
+        }
+        self._state_files = {
+            (name, key): file(monitor.variables[key])
+            for name, monitor in states.items()
+            for key in self._recorded_states[name]
         }
 
     def _network(self):
-        """Make the network; returns the spike monitor of each layer."""
-        groups, joins = {}, []
+        """Make the network; returns the spike monitor of each layer, and the state monitors."""
+        groups, connections = {}, []
         names = list(self.shapes)
         for k, layer in enumerate(self.model.layers):
             equations, shape = self.equations[layer.name], self.shapes[layer.name]
             group = groups[layer.name] = self._group(k, equations)
-            check_input(equations, layer, group)
+            check_input_current(equations, layer, group)
             if isinstance(layer, Convolution) and k > 0:
                 group.I = np.tile(self.model.weights[layer.name][1], shape[0] * shape[1])
             self._start(k, group, equations)
             if k > 0:
-                joins.append(self._join(k, layer, groups[names[k - 1]], group))
-        monitors = {name: self._monitor(k, groups[name]) for k, name in enumerate(names)}
-        self.network = Network(*groups.values(), *joins, *monitors.values())
-        return monitors
+                connections.append(self._connect(k, groups[names[k - 1]], group))
+        spikes = {name: self._monitor(k, groups[name]) for k, name in enumerate(names)}
+        states = {name: self._state_monitor(names.index(name), groups[name]) for name in self._recorded_states}
+        self.network = Network(*groups.values(), *connections, *spikes.values(), *states.values())
+        return spikes, states
 
     def _group(self, k, equations, **options):
         name = self.model.layers[k].name
         return equations.group(int(np.prod(self.shapes[name])), name, defaultclock, self._dtype, **options)
 
     def _start(self, k, group, equations):
-        """At the start of each frame: the initial state, and the next image."""
-        code = frame_start(equations)
+        """At the start of each presentation: the initial state, and the next image."""
+        code = initial_statements(equations)
         if k == 0:
-            group.namespace["image_current"] = image_current(np.zeros((self.images, group.N), self._dtype))
-            code += f"\nI = image_current(i, t/({self.frame.length}*ms) + 0.5)"
-        # Brian2GeNN knows such operations by this part of their names
+            group.namespace["image_current"] = image_current(np.zeros((self.batch_size, group.N), self._dtype))
+            code += f"\nI = image_current(i, t/({self.presentation.length}*ms) + 0.5)"
+        # Brian2GeNN recognises such operations by this part of their names
         name = f"{group.name}_run_regularly_start"
-        group.run_regularly(code, dt=self.frame.length * TIME_STEP, when="start", order=-1, name=name)
+        group.run_regularly(code, dt=self.presentation.length * TIME_STEP, when="start", order=-1, name=name)
 
-    def _join(self, k, layer, source, target):
-        """Explicit synapses between two layers."""
-        shapes = self.shapes[source.name], self.shapes[target.name]
-        convolution = isinstance(layer, Convolution)
-        equations, sender = self.equations[target.name], self.equations[source.name]
-        synapses = Synapses(
+    def _connect(self, k, source, target):
+        """Explicit synapses from layer number k-1 to layer number k."""
+        equations, presynaptic = self.equations[target.name], self.equations[source.name]
+        synapses = build_synapses(
+            self.projections[target.name],
             source,
             target,
-            ("w : 1 (constant)\n" if convolution else "") + equations.synapse,
-            on_pre=self._arriving(equations, sender),
-            delay=0 * ms,
-            name=f"{target.name}_input",
-            dtype=self._dtype,
+            equations.synapse,
+            self._arriving(equations, presynaptic),
+            self._weights(self.model.layers[k], source.name),
+            self._dtype,
         )
-        if convolution:
-            i, j, w = convolution_synapses(*shapes, layer, self._weights(layer, source.name))
-            synapses.connect(i=i, j=j)
-            synapses.w = w
-        else:
-            i, j = pooling_synapses(*shapes, layer)
-            synapses.connect(i=i, j=j)
+        # the weight is constant, so it is not among these
         changing = [e.varname for e in synapses.equations.values() if "constant" not in e.flags]
         if code := "\n".join(f"{name} = 0" for name in changing):
             synapses.run_regularly(
-                code, dt=self.frame.length * TIME_STEP, when="start", name=f"{target.name}_input_start"
+                code, dt=self.presentation.length * TIME_STEP, when="start", name=f"{target.name}_input_start"
             )
         return synapses
 
-    def _arriving(self, equations, sender):
-        return equations.arriving(sender)
+    def _arriving(self, equations, presynaptic):
+        return equations.arriving(presynaptic)
 
     def _weights(self, layer, before):
-        return self.model.weights[layer.name][0]
+        """Weights of a convolution; None for a pooling layer."""
+        return self.model.weights[layer.name][0] if isinstance(layer, Convolution) else None
 
     def _monitor(self, k, group):
         return SpikeMonitor(group, variables=self._variables(group.name)[2:], name=f"{group.name}_spikes")
+
+    def _state_monitor(self, k, group):
+        return StateMonitor(
+            group, self._recorded_states[group.name], record=True, name=f"{group.name}_states", clock=defaultclock
+        )
 
     def _variables(self, name):
         """What the monitor of a layer keeps of each spike."""
@@ -224,7 +202,7 @@ class CompiledBranch:
 
     @contextmanager
     def _on_device(self):
-        """Make this device the current one, and the one before again."""
+        """Make this the current device, and afterwards restore the one before."""
         dt, before = defaultclock.dt, {name: prefs[name] for name in _PREFERENCES}
         set_device(self.device, build_on_run=False, directory=None)
         try:
@@ -240,30 +218,8 @@ class CompiledBranch:
             defaultclock.dt = dt
             prefs.update(before)
 
-    def run(self, image: np.ndarray) -> SpikeTrains | Any:
-        """Show an image for T steps, or several in turn.
-
-        Parameters
-        ----------
-        image : ndarray, shape (image_size, image_size, 3), or (images, image_size, image_size, 3)
-            RGB, 0 to 255; a stack where the branch was built for several images.
-
-        Returns
-        -------
-        SpikeTrains, or list of them
-            Of the last layer.
-
-        Raises
-        ------
-        InputError
-            If the image has another shape, or the program fails.
-        """
-        image = np.asarray(image)
-        one = (self.image_size, self.image_size, 3)
-        expected = one if self.images == 1 else (self.images, *one)
-        if image.shape != expected:
-            raise InputError(f"image: expected shape {expected}, got {image.shape}")
-        currents = [self._first_layer.current(picture).ravel() for picture in image.reshape(-1, *one)]
+    def _simulate(self, images):
+        currents = [self.first_layer.current(image).ravel() for image in images]
         np.asarray(currents, self._dtype).tofile(self._input)
         program = subprocess.run(self._command(), cwd=self.directory, capture_output=True, text=True)
         if program.returncode:
@@ -271,16 +227,16 @@ class CompiledBranch:
             raise InputError(f"{self.device}: the compiled network failed (exit code {program.returncode}): {reason}")
         self._trains = {name: self._read(k, name) for k, name in enumerate(self.shapes)}
         self._count()
-        return self.trains(self.model.layers[-1].name)
+        self.steps_run = self.steps
 
     def _count(self):
         """Spikes and synaptic events by step."""
         self.spikes = {name: sum(_by_step(train) for train in trains) for name, trains in self._trains.items()}
-        self.operations = {}
-        for before, layer in zip(self.shapes, self.model.layers[1:], strict=False):
-            reached = fan_out(self.shapes[before], self.shapes[layer.name], layer).ravel()
+        names = list(self.shapes)
+        for before, name in zip(names, names[1:], strict=False):
+            reached = fan_out(self.projections[name]).ravel()
             channels = self.shapes[before][2]
-            self.operations[layer.name] = sum(
+            self.operations[name] = sum(
                 _by_step(train, reached[train.neuron // channels]) for train in self._trains[before]
             )
 
@@ -290,16 +246,16 @@ class CompiledBranch:
 
     def _read(self, k, name):
         """Spike trains of a layer, one for each image."""
-        values = {key: np.fromfile(path, dtype) for key, (path, dtype) in self._results[name].items()}
+        values = {key: np.fromfile(path, dtype) for key, (path, dtype) in self._spike_files[name].items()}
         return self._split(k, name, values)
 
     def _split(self, k, name, values):
         """Spike trains of each image, from the spikes of a whole run."""
         step = np.round(values["t"] / float(TIME_STEP)).astype(np.int64)
-        image, step = step // self.frame.length, step % self.frame.length - self.frame.onset(k)
+        image, step = step // self.presentation.length, step % self.presentation.length - self.presentation.onset(k)
         amplitude = self._amplitudes(name, values, step)
         trains = []
-        for n in range(self.images):
+        for n in range(self.batch_size):
             mine = image == n
             # by step, then neuron, as the runtime keeps them
             order = np.lexsort((values["i"][mine], step[mine]))
@@ -317,24 +273,19 @@ class CompiledBranch:
     def _amplitudes(self, name, values, step):
         return values[self.equations[name].amplitude].astype(np.float32)
 
-    def trains(self, layer: str) -> SpikeTrains | Any:
-        """Spikes of a recorded layer for the last image, or a list of them for several.
+    def _trains_of(self, layer, image):
+        return self._trains[layer][image]
 
-        Parameters
-        ----------
-        layer : str
-            The last one, or one that was named in ``record``.
-        """
-        if layer not in self._recorded:
-            raise InputError(f"{layer}: not recorded; recorded are {list(dict.fromkeys(self._recorded))} (see record=)")
-        trains = self._trains[layer]
-        return trains[0] if self.images == 1 else trains
+    def _states_of(self, layer, variable):
+        neurons = int(np.prod(self.shapes[layer]))
+        if self.steps_run == 0:
+            return np.zeros((0, self.batch_size * neurons))
+        path, dtype = self._state_files[layer, variable]
+        values = np.fromfile(path, dtype).reshape(self.batch_size, self.presentation.length, -1)
+        # a variable that all neurons share is written once
+        values = np.broadcast_to(values, (self.batch_size, self.presentation.length, neurons))
+        return values.transpose(1, 0, 2).reshape(self.presentation.length, -1)
 
 
 def _by_step(train, weights=None):
     return np.bincount(train.step, weights, train.steps).astype(np.int64)
-
-
-def _table(device, name):
-    """File of a table that a user's function reads."""
-    return next(key for key in device.static_arrays if name in key)

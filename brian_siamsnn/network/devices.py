@@ -1,7 +1,6 @@
-"""Brian2's devices: what each can do for a model, what it would need, and how to open a branch on it.
+"""Brian2's devices: what each can do for a model, what it needs, and how to build a branch on it.
 
-The same model, image and coding give the same spikes on every device. Nothing
-is built here to find out what is said here.
+The same model, image and coding give the same spikes on every device.
 """
 
 from __future__ import annotations
@@ -11,51 +10,38 @@ import tempfile
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
-from ..connectivity.explicit import synapse_count
 from ..connectivity.kernel_equations import check_kernel_equations
+from ..defaults import CODING, HIDDEN_CODING, POOLING, STEPS
 from ..environment import available_memory
 from ..errors import InputError
+from ..model.conversion import SpikingModel
 from .genn import GennBranch, check_genn, genn_problem
-from .layer_equations import branch_equations
+from .layer_equations import layer_equations
+from .memory import REQUIREMENTS
 from .runtime import SpikingBranch
 from .standalone import StandaloneBranch
 
 if TYPE_CHECKING:
-    from ..model.conversion import SpikingModel
-    from ..neurons.equations import Coding
+    from ..aliases import FilePath
+    from ..model.files import SiameseModel
+    from ..neurons.equations import Codings
+    from .branch import Branch
 
 __all__ = ["DEVICES", "DeviceReport", "build_branch", "survey_devices"]
 
 #: Names that `build_branch` takes.
 DEVICES = ("runtime", "cpp_standalone", "genn", "genn_cuda")
 
-_MIB = 2**20
-
-
-@dataclass(frozen=True)
-class _Form:
-    """What a device takes with one form of connectivity; bytes as measured, see docs/devices.md."""
-
-    device: str
-    connectivity: str
-    base: int  # bytes that any network takes
-    per_neuron: int
-    per_synapse: int  # bytes of memory at the peak, while building or running
-    disk_per_synapse: int
-    compilation: str
-
-
-_FORMS = (
-    _Form("runtime", "kernel", 200 * _MIB, 40, 0, 0, "1-2 min, once on a machine"),
-    _Form("runtime", "synapses", 200 * _MIB, 40, 32, 0, "1-2 min, once on a machine"),
-    _Form("cpp_standalone", "kernel", 200 * _MIB, 40, 0, 0, "0.5-2 min for each branch"),
-    _Form("cpp_standalone", "synapses", 200 * _MIB, 40, 42, 36, "0.5-2 min for each branch"),
-    _Form("genn", "synapses", 200 * _MIB, 40, 58, 36, "0.5 min for each branch"),
-    _Form("genn_cuda", "synapses", 200 * _MIB, 40, 58, 36, "0.5 min for each branch"),
-    _Form("cuda", "synapses", 200 * _MIB, 40, 42, 36, "not tried"),
-)
+#: How long it takes to compile a network, by (device, connectivity).
+_COMPILATION = {
+    ("runtime", "kernel"): "1-2 min, once on a machine",
+    ("runtime", "synapses"): "1-2 min, once on a machine",
+    ("cpp_standalone", "kernel"): "0.5-2 min for each branch",
+    ("cpp_standalone", "synapses"): "0.5-2 min for each branch",
+    ("genn", "synapses"): "0.5 min for each branch",
+    ("genn_cuda", "synapses"): "0.5 min for each branch",
+    ("cuda", "synapses"): "not tried",
+}
 
 
 @dataclass(frozen=True)
@@ -96,46 +82,49 @@ class DeviceReport:
 
 
 def survey_devices(
-    model: SpikingModel,
+    model: FilePath | SiameseModel | SpikingModel,
     image_size: int,
-    steps: int = 20,
-    coding: Coding = "rate",
-    hidden_coding: Coding = "rate",
-    pooling: Coding = "max_pool",
+    steps: int = STEPS,
+    coding: Codings = CODING,
+    *,
+    hidden_coding: Codings = HIDDEN_CODING,
+    pooling: Codings = POOLING,
 ) -> list[DeviceReport]:
-    """Say for every device what it cannot do for a model, and what it would need.
+    """Report for every device what it cannot do for a model, and what it needs. The survey builds nothing.
 
     Parameters
     ----------
-    model : SpikingModel
-    image_size, steps : int
-    coding, hidden_coding, pooling : str or NeuronEquations
-        As for `SpikingBranch`.
+    model : str, path, SiameseModel or SpikingModel
+        Name of a shipped model, a model file, or a loaded model.
+    image_size : int
+        Side of the square images, in pixels.
+    steps : int
+        T, 20 by default.
+    coding : str, path or NeuronEquations
+        Neuron equations of the last layer, ``"rate"`` by default.
+    hidden_coding : str, path, NeuronEquations or dict
+        Neuron equations of the convolutions before it, ``"rate"`` by default.
+    pooling : str, path or NeuronEquations
+        Gate of the pooling layers, ``"max_pool"`` by default.
 
     Returns
     -------
     list of DeviceReport
+
+    Raises
+    ------
+    InputError
+        If an argument is invalid.
     """
-    shapes = model.shapes(image_size)
-    equations = branch_equations(model, coding, hidden_coding, pooling)
-    neurons = sum(int(np.prod(shape)) for shape in shapes.values())
-    joins = zip(model.layers, model.layers[1:], strict=False)
-    synapses = sum(synapse_count(shapes[a.name], shapes[b.name], b) for a, b in joins)
+    model = SpikingModel.of(model)
+    equations = layer_equations(model, coding, hidden_coding, pooling)
     reports = []
-    for form in _FORMS:
-        memory = form.base + form.per_neuron * neurons + form.per_synapse * synapses
-        disk = form.disk_per_synapse * synapses
+    for (device, connectivity), requirement in REQUIREMENTS.items():
+        memory, disk = requirement.memory(model, image_size), requirement.disk(model, image_size)
+        limits = _limits(device, connectivity, model, equations, steps, memory, disk)
+        compilation = _COMPILATION[device, connectivity]
         reports.append(
-            DeviceReport(
-                form.device,
-                form.connectivity,
-                _absent(form.device),
-                tuple(_cannot(form, model, equations, steps, memory, disk)),
-                memory,
-                disk,
-                form.compilation,
-                _note(form),
-            )
+            DeviceReport(device, connectivity, _absent(device), tuple(limits), memory, disk, compilation, _note(device))
         )
     return reports
 
@@ -150,31 +139,31 @@ def _absent(device):
     return ""
 
 
-def _cannot(form, model, equations, steps, memory, disk):
-    """One line for each thing that stands in the way."""
+def _limits(device, connectivity, model, equations, steps, memory, disk):
+    """One line for each thing that the device cannot do."""
     for layer in model.layers:
         try:
-            if form.connectivity == "kernel":
+            if connectivity == "kernel":
                 check_kernel_equations(equations[layer.name], layer)
-            elif form.device.startswith("genn"):
+            elif device.startswith("genn"):
                 check_genn(equations[layer.name], layer, layer is not model.layers[-1], steps)
         except InputError as error:
             yield str(error)
     if memory > available_memory():
         yield (
-            f"needs about {memory / 2**30:.1f} GiB of memory, {available_memory() / 2**30:.1f} are free; "
-            "take connectivity='kernel' on runtime or cpp_standalone"
+            f"needs about {memory / 2**30:.1f} GiB of memory, and {available_memory() / 2**30:.1f} GiB are free; "
+            "choose connectivity='kernel' on runtime or cpp_standalone"
         )
     free = shutil.disk_usage(tempfile.gettempdir()).free
     if disk > free:
-        yield f"needs about {disk / 2**30:.1f} GiB of disk, {free / 2**30:.1f} are free"
+        yield f"needs about {disk / 2**30:.1f} GiB of disk, and {free / 2**30:.1f} GiB are free"
 
 
-def _note(form):
-    if form.device == "runtime":
+def _note(device):
+    if device == "runtime":
         return "Cython" if _compiler() else "no C++ compiler: NumPy code instead, the same spikes, slower"
-    if form.device == "genn":
-        return "spikes go to the next layer a step later; trains are given without the lag; one thread"
+    if device == "genn":
+        return "spikes reach the next layer one step later; trains are given without this lag; one thread"
     return ""
 
 
@@ -183,28 +172,28 @@ def _compiler():
 
 
 def build_branch(
-    model: SpikingModel,
+    model: FilePath | SiameseModel | SpikingModel,
     image_size: int,
-    steps: int = 20,
-    coding: Coding = "rate",
+    steps: int = STEPS,
+    coding: Codings = CODING,
+    *,
     device: str = "runtime",
     **options: Any,
-) -> SpikingBranch | StandaloneBranch | GennBranch:
-    """A branch on a device.
+) -> Branch:
+    """Build a branch on a device.
 
     Parameters
     ----------
-    model : SpikingModel
-    image_size, steps : int
-    coding : str or NeuronEquations
+    model, image_size, steps, coding
+        See `Branch`.
     device : {"runtime", "cpp_standalone", "genn", "genn_cuda"}
+        ``"runtime"`` by default.
     **options
-        Of the class: `SpikingBranch`, `StandaloneBranch` or `GennBranch`.
+        Of `Branch`, and of the device's class: `SpikingBranch`, `StandaloneBranch` or `GennBranch`.
 
     Returns
     -------
-    SpikingBranch, StandaloneBranch or GennBranch
-        All have ``run(image)``, ``trains(layer)``, ``spikes`` and ``operations``.
+    Branch
 
     Raises
     ------
@@ -213,13 +202,14 @@ def build_branch(
     """
     if device not in DEVICES:
         raise InputError(f"device: expected one of {list(DEVICES)}, got {device!r}")
-    if device == "runtime":  # it says itself what it cannot do
+    if device == "runtime":  # it checks its own limits
         return SpikingBranch(model, image_size, steps, coding, **options)
     codings = {key: options[key] for key in ("hidden_coding", "pooling") if key in options}
-    form = options.get("connectivity", "kernel" if device == "cpp_standalone" else "synapses")
+    connectivity = options.get("connectivity", "kernel" if device == "cpp_standalone" else "synapses")
     for report in survey_devices(model, image_size, steps, coding, **codings):
-        if (report.device, report.connectivity) == (device, form) and not report.usable:
+        if (report.device, report.connectivity) == (device, connectivity) and not report.usable:
             raise InputError(f"{device}: {'; '.join(filter(None, (report.absent, *report.cannot)))}")
     if device == "cpp_standalone":
         return StandaloneBranch(model, image_size, steps, coding, **options)
-    return GennBranch(model, image_size, steps, coding, "cuda" if device == "genn_cuda" else "cpu", **options)
+    backend = "cuda" if device == "genn_cuda" else "cpu"
+    return GennBranch(model, image_size, steps, coding, backend=backend, **options)

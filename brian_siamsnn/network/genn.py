@@ -28,20 +28,22 @@ import numpy as np
 from brian2 import Clock, Network, StateMonitor, prefs
 from brian2.stateupdaters.explicit import ExplicitStateUpdater
 
-from ..connectivity.explicit import pooling_synapses
+from ..defaults import CODING, STEPS
 from ..errors import InputError, reason_of
 from ..model.layers import Convolution
 from ..neurons.equations import TIME_STEP, load_equations
-from .additive_pooling import additive_pool, place_weights
+from .additive_pooling import additive_pool, window_weights
 from .compiled import CompiledBranch
 
 if TYPE_CHECKING:
     from typing import Any
 
+    from ..aliases import FilePath
     from ..model.conversion import SpikingModel
+    from ..model.files import SiameseModel
     from ..model.layers import Layer
-    from ..neurons.equations import Coding, NeuronEquations
-    from .presentation import Frame
+    from ..neurons.equations import Codings, NeuronEquations
+    from .presentation import Presentation
 
 __all__ = ["GennBranch", "check_genn", "genn_equations", "genn_problem", "shared_amplitude"]
 
@@ -102,13 +104,13 @@ def check_genn(equations: NeuronEquations, layer: Layer, hidden: bool, steps: in
         )
 
 
-def genn_equations(equations: NeuronEquations, frame: Frame, layer: int) -> NeuronEquations:
+def genn_equations(equations: NeuronEquations, presentation: Presentation, layer: int) -> NeuronEquations:
     """A neuron model as GeNN takes it.
 
     Parameters
     ----------
     equations : NeuronEquations
-    frame : Frame
+    presentation : Presentation
     layer : int
         Number of the layer, counted from 0.
 
@@ -122,7 +124,7 @@ def genn_equations(equations: NeuronEquations, frame: Frame, layer: int) -> Neur
     InputError
         If the model does in its update what GeNN does not take.
     """
-    equations = frame.equations(equations, layer)
+    equations = presentation.equations(equations, layer)
     model = equations.model.strip()
     for statement in filter(None, map(str.strip, equations.update.splitlines())):
         match = re.fullmatch(r"(\w+)\s*\+=\s*(.+)", statement)
@@ -142,9 +144,9 @@ def genn_equations(equations: NeuronEquations, frame: Frame, layer: int) -> Neur
             )
     # what all neurons share is read-only in GeNN, so it is worked out where it is used; t is the same there
     model = re.sub(r"\(\s*shared\s*,\s*constant over dt\s*\)", "(shared)", model)
-    step = f"timestep(t, dt) % {frame.length}"
-    onset = frame.onset(layer)
-    model += f"\nworking = ({step} >= {onset}) and ({step} < {onset + frame.steps}) : boolean (shared)"
+    step = f"timestep(t, dt) % {presentation.length}"
+    onset = presentation.onset(layer)
+    model += f"\nworking = ({step} >= {onset}) and ({step} < {onset + presentation.steps}) : boolean (shared)"
     return replace(equations, model=model, update="", threshold=f"({equations.threshold}) and working")
 
 
@@ -198,10 +200,11 @@ class GennBranch(CompiledBranch):
 
     def __init__(
         self,
-        model: SpikingModel,
+        model: FilePath | SiameseModel | SpikingModel,
         image_size: int,
-        steps: int = 20,
-        coding: Coding = "rate",
+        steps: int = STEPS,
+        coding: Codings = CODING,
+        *,
         backend: str = "cpu",
         **options: Any,
     ) -> None:
@@ -209,6 +212,10 @@ class GennBranch(CompiledBranch):
             raise InputError(f"backend: expected 'cpu' or 'cuda', got {backend!r}")
         if problem := genn_problem(backend):
             raise InputError(problem)
+        if options.get("record_states"):
+            raise InputError(
+                "record_states: GeNN does not say when in a step it records; record states on the runtime device"
+            )
         self._backend = backend
         self._amplitude_by_step: dict[str, Any] = {}
         super().__init__(model, image_size, steps, coding, **options)
@@ -221,7 +228,7 @@ class GennBranch(CompiledBranch):
         else:  # a gate passes on what it gets
             by_step = self._amplitude_by_step[layer.name] = self._amplitude_by_step[self.model.layers[k - 1].name]
             equations = additive_pool(layer, by_step.min())
-        return genn_equations(equations, self.frame, k)
+        return genn_equations(equations, self.presentation, k)
 
     def _options(self):
         return {
@@ -235,19 +242,19 @@ class GennBranch(CompiledBranch):
     def _group(self, k, equations, **options):
         return super()._group(k, equations, method=_DISCRETE, **options)
 
-    def _join(self, k, layer, source, target):
-        synapses = super()._join(k, layer, source, target)
-        if not isinstance(layer, Convolution):
-            shapes = self.shapes[source.name], self.shapes[target.name]
-            synapses.w = place_weights(*pooling_synapses(*shapes, layer), *shapes, layer)
+    def _connect(self, k, source, target):
+        synapses = super()._connect(k, source, target)
+        if not isinstance(self.model.layers[k], Convolution):
+            synapses.w = window_weights(self.projections[target.name])
         return synapses
 
-    def _arriving(self, equations, sender):
+    def _arriving(self, equations, presynaptic):
         # the amplitude is in the weights, or in what a gate sends on
         return equations.on_pre.strip().replace(" * {amplitude}_pre", "")
 
     def _weights(self, layer, before):
-        return self.model.weights[layer.name][0] * self._amplitude_by_step[before].min()
+        weights = super()._weights(layer, before)
+        return None if weights is None else weights * self._amplitude_by_step[before].min()
 
     def _variables(self, name):
         return ("i", "t")
@@ -256,12 +263,12 @@ class GennBranch(CompiledBranch):
         prefs.devices.genn.path = os.environ["GENN_PATH"]
         with redirect_stdout(io.StringIO()):  # it announces each stage
             try:
-                self.network.run(self.images * self.frame.length * TIME_STEP, namespace={})
+                self.network.run(self.batch_size * self.presentation.length * TIME_STEP, namespace={})
             except (NotImplementedError, RuntimeError) as error:
                 raise InputError(f"GeNN does not build this network: {reason_of(error)}") from error
 
     def _command(self):
-        return ["./main", "test", repr(self.images * self.frame.length * float(TIME_STEP))]
+        return ["./main", "test", repr(self.batch_size * self.presentation.length * float(TIME_STEP))]
 
     def _amplitudes(self, name, values, step):
         by_step = self._amplitude_by_step[name]

@@ -2,43 +2,49 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
+from ..defaults import HIDDEN_CODING
 from ..errors import InputError
-from ..model.layers import convolutions
+from ..model.layers import Convolution, convolutions
 from ..neurons.equations import NeuronEquations, load_equations
 
 if TYPE_CHECKING:
+    from brian2 import NeuronGroup
+
     from ..model.conversion import SpikingModel
+    from ..model.layers import Layer
     from ..neurons.equations import Codings
 
-__all__ = ["branch_equations"]
+__all__ = ["check_input_current", "layer_equations"]
 
 
-def branch_equations(
+def layer_equations(
     model: SpikingModel, coding: Codings, hidden_coding: Codings, pooling: Codings
 ) -> dict[str, NeuronEquations]:
-    """Neuron model of every layer.
+    """Neuron equations of every layer.
 
     Parameters
     ----------
     model : SpikingModel
-    coding : str or NeuronEquations
+        Equations with a parameter ``v_init`` start from its initial potential unless they are given another one.
+    coding : str, path or NeuronEquations
         Of the last layer.
-    hidden_coding : str, NeuronEquations or dict of str
+    hidden_coding : str, path, NeuronEquations or dict of str
         Of the convolutions before it, or of each by its name.
-    pooling : str or NeuronEquations
-        Of the pools.
+    pooling : str, path or NeuronEquations
+        Of the pooling layers.
 
     Returns
     -------
     dict of str to NeuronEquations
-        By the name of the layer.
+        By layer.
 
     Raises
     ------
     InputError
-        If there is no such model, or no such layer.
+        If there are no such equations, or no such layer.
     """
 
     def load(given):
@@ -48,11 +54,28 @@ def branch_equations(
 
     pool, last = load(pooling), load(coding)
     hidden = [layer.name for layer in convolutions(model.layers[:-1])]
-    if isinstance(hidden_coding, dict):
+    if isinstance(hidden_coding, Mapping):
         if unknown := [name for name in hidden_coding if name not in hidden]:
             raise InputError(f"hidden_coding: {unknown[0]!r} is not a convolution before the last layer {hidden}")
-        of_layer = {name: load(hidden_coding.get(name, "rate")) for name in hidden}
+        of_layer = {name: load(hidden_coding.get(name, HIDDEN_CODING)) for name in hidden}
     else:
         of_layer = dict.fromkeys(hidden, load(hidden_coding))
     of_layer[model.layers[-1].name] = last
     return {layer.name: of_layer.get(layer.name, pool) for layer in model.layers}
+
+
+def check_input_current(equations: NeuronEquations, layer: Layer, group: NeuronGroup) -> None:
+    """Raise `InputError` if the neurons of a convolution have no variable ``I`` for their input current.
+
+    Parameters
+    ----------
+    equations : NeuronEquations
+    layer : Convolution or MaxPool
+    group : brian2.NeuronGroup
+        Made from the equations.
+    """
+    if isinstance(layer, Convolution) and "I" not in group.variables:
+        raise InputError(
+            f"{equations.name}: neurons in a network need a variable I, their input current; "
+            f"these have {sorted(group.equations.names)}"
+        )

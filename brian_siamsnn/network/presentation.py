@@ -1,14 +1,14 @@
-"""Equations that see the time within an image, for simulations that show several images one after the other.
+"""Presenting several images one after another in a single simulation.
 
-A compiled simulation shows image after image without a word from Python. Each
-takes a frame of F steps; layer l works in the steps l*lag to l*lag + T-1 of it, so
-F = T + (L-1)*lag. Where a spike crosses all layers in one step, the lag is 0;
-where a device delivers it in the next step, the lag is 1. With
+A compiled simulation shows image after image without returning to Python. Each
+presentation takes F steps, of which layer l uses the steps l*lag to
+l*lag + T - 1, so F = T + (L-1)*lag. The lag is 0 where a spike crosses all
+layers in one step, and 1 where the device delivers it in the next step. With
 
     t  ->  (timestep(t, dt) % F - l*lag)*dt
 
 in place of ``t``, the equations of a layer see the time since the image was
-shown to them.
+presented to them.
 """
 
 from __future__ import annotations
@@ -24,15 +24,15 @@ from brian2.utils.stringtools import word_substitute
 if TYPE_CHECKING:
     from ..neurons.equations import NeuronEquations
 
-__all__ = ["Frame", "frame_start", "image_current"]
+__all__ = ["Presentation", "image_current", "initial_statements"]
 
 #: Strings of a neuron model that may contain the time.
 _CODE = ("model", "update", "threshold", "reset", "on_pre")
 
 
 @dataclass(frozen=True)
-class Frame:
-    """The steps that one image takes.
+class Presentation:
+    """The time steps that one image takes.
 
     Attributes
     ----------
@@ -50,11 +50,11 @@ class Frame:
 
     @property
     def length(self) -> int:
-        """F = T + (L-1)*lag."""
+        """F = T + (L-1)*lag, in steps."""
         return self.steps + (self.layers - 1) * self.lag
 
     def onset(self, layer: int) -> int:
-        """First step of layer number ``layer``, counted from 0, within the frame."""
+        """First step of layer number ``layer``, counted from 0, within the presentation."""
         return layer * self.lag
 
     def step(self, layer: int) -> str:
@@ -78,7 +78,7 @@ class Frame:
         return replace(equations, **{part: word_substitute(getattr(equations, part), local) for part in _CODE})
 
 
-def frame_start(equations: NeuronEquations) -> str:
+def initial_statements(equations: NeuronEquations) -> str:
     """Statements that put every variable back to its value before the first step.
 
     Parameters

@@ -1,4 +1,4 @@
-"""Spike trains of any layer, for the crops that a tracker would see around a target."""
+"""Spike trains of any layer, for one image."""
 
 from __future__ import annotations
 
@@ -6,42 +6,46 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ..defaults import CODING, HIDDEN_CODING, STEPS
 from ..errors import InputError
 from ..model.conversion import SpikingModel
-from ..model.files import SiameseModel, load_model
 from .runtime import SpikingBranch
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from ..aliases import FilePath
-    from ..neurons.equations import Coding
+    from ..model.files import SiameseModel
+    from ..neurons.equations import Codings
     from ..spikes.trains import SpikeTrains
 
 __all__ = ["record_spikes"]
 
 
 def record_spikes(
-    model: FilePath | SiameseModel,
+    model: FilePath | SiameseModel | SpikingModel,
     image: np.ndarray,
     layers: Iterable[str] | str | None = None,
-    steps: int = 20,
-    coding: Coding = "rate",
+    steps: int = STEPS,
+    coding: Codings = CODING,
+    hidden_coding: Codings = HIDDEN_CODING,
 ) -> dict[str, SpikeTrains]:
     """Show an image to the network and keep the spikes of its layers.
 
     Parameters
     ----------
-    model : str, path or SiameseModel
-        A model that ships, a model file, or one that is loaded.
+    model : str, path, SiameseModel or SpikingModel
+        Name of a shipped model, a model file, or a loaded model.
     image : ndarray, shape (S, S, 3)
-        RGB, 0 to 255; see `target_crop`.
-    layers : sequence of str or "all", optional
-        Which to record; the last one by default.
+        RGB, 0 to 255; `crops.target_crop` cuts one around a target.
+    layers : iterable of str or "all", optional
+        Layers to record; only the last one by default.
     steps : int
-        T.
-    coding : str or NeuronEquations
-        Neuron model of the last layer.
+        T, 20 by default.
+    coding : str, path or NeuronEquations
+        Neuron equations of the last layer, ``"rate"`` by default.
+    hidden_coding : str, path, NeuronEquations or dict
+        Neuron equations of the convolutions before it, ``"rate"`` by default; a dict gives them by layer.
 
     Returns
     -------
@@ -51,16 +55,16 @@ def record_spikes(
     Raises
     ------
     InputError
-        If the model has no such layer, or an argument is off.
+        If the model has no such layer, or another argument is invalid.
     """
     image = np.asarray(image)
     if image.ndim != 3 or image.shape[0] != image.shape[1]:
-        raise InputError(f"image: expected a square (S, S, 3), got {image.shape}; see target_crop")
-    spiking = SpikingModel.from_model(model if isinstance(model, SiameseModel) else load_model(model))
+        raise InputError(f"image: expected a square, shape (S, S, 3), got {image.shape}; crops.target_crop cuts one")
+    spiking = SpikingModel.of(model)
     names = [layer.name for layer in spiking.layers]
     wanted = names if layers == "all" else names[-1:] if layers is None else list(layers)
     if unknown := [name for name in wanted if name not in names]:
         raise InputError(f"layers: expected some of {', '.join(names)}, or 'all', got {unknown[0]!r}")
-    branch = SpikingBranch(spiking, image.shape[0], steps, coding, record=tuple(wanted))
+    branch = SpikingBranch(spiking, image.shape[0], steps, coding, hidden_coding=hidden_coding, record=wanted)
     branch.run(image)
     return {name: branch.trains(name) for name in names if name in wanted}

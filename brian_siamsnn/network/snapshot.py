@@ -8,8 +8,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 if TYPE_CHECKING:
-    from typing import Any
-
     from .runtime import SpikingBranch
 
 __all__ = ["BranchSnapshot", "take_snapshot"]
@@ -50,16 +48,13 @@ def take_snapshot(branch: SpikingBranch, count: int = 256) -> BranchSnapshot:
     -------
     BranchSnapshot
     """
-    layer = branch.model.layers[-1].name
-    trains: Any = branch.trains(layer)
-    if branch.images > 1:
-        trains = trains[branch.images // 2]
+    trains = branch.trains(branch.last_layer, branch.batch_size // 2)
     size = int(np.prod(trains.shape))
     neurons = np.unique(np.linspace(0, size - 1, min(count, size)).round().astype(int))
-    place = np.full(size, -1)
-    place[neurons] = np.arange(len(neurons))
-    chosen = place[trains.neuron]
+    row = np.full(size, -1)
+    row[neurons] = np.arange(len(neurons))
+    chosen = row[trains.neuron]
     raster = np.zeros((trains.steps, len(neurons)), bool)
     raster[trains.step[chosen >= 0], chosen[chosen >= 0]] = True
     rates = {name: spikes.sum() / (branch.groups[name].N * branch.steps_run) for name, spikes in branch.spikes.items()}
-    return BranchSnapshot(rates, layer, neurons, raster)
+    return BranchSnapshot(rates, branch.last_layer, neurons, raster)

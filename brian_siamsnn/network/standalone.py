@@ -10,20 +10,24 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from brian2 import Function, NeuronGroup, defaultclock, get_device, prefs
+from brian2 import Function, NeuronGroup, defaultclock, prefs
 
 from ..connectivity.blocks import KERNELS, blocked_kernel, kernel_block
 from ..connectivity.kernel_equations import check_kernel_equations
 from ..connectivity.shared_kernel import STRIP
+from ..defaults import CODING, STEPS
 from ..environment import available_threads
 from ..errors import InputError
 from ..model.layers import Convolution
 from ..neurons.equations import TIME_STEP
+from .brian2_internals import array_name
 from .compiled import CompiledBranch
 
 if TYPE_CHECKING:
+    from ..aliases import FilePath
     from ..model.conversion import SpikingModel
-    from ..neurons.equations import Coding
+    from ..model.files import SiameseModel
+    from ..neurons.equations import Codings
 
 __all__ = ["StandaloneBranch"]
 
@@ -82,10 +86,11 @@ class StandaloneBranch(CompiledBranch):
 
     def __init__(
         self,
-        model: SpikingModel,
+        model: FilePath | SiameseModel | SpikingModel,
         image_size: int,
-        steps: int = 20,
-        coding: Coding = "rate",
+        steps: int = STEPS,
+        coding: Codings = CODING,
+        *,
         connectivity: str = "kernel",
         threads: int | None = None,
         **options: Any,
@@ -108,17 +113,23 @@ class StandaloneBranch(CompiledBranch):
         monitor.when, monitor.order = "thresholds", 10 * k + 1
         return monitor
 
-    def _join(self, k, layer, source, target):
+    def _state_monitor(self, k, group):
+        monitor = super()._state_monitor(k, group)
+        monitor.when, monitor.order = "thresholds", 10 * k + 2
+        return monitor
+
+    def _connect(self, k, source, target):
         if self._connectivity == "kernel":
-            check_kernel_equations(self.equations[target.name], layer)
-            return self._kernel(k, layer, source, target)
-        synapses = super()._join(k, layer, source, target)
+            check_kernel_equations(self.equations[target.name], self.model.layers[k])
+            return self._kernel(k, source, target)
+        synapses = super()._connect(k, source, target)
         synapses.pre.when, synapses.pre.order = "thresholds", 10 * k - 5
         return synapses
 
-    def _kernel(self, k, layer, source, target):
+    def _kernel(self, k, source, target):
         """A group that calls the kernel of the layer once a step, and holds what the kernel keeps."""
-        name, amplitude = target.name, source.variables[self.equations[source.name].amplitude]
+        layer, name = self.model.layers[k], target.name
+        amplitude = source.variables[self.equations[source.name].amplitude]
         convolution = isinstance(layer, Convolution)
         # `none` only gives the call a place to be made from
         holder = NeuronGroup(
@@ -132,9 +143,9 @@ class StandaloneBranch(CompiledBranch):
             "name": name,
             "layer": layer,
             "real": "float" if self._dtype == np.float32 else "double",
-            "spikes": _array(source.variables["_spikespace"]),
+            "spikes": array_name(source.variables["_spikespace"]),
             "neurons": source.N,
-            "amplitude": _array(amplitude),
+            "amplitude": array_name(amplitude),
             "scalar": int(amplitude.scalar),
             "sizes": (*self.shapes[source.name], *self.shapes[name]),
             "strip": STRIP,
@@ -143,16 +154,16 @@ class StandaloneBranch(CompiledBranch):
         tables = {}
         if convolution:
             form = "convolution"
-            values |= {"v": _array(target.variables["v"]), "block": (block := kernel_block(layer))}
+            values |= {"v": array_name(target.variables["v"]), "block": (block := kernel_block(layer))}
             weights = blocked_kernel(self.model.weights[name][0], layer.groups, block)
             tables[f"_{name}_weights"] = weights.astype(self._dtype)
         else:
             form = "max_pool" if "rise" in target.variables else "gate"
             held = {key: target.variables.get(key) for key in ("m", "emitted", "rise", "leader", "passed")}
-            values |= {key: _array(variable) if variable else "(int32_t*)nullptr" for key, variable in held.items()}
-            values["count"] = _array(holder.variables["count"])
+            values |= {key: array_name(variable) if variable else "(int32_t*)nullptr" for key, variable in held.items()}
+            values["count"] = array_name(holder.variables["count"])
             holder.run_regularly(
-                "count = 0", dt=self.frame.length * TIME_STEP, when="start", name=f"{name}_input_start"
+                "count = 0", dt=self.presentation.length * TIME_STEP, when="start", name=f"{name}_input_start"
             )
         call = _CALLS[form].format(**values)
         kernel = Function(None, arg_units=[1], return_unit=1, stateless=False)
@@ -169,7 +180,7 @@ class StandaloneBranch(CompiledBranch):
         # Brian2's "-j" alone starts one compiler for every file at once
         prefs.devices.cpp_standalone.extra_make_args_unix = [f"-j{available_threads()}"]
         try:
-            self.network.run(self.images * self.frame.length * defaultclock.dt, namespace={})
+            self.network.run(self.batch_size * self.presentation.length * defaultclock.dt, namespace={})
             device.build(directory=str(self.directory), compile=True, run=False, with_output=False)
         except RuntimeError as error:
             raise InputError(
@@ -178,8 +189,3 @@ class StandaloneBranch(CompiledBranch):
         finally:
             prefs.codegen.cpp.extra_compile_args_gcc = flags
             prefs.devices.cpp_standalone.extra_make_args_unix = jobs
-
-
-def _array(variable):
-    """Name of the array behind a variable, in the program."""
-    return f"brian::{get_device().get_array_name(variable)}"

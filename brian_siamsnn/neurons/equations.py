@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any, TypeAlias, Union
 
 import numpy as np
 from brian2 import Equations, NeuronGroup, ms
-from brian2.equations.equations import SUBEXPRESSION
 
 from ..errors import InputError, reason_of
 from .equation_files import EquationFile
@@ -21,11 +20,11 @@ from .validation import check_equations
 
 if TYPE_CHECKING:
     import numpy.typing as npt
-    from brian2 import Clock, Synapses
+    from brian2 import Clock
 
     from ..aliases import FilePath
 
-__all__ = ["TIME_STEP", "Coding", "Codings", "NeuronEquations", "load_equations", "reset_state", "split_values"]
+__all__ = ["TIME_STEP", "Coding", "Codings", "NeuronEquations", "load_equations", "split_values"]
 
 
 #: A neuron model, or the name or file of one.
@@ -154,20 +153,6 @@ class NeuronEquations:
             lines += [f"  {label:<10} {line}" for line in text.strip().splitlines()]
         lines += [f"  {key} = {value:g}" for key, value in self.parameters.items()]
         return "\n".join(lines)
-
-
-def reset_state(group: NeuronGroup | Synapses, initial: dict[str, float]) -> None:
-    """Put every variable of a group that changes with time back to its value before the first step.
-
-    Parameters
-    ----------
-    group : brian2.NeuronGroup or brian2.Synapses
-    initial : dict of str to float
-        Values; 0 for a variable that is not named.
-    """
-    for equation in group.equations.values():
-        if equation.type != SUBEXPRESSION and "constant" not in equation.flags:
-            group.variables[equation.varname].get_value()[:] = initial.get(equation.varname, 0)
 
 
 def load_equations(name: FilePath, *, defaults: dict[str, float] | None = None, **values: Any) -> NeuronEquations:

@@ -69,6 +69,19 @@ class SpikeTrains:
                 f"spike trains: steps must be 0 to {self.steps - 1}, got {self.step.min()} to {self.step.max()}"
             )
 
+    @classmethod
+    def empty(cls, shape: Shape, steps: int) -> SpikeTrains:
+        """Trains of a layer that never fired.
+
+        Parameters
+        ----------
+        shape : tuple of int
+            (H, W, C) of the layer.
+        steps : int
+            T.
+        """
+        return cls(np.zeros(0, np.int32), np.zeros(0, np.int64), np.zeros(0, np.float32), shape, steps)
+
     def __len__(self) -> int:
         return len(self.neuron)
 

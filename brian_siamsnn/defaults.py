@@ -1,0 +1,38 @@
+"""Default values of the settings that describe a network and a tracker.
+
+`TrackerConfig` gathers all of them; the classes that it builds from take their
+defaults from here, too.
+"""
+
+__all__ = [
+    "CODING",
+    "HIDDEN_CODING",
+    "LAMBDA_T",
+    "LAMBDA_V",
+    "MATCHING",
+    "MODEL",
+    "POOLING",
+    "SCALES",
+    "STEPS",
+    "TAU",
+]
+
+#: Model that ships.
+MODEL = "compact"
+
+#: T, the time steps that an image is shown for (paper, V.B).
+STEPS = 20
+
+#: Neuron equations of the output layer, of the convolutions before it, and of the pooling layers.
+CODING = "rate"
+HIDDEN_CODING = "rate"
+POOLING = "max_pool"
+
+#: Similarity of spike trains (Eq. 6-9), its response period in steps, and the weights of its two parts.
+MATCHING = "hsm"
+TAU = 1
+LAMBDA_V = 1.0
+LAMBDA_T = 20.0
+
+#: Sizes of the search region in each frame.
+SCALES = 3

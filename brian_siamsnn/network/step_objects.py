@@ -1,0 +1,178 @@
+"""Objects of this package that run in every time step, beside Brian2's own.
+
+They read the spike list of a group directly, so nothing has to be compiled for
+them. Each runs in the slot ``thresholds``; its ``order`` says where among the
+layers (see `runtime`).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+from brian2.core.base import BrianObject
+
+from .brian2_internals import SpikeList, step_counter, value_array
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from brian2 import NeuronGroup
+
+    from ..connectivity.shared_kernel import SharedKernel
+
+__all__ = ["KernelInput", "SpikeCounter", "SpikeRecorder", "StateRecorder"]
+
+
+class _StepObject(BrianObject):
+    """An object that runs once a step in the slot ``thresholds``, on the clock of a group."""
+
+    def __init__(self, group: NeuronGroup, order: int, name: str) -> None:
+        super().__init__(clock=group.clock, when="thresholds", order=order, name=name)
+        self._spikes = SpikeList(group)
+        self._step = step_counter(group.clock)
+
+
+class SpikeCounter(_StepObject):
+    """Counts the spikes of a layer in each step, and their synaptic events where no kernel does.
+
+    Parameters
+    ----------
+    group : brian2.NeuronGroup
+    steps : int
+        T.
+    order : int
+    fan_out : ndarray of int, shape (H, W), optional
+        Of each pixel; without it no events are counted.
+    channels : int
+        Channels of a pixel, 1 by default.
+
+    Attributes
+    ----------
+    spikes : ndarray of int64, shape (T,)
+    events : ndarray of int64, shape (T,)
+        Spikes times fan-out.
+    """
+
+    def __init__(
+        self, group: NeuronGroup, steps: int, order: int, fan_out: np.ndarray | None = None, channels: int = 1
+    ) -> None:
+        super().__init__(group, order, f"{group.name}_count")
+        self.spikes, self.events = np.zeros(steps, np.int64), np.zeros(steps, np.int64)
+        self._fan_out = None if fan_out is None else fan_out.ravel()
+        self._channels = channels
+
+    def run(self) -> None:
+        """Count the spikes of this step."""
+        fired, step = self._spikes.neurons, self._step[0]
+        self.spikes[step] = len(fired)
+        if self._fan_out is not None:
+            self.events[step] = self._fan_out[fired // self._channels % self._fan_out.size].sum()
+
+    def reset(self) -> None:
+        """Start from zero."""
+        self.spikes[:] = 0
+        self.events[:] = 0
+
+
+class SpikeRecorder(_StepObject):
+    """Keeps the spikes of a layer.
+
+    Parameters
+    ----------
+    group : brian2.NeuronGroup
+    amplitude : str
+        Variable that holds what a spike carries.
+    order : int
+    """
+
+    def __init__(self, group: NeuronGroup, amplitude: str, order: int) -> None:
+        super().__init__(group, order, f"{group.name}_spikes")
+        self._amplitude = value_array(group, amplitude)
+        self.reset()
+
+    def run(self) -> None:
+        """Keep the spikes of this step."""
+        self.neurons.append(self._spikes.neurons.copy())
+        carried = self._amplitude if self._amplitude.size == 1 else self._amplitude[self.neurons[-1]]
+        self.amplitudes.append(np.broadcast_to(carried, len(self.neurons[-1])).astype(np.float32))
+
+    def reset(self) -> None:
+        """Forget all spikes."""
+        self.neurons: list[np.ndarray] = []
+        self.amplitudes: list[np.ndarray] = []
+
+    def spikes(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Neuron, step and amplitude of every spike, by step and then by neuron."""
+        counts = [len(neurons) for neurons in self.neurons]
+        neurons = np.concatenate([np.zeros(0, np.int32), *self.neurons])
+        amplitudes = np.concatenate([np.zeros(0, np.float32), *self.amplitudes])
+        return neurons, np.repeat(np.arange(len(counts)), counts), amplitudes
+
+
+class StateRecorder(_StepObject):
+    """Keeps state variables of a layer, as they are when the threshold is tested.
+
+    Parameters
+    ----------
+    group : brian2.NeuronGroup
+    variables : iterable of str
+        Variables or subexpressions of the group.
+    order : int
+    """
+
+    def __init__(self, group: NeuronGroup, variables: Iterable[str], order: int) -> None:
+        super().__init__(group, order, f"{group.name}_states")
+        self._group = group
+        self.values: dict[str, list[np.ndarray]] = {name: [] for name in variables}
+
+    def run(self) -> None:
+        """Keep the values of this step."""
+        for name, values in self.values.items():
+            now = np.array(getattr(self._group, f"{name}_")[:])
+            values.append(np.broadcast_to(now, len(self._group)))  # a shared variable is one number
+
+    def reset(self) -> None:
+        """Forget all values."""
+        for values in self.values.values():
+            values.clear()
+
+
+class KernelInput(_StepObject):
+    """Runs the shared kernel between two groups, in place of their Synapses.
+
+    Parameters
+    ----------
+    kernel : SharedKernel
+    source : brian2.NeuronGroup
+    amplitude : str
+        Variable of ``source`` that holds what a spike carries.
+    name : str
+    steps : int
+        T.
+    order : int
+
+    Attributes
+    ----------
+    events : ndarray of int64, shape (T,)
+        Synaptic events in each step: spikes times fan-out.
+    """
+
+    def __init__(
+        self, kernel: SharedKernel, source: NeuronGroup, amplitude: str, name: str, steps: int, order: int
+    ) -> None:
+        super().__init__(source, order, name)
+        self.kernel = kernel
+        self.events = np.zeros(steps, np.int64)
+        self._amplitude = value_array(source, amplitude)
+
+    def run(self) -> None:
+        """Deliver the spikes of this step."""
+        fired, amplitude = self._spikes.neurons, self._amplitude
+        carried = amplitude if amplitude.size == 1 else amplitude[fired]
+        self.events[self._step[0]] = self.kernel.deliver(fired, carried)
+
+    def reset(self) -> None:
+        """Forget the spikes of the last image."""
+        self.events[:] = 0
+        self.kernel.reset()
