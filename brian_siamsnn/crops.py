@@ -205,7 +205,8 @@ def crop(
     output_size : int
         Side of the result, in pixels.
     fill : sequence of float
-        Colour for the parts that lie outside the image.
+        Colour for the parts that lie outside the image; a tracker uses the mean
+        colour of the first frame.
 
     Returns
     -------
@@ -240,8 +241,8 @@ def target_crop(
     branch : {"exemplar", "search"}
         Branch that the crop is for; "search" by default.
     fill : sequence of float, optional
-        Colour for the parts that lie outside the image. The default is the mean
-        colour of the image, which a tracker takes from the first frame.
+        Colour for the parts that lie outside the image; by default, the mean
+        colour of the image.
 
     Returns
     -------

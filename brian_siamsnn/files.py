@@ -105,7 +105,7 @@ def write_whole(path: FilePath, content: bytes) -> None:
     """
     path = Path(path)
     if os.path.exists(path) and not os.path.isfile(path):
-        raise InputError(f"{path}: expected a file, got a folder or a device; choose another path")
+        raise InputError(f"{path}: cannot be written (it is a folder or a device); choose another path")
     # the random part keeps processes apart that write the same file at once, even from several machines
     temporary = path.parent / f".{path.name[:100]}.{os.getpid()}.{secrets.token_hex(4)}"
     try:

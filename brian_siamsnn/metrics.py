@@ -226,7 +226,7 @@ def _pair(a, b):
     a, b = np.asarray(a, dtype=float), np.asarray(b, dtype=float)
     for boxes in (a, b):
         if boxes.ndim != 2 or boxes.shape[1] != 4:
-            raise InputError(f"boxes: expected an array (N, 4) of x, y, w, h, got shape {boxes.shape}")
+            raise InputError(f"boxes: expected arrays of shape (N, 4), x, y, w, h, got {boxes.shape}")
     if len(a) != len(b):
         raise InputError(
             f"boxes: expected one box per frame in both arrays, got {len(a)} and {len(b)}; shorten or extend one"
