@@ -1,4 +1,4 @@
-"""Names of types that many signatures share."""
+"""Type aliases that many signatures share."""
 
 import os
 from typing import TypeAlias
@@ -7,11 +7,11 @@ import numpy as np
 
 __all__ = ["FilePath", "Shape", "Weights"]
 
-#: Path of a file.
+#: Path to a file.
 FilePath: TypeAlias = str | os.PathLike[str]
 
-#: Height, width and channels of a layer.
+#: Shape of a layer, (H, W, C): height, width, channels.
 Shape: TypeAlias = tuple[int, ...]
 
-#: Weights (out, in/groups, kernel, kernel) and bias (out,) of each convolution.
+#: Weights (out, in/groups, kernel, kernel) and bias (out,) of each convolution, by layer name.
 Weights: TypeAlias = dict[str, tuple[np.ndarray, np.ndarray]]

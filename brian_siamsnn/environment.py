@@ -1,4 +1,4 @@
-"""The machine and the versions that a result depends on."""
+"""The machine and the package versions that a result depends on."""
 
 from __future__ import annotations
 
@@ -12,7 +12,13 @@ __all__ = ["available_memory", "available_threads", "quiet", "versions"]
 
 
 def available_memory() -> float:
-    """Bytes that can be used without swapping; unbounded where the system does not tell."""
+    """Memory that can be allocated without swapping.
+
+    Returns
+    -------
+    float
+        Bytes; infinity where ``/proc/meminfo`` does not report them.
+    """
     try:
         text = Path("/proc/meminfo").read_text(encoding="ascii")
     except OSError:
@@ -22,23 +28,36 @@ def available_memory() -> float:
 
 
 def available_threads() -> int:
-    """Processors that this process may use."""
+    """Number of processors that this process may use.
+
+    Returns
+    -------
+    int
+        Size of the CPU affinity mask, or the number of processors where the
+        system has no such mask.
+    """
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def quiet() -> None:
-    """Leave Brian2's log to errors: what a user has to know is said by this program."""
+    """Restrict Brian2's log to errors; this program reports everything else itself."""
     import logging
 
     from brian2 import BrianLogger, prefs
 
     prefs.logging.console_log_level = "ERROR"
-    logging.raiseExceptions = False  # or each line of Brian2's log file is a traceback where a disk is full
+    logging.raiseExceptions = False  # otherwise a full disk turns every line of Brian2's log file into a traceback
     BrianLogger.initialize()
 
 
 def versions() -> dict[str, str]:
-    """Versions of what a result depends on."""
+    """Versions of the packages that a result depends on.
+
+    Returns
+    -------
+    dict of str to str
+        Versions of ``brian_siamsnn``, ``brian2`` and ``numpy``.
+    """
     import brian2
     import numpy
 

@@ -1,4 +1,4 @@
-"""The one exception that a user can mend."""
+"""The exception for invalid user input."""
 
 from __future__ import annotations
 
@@ -6,23 +6,42 @@ __all__ = ["InputError", "reason_of"]
 
 
 class InputError(ValueError):
-    """Something that was handed in is not what was expected.
+    """Raised for invalid user input.
 
-    The message is one line that names the thing, what was expected, what came
-    and, where there is one, the way out.  The command line prints it and exits
-    with code 2; everything else that goes wrong is a defect of ours.
+    The message is one line: it names the setting or file, says what was
+    expected and what was received and, where possible, how to fix it. The
+    command line prints the message and exits with code 2. Any other exception
+    is a bug in this package.
+
+    Parameters
+    ----------
+    message : str
+        Text of the error. Line breaks and control characters are escaped.
     """
 
     def __init__(self, message: str) -> None:
-        # names of files and what is in them may hold line ends, or what a terminal would obey
+        # file names and file contents may contain line breaks or terminal control sequences
         super().__init__("".join(c if c.isprintable() else repr(c)[1:-1] for c in str(message)))
 
 
 def reason_of(error: BaseException) -> str:
-    """Why, in one line, from an exception of another library: the first line of its cause that says something.
+    """Summarise another library's exception in one line.
 
-    Brian2's parser, for one, says "Parsing failed:", then repeats the text, points at it, and only then says what is
-    wrong with it; the exception that caused it says that alone.
+    Some messages bury the reason. Brian2's parser, for example, prints
+    "Parsing failed:", the source text and a pointer into it before it says what
+    is wrong. The exception that caused it carries the reason alone, so that one
+    is preferred.
+
+    Parameters
+    ----------
+    error : BaseException
+        The exception, with its ``__cause__`` if it has one.
+
+    Returns
+    -------
+    str
+        The first informative line of the cause, or of the exception if it has
+        no cause; the name of the exception's type if there is no such line.
     """
     lines = (" ".join(line.split()) for line in str(error.__cause__ or error).splitlines())
     return next((line for line in lines if line.strip("^ ") and not line.endswith(":")), type(error).__name__)

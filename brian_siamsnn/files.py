@@ -1,4 +1,4 @@
-"""Files: where those that ship are, and how results are written; and the memory that is left."""
+"""Finding the files shipped with the package, and writing results without ever leaving half a file."""
 
 from __future__ import annotations
 
@@ -23,87 +23,124 @@ PACKAGE = Path(__file__).resolve().parent
 
 
 def find(folder: str, name: FilePath, suffix: str) -> Path:
-    """Path of a file that ships with the package, or of the user's own.
+    """Find a file by its shipped name or by its path.
+
+    A shipped name takes precedence over a file of the same name in the current
+    directory.
 
     Parameters
     ----------
     folder : {"equations", "weights"}
-        Which of the shipped folders ``name`` is looked up in.
+        Shipped folder in which ``name`` is looked up.
     name : str or path
-        A shipped name, such as ``"rate"``, or a path to a file.
+        A shipped name, such as ``"rate"``, or the path to a file.
     suffix : str
-        Ending of such files, with the dot.
+        File suffix of the shipped files, including the dot.
+
+    Returns
+    -------
+    Path
+        Path of the file.
 
     Raises
     ------
     InputError
-        If it is neither; the message lists the names that ship.
+        If ``name`` is neither; the message lists the shipped names.
     """
-    inside = _shipped(folder) / f"{name}{suffix}"
-    # os.path says no where Path raises: a name that is too long, a folder that may not be read
-    if Path(name).name == str(name) and os.path.isfile(inside):
-        return inside
+    shipped_file = _shipped(folder) / f"{name}{suffix}"
+    # os.path.isfile returns False where Path.is_file raises: for too long a name, or in an unreadable folder
+    if Path(name).name == str(name) and os.path.isfile(shipped_file):
+        return shipped_file
     if os.path.isfile(name):
         return Path(name)
     shipped = ", ".join(names(folder, suffix)) or "none"
-    what = "a folder; no such file" if os.path.isdir(name) else "no such file"
+    problem = "no such file (it is a folder)" if os.path.isdir(name) else "no such file"
     given = name if str(name).strip() else repr(name)
     raise InputError(
-        f"{given}: {what}, and not one of the {folder} that ship ({shipped}); give one of these, or the "
-        f"path of a {suffix} file"
+        f"{given}: {problem}, and not one of the shipped {folder} ({shipped}); give one of these names, or the path "
+        f"to a {suffix} file"
     )
 
 
 def names(folder: str, suffix: str) -> list[str]:
-    """Names of what ships in a folder, sorted: those that `find` takes."""
+    """List the names that `find` accepts for a shipped folder.
+
+    Parameters
+    ----------
+    folder : {"equations", "weights"}
+        Shipped folder.
+    suffix : str
+        File suffix, including the dot.
+
+    Returns
+    -------
+    list of str
+        File names without the suffix, sorted.
+    """
     return sorted(path.stem for path in _shipped(folder).glob(f"*{suffix}"))
 
 
 def _shipped(folder):
-    # installed, the folders are package data; in a checkout they are at its root
+    # package data once installed; top-level folders in a checkout
     return next(path for path in (PACKAGE / "data" / folder, PACKAGE.parent / folder) if path.is_dir())
 
 
 def write_whole(path: FilePath, content: bytes) -> None:
-    """Write a file so that it is always a whole one: the new one, or what was there before.
+    """Write a file atomically: readers see either the old content or all of the new.
 
-    A process that is killed meanwhile leaves a hidden file beside it at most.
+    A process that is killed while writing leaves at most a hidden temporary
+    file next to it.
 
     Parameters
     ----------
     path : str or path
-        Replaced if it is there.
+        File to write; an existing file is replaced.
     content : bytes
+        The whole content of the file.
 
     Raises
     ------
     InputError
-        If it cannot be written.
+        If the file cannot be written.
     """
     path = Path(path)
     if os.path.exists(path) and not os.path.isfile(path):
-        raise InputError(f"{path}: expected a place for a file, and there is a folder or a device; give another name")
-    # processes, on several machines maybe, can write the same file at once
-    unfinished = path.parent / f".{path.name[:100]}.{os.getpid()}.{secrets.token_hex(4)}"
+        raise InputError(f"{path}: cannot be written (it is a folder or a device); choose another path")
+    # the random part keeps processes apart that write the same file at once, even from several machines
+    temporary = path.parent / f".{path.name[:100]}.{os.getpid()}.{secrets.token_hex(4)}"
     try:
-        with open(unfinished, "xb") as file:
+        with open(temporary, "xb") as file:
             file.write(content)
             file.flush()
-            os.fsync(file.fileno())  # or a power cut could leave an empty file under the new name
-        os.replace(unfinished, path)
-    except (OSError, ValueError) as error:  # a ValueError is a null character in the name
+            os.fsync(file.fileno())  # without it, a power failure could leave an empty file under the new name
+        os.replace(temporary, path)
+    except (OSError, ValueError) as error:  # ValueError: a null character in the name
         reason = getattr(error, "strerror", None) or error
         raise InputError(
-            f"{path}: cannot be written ({reason}); what was there before is unchanged; "
-            "make room, or give another place"
+            f"{path}: cannot be written ({reason}); any previous file is unchanged; free disk space, or choose another "
+            "path"
         ) from None
     finally:
         with suppress(OSError, ValueError):
-            unfinished.unlink()
+            temporary.unlink()
 
 
 def write_json(path: FilePath, content: Any) -> None:
-    """Write a JSON file, whole or not at all; numbers that are not finite become null."""
+    """Write a JSON file atomically; NaN and infinities become null.
+
+    Parameters
+    ----------
+    path : str or path
+        File to write; an existing file is replaced.
+    content : object
+        Anything that `json.dumps` accepts. Non-finite numbers are replaced in
+        nested dicts, but not inside lists.
+
+    Raises
+    ------
+    InputError
+        If the file cannot be written.
+    """
 
     def plain(value):
         if isinstance(value, dict):

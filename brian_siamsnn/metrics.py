@@ -1,21 +1,21 @@
-"""One-pass evaluation: how well a list of boxes follows the true ones.
+"""One-pass evaluation (OPE): how closely a sequence of boxes follows the ground truth.
 
-The dialect is that of the OTB benchmark (Wu, Lim and Yang, "Object Tracking
-Benchmark", TPAMI 2015), fixed here because the toolkits differ in the third
-decimal:
+The definitions follow the OTB benchmark (Wu, Lim and Yang, "Object Tracking
+Benchmark", TPAMI 2015). Published toolkits disagree in the third decimal, so the
+details are fixed here:
 
-- success: the fraction of frames with overlap **>** t, t = 0, 0.05, ..., 1;
-  its mean over these 21 thresholds is the AUC of the sequence;
-- precision: the fraction of frames with centre error **<=** t pixels,
-  t = 0, 1, ..., 50; the one at 20 pixels is reported;
-- the centre of a box is x + (w - 1)/2, y + (h - 1)/2;
-- frames without a true box (NaN) are left out, of the count as well;
-- the first frame, which the tracker is given, counts;
-- a data set's figure is the mean of its sequences' figures, each weighing the
-  same however long it is.
+- success: the fraction of frames with an overlap **>** t, for t = 0, 0.05, ..., 1;
+  the mean over these 21 thresholds is the AUC of the sequence;
+- precision: the fraction of frames with a centre error **<=** t pixels, for
+  t = 0, 1, ..., 50; the value at 20 pixels is reported;
+- the centre of a box is (x + (w - 1)/2, y + (h - 1)/2);
+- frames without a ground-truth box (NaN) are not counted;
+- the first frame, in which the tracker is given the box, is counted;
+- the score of a data set is the mean over its sequences, each with the same
+  weight whatever its length.
 
-Boxes are float arrays (N, 4) of x, y, w, h in pixels.  Whether their corners
-count from 0 or 1 is immaterial as long as both lists agree.
+Boxes are float arrays (N, 4) of x, y, w, h in pixels. Corners may be zero-based
+or one-based, as long as the two arrays agree.
 """
 
 from __future__ import annotations
@@ -41,31 +41,38 @@ __all__ = [
     "success_curve",
 ]
 
+#: Overlap thresholds of the success curve, 0 to 1.
 SUCCESS_THRESHOLDS = np.arange(21) / 20
+
+#: Centre error thresholds of the precision curve, in pixels.
 PRECISION_THRESHOLDS = np.arange(51)
 
 
 def overlap(a: npt.ArrayLike, b: npt.ArrayLike) -> np.ndarray:
-    """Intersection over union, |A & B| / |A | B|.
+    """Intersection over union of two boxes, frame by frame (Eq. 13).
+
+        OR = area(A & B) / area(A | B)
 
     Parameters
     ----------
-    a, b : array_like, shape (N, 4)
+    a : array_like, shape (N, 4)
         Boxes x, y, w, h.
+    b : array_like, shape (N, 4)
+        Boxes to compare with.
 
     Returns
     -------
     ndarray, shape (N,)
-        In [0, 1]; 0 where a box is NaN or has no area.
+        Overlap in [0, 1]; 0 where a box is NaN or has no area.
 
     Raises
     ------
     InputError
-        If the two are not of one shape (N, 4).
+        If the arrays are not both of the same shape (N, 4).
     """
     a, b = _pair(a, b)
     sides = np.minimum(a[:, :2] + a[:, 2:], b[:, :2] + b[:, 2:]) - np.maximum(a[:, :2], b[:, :2])
-    # x + w rounds, so the sides of an intersection can exceed those of the boxes by an ulp
+    # x + w is rounded, so a side of the intersection can exceed the box's own by one ulp
     sides = np.clip(sides, 0, np.minimum(a[:, 2:], b[:, 2:]).clip(min=0))
     intersection = sides.prod(axis=1)
     union = a[:, 2:].clip(min=0).prod(axis=1) + b[:, 2:].clip(min=0).prod(axis=1) - intersection
@@ -73,22 +80,24 @@ def overlap(a: npt.ArrayLike, b: npt.ArrayLike) -> np.ndarray:
 
 
 def centre_error(a: npt.ArrayLike, b: npt.ArrayLike) -> np.ndarray:
-    """Euclidean distance of the centres x + (w - 1)/2, y + (h - 1)/2.
+    """Euclidean distance between the centres of two boxes, frame by frame.
 
     Parameters
     ----------
-    a, b : array_like, shape (N, 4)
+    a : array_like, shape (N, 4)
         Boxes x, y, w, h.
+    b : array_like, shape (N, 4)
+        Boxes to compare with.
 
     Returns
     -------
     ndarray, shape (N,)
-        Pixels; infinite where a box is NaN.
+        Distance in pixels; infinite where a box is NaN.
 
     Raises
     ------
     InputError
-        If the two are not of one shape (N, 4).
+        If the arrays are not both of the same shape (N, 4).
     """
     a, b = _pair(a, b)
     centre_a, centre_b = (boxes[:, :2] + (boxes[:, 2:] - 1) / 2 for boxes in (a, b))
@@ -97,69 +106,85 @@ def centre_error(a: npt.ArrayLike, b: npt.ArrayLike) -> np.ndarray:
 
 
 def success_curve(ious: npt.ArrayLike) -> np.ndarray:
-    """Fraction of frames with overlap > t at each of `SUCCESS_THRESHOLDS`.
+    """Fraction of frames with an overlap > t, for each t in `SUCCESS_THRESHOLDS`.
 
     Parameters
     ----------
     ious : array_like, shape (N,)
-        Overlaps, see `overlap`.
+        Overlap of each frame, from `overlap`.
 
     Returns
     -------
     ndarray, shape (21,)
+        Success rate at each threshold, 0 to 1.
 
     Raises
     ------
     InputError
-        If there is no frame.
+        If there are no frames.
     """
     return (_frames(ious)[:, None] > SUCCESS_THRESHOLDS).mean(axis=0)
 
 
 def precision_curve(errors: npt.ArrayLike) -> np.ndarray:
-    """Fraction of frames with centre error <= t at each of `PRECISION_THRESHOLDS`.
+    """Fraction of frames with a centre error <= t, for each t in `PRECISION_THRESHOLDS`.
 
     Parameters
     ----------
     errors : array_like, shape (N,)
-        Centre errors in pixels, see `centre_error`.
+        Centre error of each frame in pixels, from `centre_error`.
 
     Returns
     -------
     ndarray, shape (51,)
+        Precision at each threshold, 0 to 1.
 
     Raises
     ------
     InputError
-        If there is no frame.
+        If there are no frames.
     """
     return (_frames(errors)[:, None] <= PRECISION_THRESHOLDS).mean(axis=0)
 
 
 def auc(ious: npt.ArrayLike) -> float:
-    """Area under the success curve, as the mean of its 21 values.
+    """Area under the success curve, computed as the mean of its 21 values.
 
     Parameters
     ----------
     ious : array_like, shape (N,)
+        Overlap of each frame, from `overlap`.
 
     Returns
     -------
     float
+        AUC, 0 to 20/21: no overlap exceeds the last threshold, 1.
+
+    Raises
+    ------
+    InputError
+        If there are no frames.
     """
     return float(success_curve(ious).mean())
 
 
 def precision20(errors: npt.ArrayLike) -> float:
-    """Fraction of frames whose centre error is at most 20 pixels.
+    """Fraction of frames with a centre error of at most 20 pixels.
 
     Parameters
     ----------
     errors : array_like, shape (N,)
+        Centre error of each frame in pixels, from `centre_error`.
 
     Returns
     -------
     float
+        Precision, 0 to 1.
+
+    Raises
+    ------
+    InputError
+        If there are no frames.
     """
     return float(precision_curve(errors)[20])
 
@@ -170,20 +195,21 @@ def score(boxes: npt.ArrayLike, truth: npt.ArrayLike) -> dict[str, Any]:
     Parameters
     ----------
     boxes : array_like, shape (N, 4)
-        The tracker's boxes.  A NaN row is a loss: overlap 0, error infinite.
+        The tracker's boxes. A NaN row counts as a lost target: overlap 0,
+        centre error infinite.
     truth : array_like, shape (N, 4)
-        The true boxes.  NaN rows are left out.
+        The ground-truth boxes. Frames with a NaN row are not counted.
 
     Returns
     -------
     dict
-        ``mean_iou``, ``auc``, ``precision20`` in [0, 1], and ``frames``, the
-        number of frames that counted.
+        ``mean_iou``, ``auc`` and ``precision20``, each in [0, 1], and
+        ``frames``, the number of frames counted.
 
     Raises
     ------
     InputError
-        If the two differ in length, or no frame has a true box.
+        If the arrays differ in length, or no frame has a ground-truth box.
     """
     boxes, truth = _pair(boxes, truth)
     known = ~np.isnan(truth).any(axis=1)
@@ -200,9 +226,11 @@ def _pair(a, b):
     a, b = np.asarray(a, dtype=float), np.asarray(b, dtype=float)
     for boxes in (a, b):
         if boxes.ndim != 2 or boxes.shape[1] != 4:
-            raise InputError(f"boxes: expected the shape (N, 4) of x, y, w, h, got {boxes.shape}")
+            raise InputError(f"boxes: expected arrays of shape (N, 4), x, y, w, h, got {boxes.shape}")
     if len(a) != len(b):
-        raise InputError(f"boxes: expected one box a frame in both lists, got {len(a)} and {len(b)}; cut or extend one")
+        raise InputError(
+            f"boxes: expected one box per frame in both arrays, got {len(a)} and {len(b)}; shorten or extend one"
+        )
     return a, b
 
 
@@ -210,6 +238,7 @@ def _frames(values):
     values = np.asarray(values, dtype=float)
     if values.ndim != 1 or not len(values):
         raise InputError(
-            f"score: expected one number a frame and at least one frame with a true box, got the shape {values.shape}"
+            "score: expected one number per frame and at least one frame with a ground-truth box, "
+            f"got shape {values.shape}"
         )
     return values

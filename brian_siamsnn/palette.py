@@ -1,16 +1,14 @@
-"""Colours that people with any colour vision tell apart (Okabe and Ito, 2008)."""
+"""Colours that remain distinguishable with any colour vision (Okabe and Ito, 2008)."""
 
 __all__ = ["BLACK", "BLUE", "GREEN", "ORANGE", "PALETTE", "PINK", "SKY", "VERMILION"]
 
-BLUE, SKY, GREEN, ORANGE, VERMILION, PINK, BLACK = (
-    "#0072B2",
-    "#56B4E9",
-    "#009E73",
-    "#E69F00",
-    "#D55E00",
-    "#CC79A7",
-    "#000000",
-)
+BLUE = "#0072B2"
+SKY = "#56B4E9"
+GREEN = "#009E73"
+ORANGE = "#E69F00"
+VERMILION = "#D55E00"
+PINK = "#CC79A7"
+BLACK = "#000000"
 
-#: In the order in which lines of a plot take them.
+#: Line colours in the order in which a plot assigns them.
 PALETTE = (BLUE, VERMILION, GREEN, ORANGE, PINK, SKY, BLACK)

@@ -1,6 +1,6 @@
-"""Fixture for tests of neuron models; pytest finds it where this package is installed.
+"""pytest fixture for testing neuron models, available wherever this package is installed.
 
-See docs/testing_neurons.md. Nothing is imported before a test asks for it.
+See docs/testing_neurons.md. Nothing is imported until a test uses the fixture.
 """
 
 from __future__ import annotations
@@ -19,10 +19,16 @@ __all__ = ["neuron"]
 
 @pytest.fixture
 def neuron() -> Callable[..., NeuronRun]:
-    """A function that simulates one neuron: `probe`.
+    """Simulate a single neuron: the function `probe`.
 
-    ``neuron("mine.toml", input=[0.4] * 10, v_th=1.0)`` gives what it did:
-    ``spike_steps``, ``amplitudes``, ``v`` and ``threshold`` by step.
+    ``neuron("mine.toml", input=[0.4] * 10, v_th=1.0)`` returns a `NeuronRun`
+    with ``spike_steps`` and ``amplitudes``, and with ``v`` and ``threshold``
+    for each time step.
+
+    Returns
+    -------
+    callable
+        `brian_siamsnn.neurons.single_neuron.probe`.
     """
     from .neurons.single_neuron import probe
 

@@ -13,7 +13,8 @@ import pytest
 
 from brian_siamsnn.cli.main import main
 from brian_siamsnn.errors import InputError
-from brian_siamsnn.evaluation.report import attribute_table, make_report, score_boxes
+from brian_siamsnn.evaluation.report import attribute_table, make_report
+from brian_siamsnn.evaluation.scores import score_boxes
 from brian_siamsnn.evaluation.store import Store
 from brian_siamsnn.evaluation.workers import distribute
 from brian_siamsnn.sequences.datasets import open_dataset

@@ -1,4 +1,4 @@
-"""Existing boxes of one or several trackers, scored on the sequences that all of them have."""
+"""Scores existing boxes of one or several trackers, on the sequences that they all cover."""
 
 from __future__ import annotations
 
@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..errors import InputError
-from .report import make_report, score_boxes
+from .report import make_report
 from .result_files import read_annotations, read_results
+from .scores import score_boxes
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -22,23 +23,23 @@ __all__ = ["annotated_truth", "compare", "dataset_truth", "named_results"]
 
 
 def named_results(sources: Iterable[str]) -> dict[str, dict[str, Any]]:
-    """Read result files with the names that trackers go by.
+    """Read result files and name their trackers.
 
     Parameters
     ----------
-    sources : sequence of str
-        ``PATH``, or ``NAME=PATH``. Without a name, an evaluation's output goes
-        by its own label, and anything else by the name of the file or folder.
+    sources : iterable of str
+        ``PATH`` or ``NAME=PATH``. Without a name, the output of an evaluation is
+        named by its label, and anything else by the name of its file or folder.
 
     Returns
     -------
     dict of str to dict
-        Boxes by tracker and sequence, see `read_results`.
+        Boxes by tracker and sequence; see `read_results`.
 
     Raises
     ------
     InputError
-        If a file is not as expected, or two trackers have the same name.
+        If a file is malformed, or two trackers have the same name.
     """
     trackers = {}
     for source in sources:
@@ -60,12 +61,29 @@ def _label(path):
 
 
 def dataset_truth(dataset: Dataset) -> dict[str, tuple[np.ndarray, tuple[str, ...]]]:
-    """True boxes, as the data set counts, and attributes of each sequence of a `Dataset`."""
+    """Read the ground truth of a data set.
+
+    Parameters
+    ----------
+    dataset : Dataset
+        Sequences to open, from `open_dataset`.
+
+    Returns
+    -------
+    dict of str to (ndarray, tuple of str)
+        Boxes (N, 4) in the data set's own coordinates (counted from 0 or 1), and attribute codes
+        by sequence name.
+
+    Raises
+    ------
+    InputError
+        If a sequence cannot be opened or has no ground truth.
+    """
     truth = {}
     for item in dataset.items:
         sequence = item.open()
         if sequence.boxes is None:
-            raise InputError(f"{item.name}: has no true boxes")
+            raise InputError(f"{item.name}: has no ground-truth boxes")
         truth[item.name] = sequence.boxes + np.array([item.origin, item.origin, 0, 0]), sequence.attributes
     return truth
 
@@ -73,12 +91,28 @@ def dataset_truth(dataset: Dataset) -> dict[str, tuple[np.ndarray, tuple[str, ..
 def annotated_truth(
     path: FilePath, names: Iterable[str] = (), subset: Iterable[str] = ()
 ) -> dict[str, tuple[np.ndarray, tuple[str, ...]]]:
-    """The same from an annotation file, for these names, or those of a subset that are in it.
+    """Read the ground truth from an annotation file, without opening any sequence.
+
+    Parameters
+    ----------
+    path : path-like
+        Annotation file; see `read_annotations`.
+    names : iterable of str
+        Keep only the sequences with these names, which must all be in the file;
+        by default, all are kept.
+    subset : iterable of str
+        Keep only sequences with these names, some of which may be absent; by
+        default, all are kept.
+
+    Returns
+    -------
+    dict of str to (ndarray, tuple of str)
+        Boxes (N, 4) and attribute codes by sequence name.
 
     Raises
     ------
     InputError
-        If the file is not as expected, or a name is not in it.
+        If the file is malformed, or one of ``names`` is not in it.
     """
     truth = read_annotations(path)
     if missing := sorted(set(names) - set(truth)):
@@ -93,30 +127,31 @@ def compare(
     frames: int | None = None,
     dataset: Dataset | None = None,
 ) -> list[dict[str, Any]]:
-    """Score trackers on the same sequences.
+    """Score several trackers on the same sequences.
+
+    A sequence for which one tracker has no boxes, or not one box per frame, is
+    left out for all of them and listed under ``failed``.
 
     Parameters
     ----------
     trackers : dict of str to dict
-        Of `named_results`.
+        Boxes by tracker and sequence, from `named_results`.
     truth : dict of str to (ndarray, tuple of str)
-        Of `dataset_truth` or `annotated_truth`.
+        Ground truth, from `dataset_truth` or `annotated_truth`.
     frames : int, optional
-        First frames of each sequence; all by default.
+        Number of frames to score from the start of each sequence; all by default.
     dataset : Dataset, optional
-        For the report.
+        Data set to describe in the reports; none by default.
 
     Returns
     -------
     list of dict
-        Reports, see `make_report`.
-        ``failed`` tells of the sequences that are left out for all trackers,
-        because one of them has no boxes for it or not one for each frame.
+        One report per tracker; see `make_report`.
 
     Raises
     ------
     InputError
-        If no sequence is left.
+        If no sequence can be scored.
     """
     rows: dict[str, dict[str, Any]] = {label: {} for label in trackers}
     failed: dict[str, Any] = {}
@@ -135,5 +170,5 @@ def compare(
                 rows[label][name] = row
     if not any(rows.values()):
         name, reason = next(iter(failed.items()), ("annotations", "no sequence"))
-        raise InputError(f"not one of {len(truth)} sequences could be scored; {name}: {reason}")
+        raise InputError(f"none of the {len(truth)} sequences could be scored; {name}: {reason}")
     return [make_report(label, scored, dataset, failed) for label, scored in rows.items()]

@@ -1,4 +1,4 @@
-"""Figures of an evaluation; each function returns one, `save` writes it."""
+"""Figures of an evaluation; `save` writes them to files."""
 
 from __future__ import annotations
 
@@ -23,13 +23,21 @@ _STYLES = ("-", "--", ":", "-.")
 
 
 def save(figure: Figure, path: FilePath, dpi: int = 150) -> None:
-    """Write a figure as PNG, whole or not at all.
+    """Write a figure to a PNG file atomically.
 
     Parameters
     ----------
     figure : matplotlib.figure.Figure
+        Figure to write.
     path : path-like
+        File to write; an existing file is replaced.
     dpi : int
+        Resolution in dots per inch; 150 by default.
+
+    Raises
+    ------
+    InputError
+        If the file cannot be written.
     """
     content = io.BytesIO()
     figure.savefig(content, format="png", dpi=dpi)
@@ -37,17 +45,19 @@ def save(figure: Figure, path: FilePath, dpi: int = 150) -> None:
 
 
 def curve_figure(reports: list[dict[str, Any]], kind: str) -> Figure:
-    """Success or precision plot, as the paper's Fig. 5.
+    """Success or precision plot, like the paper's Fig. 5.
 
     Parameters
     ----------
     reports : list of dict
-        Of `make_report`.
+        One report per tracker, from `make_report`.
     kind : {"success", "precision"}
+        Which curves to draw.
 
     Returns
     -------
     matplotlib.figure.Figure
+        The figure.
     """
     figure = Figure(figsize=(6.4, 4.6), layout="constrained")
     draw_curves(figure.subplots(), reports, kind)
@@ -55,24 +65,27 @@ def curve_figure(reports: list[dict[str, Any]], kind: str) -> Figure:
 
 
 def draw_curves(axes: Axes, reports: list[dict[str, Any]], kind: str) -> None:
-    """Draw success or precision curves, the best tracker first.
+    """Draw success or precision curves, with the best tracker first in the legend.
 
     Parameters
     ----------
     axes : matplotlib.axes.Axes
-    reports, kind
-        See `curve_figure`.
+        Axes to draw on.
+    reports : list of dict
+        One report per tracker, from `make_report`.
+    kind : {"success", "precision"}
+        Which curves to draw.
     """
     success = kind == "success"
     value = "auc" if success else "precision20"
-    # a tracker keeps its colour in both plots, however they are sorted
-    looks: dict[int, dict[str, Any]] = {
+    # styles follow the order of the reports, so that a tracker looks the same in both plots
+    styles: dict[int, dict[str, Any]] = {
         id(report): {"color": PALETTE[k % len(PALETTE)], "linestyle": _STYLES[k // len(PALETTE) % len(_STYLES)]}
         for k, report in enumerate(reports)
     }
     for report in sorted(reports, key=lambda report: -report["mean"][value]):
         label = f"{report['label']} [{report['mean'][value]:.3f}]"
-        axes.plot(report[kind]["thresholds"], report[kind]["values"], label=label, linewidth=2, **looks[id(report)])
+        axes.plot(report[kind]["thresholds"], report[kind]["values"], label=label, linewidth=2, **styles[id(report)])
     axes.set_xlabel("overlap threshold" if success else "centre error threshold (pixels)")
     axes.set_ylabel("success rate" if success else "precision")
     count = reports[0]["attributes"]["ALL"]["sequences"]
@@ -87,18 +100,20 @@ def draw_curves(axes: Axes, reports: list[dict[str, Any]], kind: str) -> None:
 
 
 def latency_figure(curves: dict[str, dict[int, float]], references: dict[str, float] | None = None) -> Figure:
-    """AUC against the number of time steps T, as the paper's Fig. 7.
+    """AUC against the number of time steps T, like the paper's Fig. 7.
 
     Parameters
     ----------
     curves : dict of str to dict of int to float
-        AUC by T, by name of the configuration.
+        AUC by T, for each configuration by name.
     references : dict of str to float, optional
-        AUC of what has no T.
+        AUC of trackers without time steps, drawn as horizontal lines; none by
+        default.
 
     Returns
     -------
     matplotlib.figure.Figure
+        The figure.
     """
     figure = Figure(figsize=(6.4, 4.6), layout="constrained")
     axes = figure.subplots()
@@ -109,24 +124,26 @@ def latency_figure(curves: dict[str, dict[int, float]], references: dict[str, fl
     axes.set_xlabel("time steps T")
     axes.set_ylabel("AUC of the success plot")
     axes.set_xticks(sorted({steps for curve in curves.values() for steps in curve}))
-    axes.margins(y=0.12)  # lines lie close together, and from 0 to 1 they would lie on each other
+    axes.margins(y=0.12)  # no axis from 0 to 1: the lines are so close that they would overlap
     axes.grid(alpha=0.3)
     axes.legend(fontsize=9)
     return figure
 
 
 def frames_figure(rows: dict[str, list[tuple[int, np.ndarray, dict[str, Any]]]]) -> Figure:
-    """Frames of several sequences with the boxes of several trackers, as the paper's Fig. 6.
+    """Frames of several sequences with the boxes of several trackers, like the paper's Fig. 6.
 
     Parameters
     ----------
     rows : dict of str to list of (int, ndarray, dict)
-        By sequence: number of the frame, image (H, W, 3), and boxes x, y, w, h
-        by tracker. The true box is named ``"truth"`` and drawn dashed in white.
+        For each sequence by name, one tuple per frame: frame number, image (H, W,
+        3), and boxes x, y, w, h by tracker. A box named ``"truth"`` is the ground
+        truth, which is drawn in white and dashed.
 
     Returns
     -------
     matplotlib.figure.Figure
+        The figure, with one row per sequence.
     """
     columns = max(len(pictures) for pictures in rows.values())
     heights = [max(image.shape[0] / image.shape[1] for _, image, _ in pictures) for pictures in rows.values()]
@@ -145,16 +162,14 @@ def frames_figure(rows: dict[str, list[tuple[int, np.ndarray, dict[str, Any]]]])
             for tracker, box in boxes.items():
                 if np.isnan(box).any():
                     continue
-                x, y, w, h = box
-                handles[tracker] = axes.plot(
-                    np.array([x, x + w, x + w, x, x]) - 0.5,
-                    np.array([y, y, y + h, y + h, y]) - 0.5,
-                    color=colours[tracker],
-                    linewidth=1.6,
-                    linestyle="--" if tracker == "truth" else "-",
-                    scalex=False,
-                    scaley=False,
-                )[0]
+                style = {"color": colours[tracker], "linestyle": "--" if tracker == "truth" else "-"}
+                handles[tracker] = _draw_box(axes, box, style)
     legend = figure.legend(handles.values(), handles, loc="outside lower center", ncols=len(handles), fontsize=9)
     legend.get_frame().set_facecolor("#909090")
     return figure
+
+
+def _draw_box(axes, box, style):
+    x, y, w, h = box
+    xs, ys = np.array([x, x + w, x + w, x, x]) - 0.5, np.array([y, y, y + h, y + h, y]) - 0.5
+    return axes.plot(xs, ys, linewidth=1.6, scalex=False, scaley=False, **style)[0]

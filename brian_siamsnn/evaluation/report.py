@@ -1,18 +1,22 @@
-"""Scores of many sequences as one report, and as tables.
+"""The report of an evaluation: the scores of many sequences, as a dict, tables and files.
 
-A report is a dict that goes into ``report.json``:
+A report is a dict, which is also written as ``report.json``:
 
-- ``label``; ``mean``: ``auc``, ``precision20``, ``overlap``;
-- ``attributes``: the same and ``sequences``, by code of the attribute and ``ALL``;
-- ``sequences``: the same by name, with ``frames``, ``attributes`` and, where a
-  tracker was run, ``seconds``, ``fps``, ``spikes``, ``synaptic_operations``,
-  ``pooling_events`` and ``firing_rates`` by layer;
+- ``label``: name of the tracker;
+- ``mean``: mean ``auc``, ``precision20`` and ``overlap``;
+- ``attributes``: the same means and the number of ``sequences``, by attribute code
+  and for ``ALL``;
+- ``sequences``: the same scores by sequence name, with ``frames``, ``attributes``
+  and, if a tracker was run, ``seconds``, ``fps``, ``spikes``,
+  ``synaptic_operations``, ``pooling_events`` and ``firing_rates`` by layer;
 - ``success`` and ``precision``: ``thresholds`` and ``values`` of the mean curves;
-- ``total``: frames, seconds, spikes, operations;
-- ``dataset``: its name, ``missing`` and ``ignored`` sequences; ``failed``:
-  reasons by name; ``manifest``.
+- ``total``: frames, seconds, spikes and operations;
+- ``dataset``: its name, and the ``missing`` and ``ignored`` sequences;
+- ``failed``: reasons by sequence name;
+- ``manifest``: configuration and package versions.
 
-A mean weighs every sequence the same, and is over those that have true boxes.
+Means give every sequence the same weight, and cover only sequences with ground
+truth.
 """
 
 from __future__ import annotations
@@ -23,100 +27,21 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..errors import InputError
 from ..files import write_json, write_whole
-from ..metrics import (
-    PRECISION_THRESHOLDS,
-    SUCCESS_THRESHOLDS,
-    centre_error,
-    overlap,
-    precision_curve,
-    score,
-    success_curve,
-)
+from ..metrics import PRECISION_THRESHOLDS, SUCCESS_THRESHOLDS
 from ..sequences.otb import ATTRIBUTE_NAMES
+from .scores import COUNTS, METRICS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
     from pathlib import Path
 
     from ..aliases import FilePath
     from ..sequences.datasets import Dataset
-    from ..sequences.frames import Sequence
 
-__all__ = [
-    "COLUMNS",
-    "METRICS",
-    "attribute_table",
-    "make_report",
-    "markdown",
-    "score_boxes",
-    "score_sequence",
-    "sequence_table",
-    "write_csv",
-    "write_report",
-]
+__all__ = ["COLUMNS", "attribute_table", "make_report", "markdown", "sequence_table", "write_csv", "write_report"]
 
-METRICS = ("auc", "precision20", "overlap")
-_COUNTS = ("seconds", "spikes", "synaptic_operations", "pooling_events")
 #: Columns of the paper's Table I.
 COLUMNS = ("ALL", "BC", "DEF", "FM", "IPR", "IV", "LR", "MB", "OCC", "OPR", "OV", "SV")
-
-
-def score_boxes(boxes: np.ndarray, truth: np.ndarray, attributes: Iterable[str] = ()) -> dict[str, Any]:
-    """Score the boxes of one sequence.
-
-    Parameters
-    ----------
-    boxes, truth : ndarray, shape (N, 4)
-        Of the same origin.
-    attributes : sequence of str
-        Codes.
-
-    Returns
-    -------
-    dict
-        `METRICS`, ``frames``, ``attributes``, and the curves ``success`` (21,)
-        and ``precision`` (51,).  Metrics and curves are None where no true box
-        but the first is known.
-
-    Raises
-    ------
-    InputError
-        If the lists differ in length.
-    """
-    row = {"frames": len(boxes), "attributes": list(attributes), "success": None, "precision": None}
-    known = ~np.isnan(truth).any(axis=1)
-    if known.sum() < 2:
-        return row | dict.fromkeys(METRICS)
-    result = score(boxes, truth)
-    ious, errors = overlap(boxes, truth)[known], centre_error(boxes, truth)[known]
-    row |= {"auc": result["auc"], "precision20": result["precision20"], "overlap": result["mean_iou"]}
-    return row | {"success": success_curve(ious), "precision": precision_curve(errors)}
-
-
-def score_sequence(result: dict[str, Any], sequence: Sequence) -> dict[str, Any]:
-    """Score what a tracker did on a sequence.
-
-    Parameters
-    ----------
-    result : dict
-        Of `load`.
-    sequence : Sequence
-
-    Returns
-    -------
-    dict
-        Of `score_boxes`, with seconds, frames a second, spikes and operations.
-    """
-    boxes = result["boxes"]
-    if sequence.boxes is None:
-        raise InputError(f"{sequence.name}: has no true boxes to score against")
-    row = score_boxes(boxes, sequence.boxes[: len(boxes)], sequence.attributes)
-    row |= {key: result.get(key) for key in (*_COUNTS, "firing_rates")}
-    # the first frame has no search
-    row["fps"] = (len(boxes) - 1) / row["seconds"] if row["seconds"] else None
-    return row
 
 
 def make_report(
@@ -126,23 +51,25 @@ def make_report(
     failed: dict[str, str] | None = None,
     manifest: dict[str, Any] | None = None,
 ) -> dict[str, Any]:
-    """Put the scores of sequences together.
+    """Combine the scores of sequences into a report.
 
     Parameters
     ----------
     label : str
         Name of the tracker.
     rows : dict of str to dict
-        By name of the sequence, see `score_boxes`.
+        Scores by sequence name, from `score_boxes` or `score_sequence`.
     dataset : Dataset, optional
+        Data set to describe in the report; none by default.
     failed : dict of str to str, optional
-        Reasons by name.
+        Reasons by name of the sequences that could not be scored; none by default.
     manifest : dict, optional
+        Manifest of the evaluation; none by default.
 
     Returns
     -------
     dict
-        See the module.
+        The report, as described in this module's docstring.
     """
     scored = {name: row for name, row in rows.items() if row["auc"] is not None}
     groups = {"ALL": list(scored.values())}
@@ -152,13 +79,10 @@ def make_report(
         for code, group in groups.items()
     }
     curves = {
-        key: {
-            "thresholds": thresholds.tolist(),
-            "values": np.mean([row[key] for row in scored.values()], axis=0).tolist() if scored else None,
-        }
-        for key, thresholds in {"success": SUCCESS_THRESHOLDS, "precision": PRECISION_THRESHOLDS}.items()
+        "success": _mean_curve("success", SUCCESS_THRESHOLDS, scored),
+        "precision": _mean_curve("precision", PRECISION_THRESHOLDS, scored),
     }
-    present = {key: [row[key] for row in rows.values() if row.get(key) is not None] for key in ("frames", *_COUNTS)}
+    present = {key: [row[key] for row in rows.values() if row.get(key) is not None] for key in ("frames", *COUNTS)}
     return {
         "label": label,
         "mean": {key: attributes["ALL"][key] for key in METRICS},
@@ -179,19 +103,25 @@ def _mean(values):
     return float(np.mean(values)) if values else None
 
 
+def _mean_curve(kind, thresholds, scored):
+    values = np.mean([row[kind] for row in scored.values()], axis=0).tolist() if scored else None
+    return {"thresholds": thresholds.tolist(), "values": values}
+
+
 def attribute_table(reports: list[dict[str, Any]]) -> str:
-    """Markdown in the layout of the paper's Table I: mean overlap in percent by attribute, a row a tracker.
+    """Format mean overlap by attribute, in the layout of the paper's Table I.
 
     Parameters
     ----------
     reports : list of dict
-        Of `make_report`, over the same sequences.
+        Reports from `make_report`, on the same sequences.
 
     Returns
     -------
     str
+        Markdown table with one row per tracker, in percent.
     """
-    counts = [report["attributes"] for report in reports][0]
+    counts = reports[0]["attributes"]
     lines = [["overlap (%)", *COLUMNS, "AUC (%)", "precision (%)"]]
     for report in reports:
         cells = [report["attributes"][code]["overlap"] for code in COLUMNS]
@@ -202,7 +132,19 @@ def attribute_table(reports: list[dict[str, Any]]) -> str:
 
 
 def sequence_table(reports: list[dict[str, Any]]) -> str:
-    """Markdown: AUC / precision at 20 pixels, a row a sequence, a column a tracker."""
+    """Format AUC and precision at 20 pixels by sequence.
+
+    Parameters
+    ----------
+    reports : list of dict
+        Reports from `make_report`, on the same sequences.
+
+    Returns
+    -------
+    str
+        Markdown table with one row per sequence and one column per tracker, in
+        percent.
+    """
     lines = [["AUC / precision (%)", "frames", *(report["label"] for report in reports)]]
 
     def cell(scores):
@@ -215,16 +157,17 @@ def sequence_table(reports: list[dict[str, Any]]) -> str:
 
 
 def markdown(lines: list[list[str]]) -> str:
-    """Make a table whose columns line up as text too.
+    """Format a Markdown table whose columns also line up as plain text.
 
     Parameters
     ----------
     lines : list of list of str
-        The first one is the head; all of the same length.
+        Cells of each row, all rows of the same length; the first is the header.
 
     Returns
     -------
     str
+        The table: first column left-aligned, others right-aligned.
     """
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
     padded = [[line[0].ljust(widths[0]), *map(str.rjust, line[1:], widths[1:])] for line in lines]
@@ -233,16 +176,17 @@ def markdown(lines: list[list[str]]) -> str:
 
 
 def write_report(reports: list[dict[str, Any]], folder: Path) -> None:
-    """Write ``report.json`` of a single tracker, tables and plots of one or several.
+    """Write the files of an evaluation: report, tables and plots.
 
     Parameters
     ----------
     reports : list of dict
-        Of `make_report`, over the same sequences.
+        Reports from `make_report`, on the same sequences.
     folder : Path
-        Gets ``report.json`` (with several trackers, a list of reports),
-        ``table.md`` (Table I, and the sequences), ``table.csv`` (a row a tracker
-        and attribute), ``sequences.csv``, ``success.png`` and ``precision.png``.
+        Folder to write to: ``report.json`` (with several trackers, their
+        reports are listed under ``reports``), ``table.md`` (Table I and the sequences), ``table.csv`` (one row
+        per tracker and attribute), ``sequences.csv``, ``success.png`` and
+        ``precision.png``.
 
     Raises
     ------
@@ -277,12 +221,20 @@ def _flat(row):
 
 
 def write_csv(path: FilePath, rows: list[dict[str, Any]]) -> None:
-    """Write dicts as CSV, whole or not at all; the columns are the keys of all rows, in their order.
+    """Write dicts to a CSV file atomically.
 
     Parameters
     ----------
     path : path-like
+        File to write; an existing file is replaced.
     rows : list of dict
+        One dict per row. The columns are the keys of all rows, in the order in
+        which they first occur; missing values are empty.
+
+    Raises
+    ------
+    InputError
+        If the file cannot be written.
     """
     text = io.StringIO(newline="")
     columns = list(dict.fromkeys(key for row in rows for key in row))

@@ -1,8 +1,8 @@
-"""One-pass evaluation of a configuration over many sequences, on one machine or a cluster.
+"""One-pass evaluation of a tracker configuration on many sequences, on one machine or a cluster.
 
-Finished sequences are kept (`evaluation_store`); a run that
-was stopped does what is missing and ends with the same boxes. A sequence that
-cannot be read is reported and the others finish.
+Finished sequences are stored (see `store`), so a run that was stopped continues
+with those that are missing, and ends with the same boxes. A sequence that cannot
+be read is reported while the others finish.
 """
 
 from __future__ import annotations
@@ -19,7 +19,8 @@ from ..environment import quiet, versions
 from ..errors import InputError
 from ..tracking.run import track
 from ..tracking.tracker import SiameseTracker
-from .report import make_report, score_sequence
+from .report import make_report
+from .scores import score_sequence
 from .store import Store
 from .workers import distribute
 
@@ -32,38 +33,42 @@ if TYPE_CHECKING:
 
 __all__ = ["evaluate", "run_sequence"]
 
-#: Seconds between two reports of a worker.
-_TELL_EVERY = 0.5
+#: Minimum time between two progress reports, in seconds.
+_REPORT_INTERVAL = 0.5
 
 
 def evaluate(
     configuration: TrackerConfig, dataset: Dataset, folder: FilePath, workers: int = 1, scheduler: str | None = None
 ) -> dict[str, Any]:
-    """Evaluate one configuration.
+    """Evaluate one tracker configuration on a data set.
 
     Parameters
     ----------
     configuration : TrackerConfig
+        Tracker, model and settings.
     dataset : Dataset
-        Of `open_dataset`.
+        Sequences to evaluate, from `open_dataset`.
     folder : path-like
-        Where results are kept; an earlier run of the same configuration goes on.
+        Folder for the results. If it holds an unfinished run of the same
+        configuration, that run is continued.
     workers : int
-        Processes on this machine; each takes one thread where there are several.
+        Number of processes on this machine, 1 by default. With several, each uses
+        one thread.
     scheduler : str, optional
-        Address of a Dask scheduler whose workers are used in place of own ones.
-        They have to find sequences and model files at the same paths.
+        Address of a Dask scheduler whose workers are used instead of local
+        processes; they must find sequences and model files under the same paths.
+        None by default.
 
     Returns
     -------
     dict
-        See `make_report`.
+        Report of the evaluation; see `make_report`.
 
     Raises
     ------
     InputError
-        If the folder belongs to another configuration, if not one sequence can
-        be evaluated, or Dask is needed and not installed.
+        If the folder belongs to another configuration, no sequence can be
+        evaluated, or Dask is needed but not installed.
     """
     store = Store(Path(folder))
     store.claim(configuration, versions())
@@ -85,7 +90,7 @@ def evaluate(
         counts = {}
 
         def tell(name, frames):
-            # a sequence that a dead worker had begun starts again, so the bar shows a sum and not a count of calls
+            # if a worker dies, its sequence restarts from 0, so the bar shows the sum of the counts last reported
             counts[name] = frames
             bar.update(finished + sum(counts.values()) - bar.n)
 
@@ -100,12 +105,12 @@ def evaluate(
                 sequence = item.open()
                 kept = store.load(item, sequence, configuration.frames)
                 if kept is None:
-                    raise InputError(f"{name}: its boxes were changed by another program just after they were written")
+                    raise InputError(f"{name}: its boxes were changed by another program right after they were saved")
                 rows[name] = score_sequence(kept, sequence)
                 tell(name, rows[name]["frames"])
     if not rows:
         name, reason = next(iter(failed.items()))
-        raise InputError(f"not one of {len(failed)} sequences could be evaluated; {name}: {reason}")
+        raise InputError(f"none of the {len(failed)} sequences could be evaluated; {name}: {reason}")
     rows = {item.name: rows[item.name] for item in dataset.items if item.name in rows}
     return make_report(configuration.label, rows, dataset, failed, store.manifest())
 
@@ -113,38 +118,49 @@ def evaluate(
 def run_sequence(
     configuration: TrackerConfig, item: Item, expected_hash: str, threads: int | None, tell: Callable[..., Any]
 ) -> dict[str, Any]:
-    """Track one sequence; runs in a worker.
+    """Track one sequence; this is the function that a worker runs.
 
     Parameters
     ----------
     configuration : TrackerConfig
+        Tracker, model and settings.
     item : Item
+        Sequence to track.
     expected_hash : str
-        Hash of the configuration where the evaluation was started; another one
-        here means that a file or this package differs between the machines.
+        Hash of the configuration on the machine that started the evaluation. A
+        different hash here means that a file or this package differs between the
+        machines.
     threads : int or None
-        Of the kernels.
+        Number of threads for the kernels; None leaves it to them.
     tell : callable
-        Called with the number of finished frames, now and then.
+        Called from time to time with the number of finished frames.
 
     Returns
     -------
     dict
         ``boxes``, ``frames``, ``seconds``, ``spikes``, ``synaptic_operations``,
         ``pooling_events``, ``firing_rates`` by layer, ``configuration_hash`` and
-        ``versions``; or ``failed``, the reason.
+        ``versions``; or only ``failed``, the reason.
+
+    Raises
+    ------
+    KeyboardInterrupt
+        If the user interrupts the run.
     """
     try:
         if configuration.hash != expected_hash:
-            raise InputError("model file, equations or package differ between this worker and the evaluation's machine")
+            raise InputError(
+                "worker: expected the model file, equations and package of the machine that started the evaluation, "
+                "got different ones; use the same on all machines"
+            )
         matcher = _matcher(configuration, expected_hash, threads)
         if configuration.tracker == "snn":
             matcher.reset_counts()
-        clock = _Clock(tell)
+        progress = _FrameCounter(tell)
         tracker = SiameseTracker(matcher, configuration.scales)
-        result = track(item.open(), tracker, frames=configuration.frames, progress=clock)
-    except Exception as error:  # one sequence must not take the others with it
-        # the command line shows no traceback, so what is not the user's to mend is named by its type
+        result = track(item.open(), tracker, frames=configuration.frames, progress=progress)
+    except Exception as error:  # the other sequences must not be lost with this one
+        # the command line shows no traceback, so an exception that is a bug is at least named by its type
         return {"failed": str(error) if isinstance(error, InputError) else f"{type(error).__name__}: {error}"}
     if result.stopped == "interrupted":
         raise KeyboardInterrupt
@@ -162,7 +178,7 @@ def run_sequence(
 
 @functools.lru_cache(maxsize=1)
 def _matcher(configuration, _hash, threads):
-    """The matcher of this process, made once; the hash is there for a model file that changes under its name."""
+    """The matcher of this process, built once; the hash makes the cache notice a model file that has changed."""
     quiet()
     if threads is not None:
         import cv2
@@ -179,23 +195,22 @@ def _matcher(configuration, _hash, threads):
 
 def _counts(matcher):
     """Spikes, operations and firing rates of a sequence; None for the CNN, which has none."""
-    names = {
-        "spikes": "spikes",
-        "synaptic_operations": "operations",
-        "pooling_events": "pooling_events",
-        "firing_rates": "firing_rates",
+    return {
+        "spikes": getattr(matcher, "spikes", None),
+        "synaptic_operations": getattr(matcher, "operations", None),
+        "pooling_events": getattr(matcher, "pooling_events", None),
+        "firing_rates": getattr(matcher, "firing_rates", None),
     }
-    return {key: getattr(matcher, name, None) for key, name in names.items()}
 
 
-class _Clock:
-    """Counts frames and tells of them, but not of every one."""
+class _FrameCounter:
+    """Counts frames, and reports the count at most once per interval."""
 
     def __init__(self, tell):
-        self._tell, self._frames, self._told = tell, 0, time.monotonic()
+        self._tell, self._frames, self._last_report = tell, 0, time.monotonic()
 
     def __call__(self):
         self._frames += 1
-        if time.monotonic() - self._told > _TELL_EVERY:
+        if time.monotonic() - self._last_report > _REPORT_INTERVAL:
             self._tell(self._frames)
-            self._told = time.monotonic()
+            self._last_report = time.monotonic()

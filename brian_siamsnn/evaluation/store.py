@@ -1,11 +1,11 @@
-"""What an evaluation leaves on disk, so that it can be stopped at any moment and go on.
+"""The output folder of an evaluation, written so that a run can be stopped at any time and resumed.
 
     OUTPUT/manifest.json         configuration, its hash, versions
-    OUTPUT/boxes/NAME.txt        one line x,y,w,h a frame, counted as the data set counts
+    OUTPUT/boxes/NAME.txt        one line x,y,w,h per frame, from the data set's own origin
     OUTPUT/boxes/NAME.json       frames, seconds, spikes, operations, versions; checksum of NAME.txt
 
-Every file is written whole or not at all, and ``NAME.json`` last, so a sequence
-is done exactly when its record is there and its checksum fits.
+Every file is written atomically, and ``NAME.json`` last. So a sequence is finished
+exactly if its record exists and the checksum matches.
 """
 
 from __future__ import annotations
@@ -32,46 +32,47 @@ __all__ = ["Store"]
 
 @dataclass(frozen=True)
 class Store:
-    """The folder of one evaluation.
+    """The output folder of one evaluation.
 
-    Parameters
+    Attributes
     ----------
     folder : Path
+        The folder; `claim` creates it.
     """
 
     folder: Path
 
     def claim(self, configuration: TrackerConfig, versions: dict[str, Any]) -> None:
-        """Make the folder that of a configuration, or make sure that it is.
+        """Reserve the folder for a configuration, or check that it already belongs to it.
 
         Parameters
         ----------
         configuration : TrackerConfig
-        versions : dict
-            For the manifest.
+            Configuration to be evaluated.
+        versions : dict of str to str
+            Package versions, for a new manifest.
 
         Raises
         ------
         InputError
-            If the folder holds the results of another configuration, or cannot
-            be written to.
+            If the folder holds the results of another configuration, or cannot be
+            written to.
         """
         try:
             (self.folder / "boxes").mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise InputError(f"{self.folder}: cannot be written to ({error.strerror})") from None
-        path = self.folder / "manifest.json"
-        earlier = self.manifest()
-        if earlier is None:
+        manifest = self.manifest()
+        if manifest is None:
             content = {
                 "label": configuration.label,
                 "configuration": configuration.identity,
                 "hash": configuration.hash,
                 "versions": versions,
             }
-            write_json(path, content)
-        elif earlier.get("hash") != configuration.hash:
-            before, now = earlier.get("configuration", {}), configuration.identity
+            write_json(self.folder / "manifest.json", content)
+        elif manifest.get("hash") != configuration.hash:
+            before, now = manifest.get("configuration", {}), configuration.identity
             changed = [f"{key} {before.get(key)} -> {now.get(key)}" for key in now if before.get(key) != now.get(key)]
             raise InputError(
                 f"{self.folder}: holds the results of another configuration ({'; '.join(changed) or 'unknown'}); "
@@ -79,18 +80,29 @@ class Store:
             )
 
     def manifest(self) -> dict[str, Any] | None:
-        """The manifest, or None where there is none."""
+        """Read the manifest.
+
+        Returns
+        -------
+        dict or None
+            The manifest; None if there is none yet.
+        """
         return _read(self.folder / "manifest.json")
 
     def save(self, item: Item, result: dict[str, Any]) -> None:
-        """Keep a finished sequence.
+        """Save the result of a finished sequence.
 
         Parameters
         ----------
         item : Item
+            The sequence.
         result : dict
-            ``boxes``, ndarray (N, 4), zero-based, and what else belongs into the
-            record.
+            ``boxes``, a zero-based ndarray (N, 4), and the entries of the record.
+
+        Raises
+        ------
+        InputError
+            If a file cannot be written.
         """
         boxes = result["boxes"] + np.array([item.origin, item.origin, 0, 0])
         text = "".join(",".join(f"{value:.4f}" for value in box) + "\n" for box in boxes).encode()
@@ -99,21 +111,24 @@ class Store:
         write_json(self._record(item), {**record, "boxes_sha256": hashlib.sha256(text).hexdigest()})
 
     def load(self, item: Item, sequence: Sequence, frames: int | None = None) -> dict[str, Any] | None:
-        """A finished sequence.
+        """Load the result of a finished sequence.
 
         Parameters
         ----------
         item : Item
+            The sequence.
         sequence : Sequence
-            Has to have the frames and the first box that the result was made with.
+            The sequence, opened. The result is used only if it has as many frames
+            and the same first box.
         frames : int, optional
-            That were asked for.
+            Number of frames requested; all by default.
 
         Returns
         -------
         dict or None
-            As it was saved, the boxes as they are in the file; None where it is
-            not finished, or belongs to another sequence.
+            The result as it was saved, with the boxes as they are in the file;
+            None if the sequence is not finished or the result belongs to another
+            one.
         """
         record, path = _read(self._record(item)), self._boxes(item)
         if record is None or not path.is_file():
@@ -124,7 +139,7 @@ class Store:
         expected = min(filter(None, (sequence.frame_count, frames)), default=None)
         if len(boxes) != expected or sequence.first_box is None:
             return None
-        # the first box is the sequence's own, rounded to what the file holds
+        # the first box is the ground truth, rounded to the file's four decimals
         if not np.allclose(boxes[0], sequence.first_box, atol=1e-3):
             return None
         return {**record, "boxes": boxes}

@@ -1,9 +1,9 @@
-"""The tracker as the VOT toolkit wants it: a process that speaks TraX.
+"""Connects the tracker to the VOT toolkit, as a process that speaks TraX.
 
-The toolkit's own experiments and measures (accuracy, robustness, expected
-average overlap) are then taken on this tracker as on any other. TraX
-(Čehovin, "TraX: The visual Tracking eXchange protocol", 2017) runs over
-standard input and output; the toolkit starts the process and stops it.
+The toolkit can then run its own experiments and measures (accuracy, robustness,
+expected average overlap) on this tracker like on any other. TraX (Čehovin, "TraX:
+The visual Tracking eXchange protocol", 2017) uses standard input and output; the
+toolkit starts and stops the process.
 """
 
 from __future__ import annotations
@@ -28,47 +28,50 @@ if TYPE_CHECKING:
 
 __all__ = ["box_of_region", "registry_entry", "serve"]
 
-#: Seconds that the toolkit waits for an answer; the first may have to compile the equations.
+#: Time that the toolkit waits for an answer, in seconds; before the first one, the equations may have to be compiled.
 TIMEOUT = 600
 
 
 def registry_entry(identifier: str, label: str, arguments: Iterable[str]) -> str:
-    """Entry of the toolkit's ``trackers.ini``.
+    """Make an entry for the toolkit's ``trackers.ini``.
 
     Parameters
     ----------
     identifier : str
-        Name of the tracker in the toolkit.
+        Identifier of the tracker in the toolkit.
     label : str
-        Name in its reports.
-    arguments : sequence of str
-        Of ``brian-siamsnn vot``.
+        Name of the tracker in the toolkit's reports.
+    arguments : iterable of str
+        Arguments of the command ``brian-siamsnn vot``.
 
     Returns
     -------
     str
+        The entry: a section of the INI file.
     """
-    # the toolkit starts the tracker in a folder of its own, so the interpreter is named by its path
+    # the toolkit starts trackers in another working directory, so the interpreter is given by its full path
     command = shlex.join([sys.executable, "-m", "brian_siamsnn", "vot", *arguments])
     return f"[{identifier}]\nlabel = {label}\nprotocol = trax\ncommand = {command}\ntimeout = {TIMEOUT}\n"
 
 
 def box_of_region(region: Any) -> np.ndarray:
-    """Upright box of a TraX region, see `polygon_to_box`.
+    """Convert a TraX region to an upright box.
 
     Parameters
     ----------
     region : trax.Rectangle or trax.Polygon
+        Rectangle, or polygon with four corners, which is converted by
+        `polygon_to_box`.
 
     Returns
     -------
     ndarray, shape (4,)
-        x, y, w, h.
+        x, y, w, h in pixels.
 
     Raises
     ------
     InputError
-        If it is neither, or a polygon without four corners.
+        If the region is of another type or does not have four corners.
     """
     if region.type == "rectangle":
         return np.array(region.bounds())
@@ -79,27 +82,29 @@ def box_of_region(region: Any) -> np.ndarray:
 
 
 def serve(matcher: SpikingMatcher | ConvolutionalMatcher, scales: int = 3) -> None:
-    """Answer the toolkit until it says that it is done.
+    """Answer the toolkit's requests until it ends the session.
 
     Parameters
     ----------
-    matcher : matcher
-        See `matchers`; made ready with the first request.
+    matcher : SpikingMatcher or ConvolutionalMatcher
+        Matcher of the tracker; it is prepared at the first request.
     scales : {1, 3, 5}
+        Number of search scales; 3 by default.
 
     Raises
     ------
     InputError
-        If the vot-trax package is not installed, or an image or region cannot
-        be read.
+        If vot-trax is not installed, or an image or region cannot be read.
     """
     try:
         import trax
     except ImportError:
-        raise InputError("VOT: expected the package vot-trax; pip install 'brian_siamsnn[vot]'") from None
+        raise InputError(
+            "VOT: expected the package vot-trax, which is not installed; pip install 'brian_siamsnn[vot]'"
+        ) from None
     tracker = SiameseTracker(matcher, scales)
     formats = [trax.Region.RECTANGLE, trax.Region.POLYGON]
-    # the toolkit names files; other clients may send what is in them
+    # the toolkit sends paths; other clients may send pixels or encoded images
     images = [trax.Image.PATH, trax.Image.MEMORY, trax.Image.BUFFER]
     with trax.Server(formats, images, tracker_name="brian_siamsnn") as server:
         while (request := server.wait()).type in (trax.TraxStatus.INITIALIZE, trax.TraxStatus.FRAME):

@@ -1,11 +1,12 @@
-"""A workspace of the VOT toolkit for any data set: sequences in its layout, experiments, trackers.
+"""Creates a workspace of the VOT toolkit from any data set.
 
-    WORKSPACE/config.yaml          what the toolkit looks for
-    WORKSPACE/stack.yaml           the experiments
-    WORKSPACE/trackers.ini         see `brian_siamsnn.vot.registry_entry`
-    WORKSPACE/sequences/list.txt   and a folder for each sequence
+    WORKSPACE/config.yaml          the file by which the toolkit recognises a workspace
+    WORKSPACE/stack.yaml           experiments
+    WORKSPACE/trackers.ini         trackers; see `vot.registry_entry`
+    WORKSPACE/sequences/list.txt   names of the sequences, with a folder for each
 
-Frames of sequences on disk are linked to, others are written as PNG.
+Frames on disk are linked if their names suit the toolkit; others are written as
+PNG files.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 
 __all__ = ["make_workspace"]
 
-#: Lengths of sequences that VOT2016's expected average overlap goes over (``low``, ``high`` of its stack).
+#: Sequence lengths over which VOT2016 averages its expected overlap (``low`` and ``high`` in its stack).
 EAO_INTERVAL = 108, 371
 
 _STACK = """\
@@ -44,28 +45,32 @@ experiments:
 
 
 def make_workspace(dataset: Dataset, folder: Path, trackers: dict[str, str], repetitions: int = 1) -> tuple[int, ...]:
-    """Make a workspace, or leave one that is there with its results, and register trackers.
+    """Create a workspace, or update an existing one without touching its results.
 
     Parameters
     ----------
     dataset : Dataset
-        Of `open_dataset`.
+        Sequences of the workspace, from `open_dataset`.
     folder : Path
+        Folder of the workspace.
     trackers : dict of str to str
-        Entries of ``trackers.ini`` by identifier.
+        Entries of ``trackers.ini`` by identifier, from `vot.registry_entry`.
     repetitions : int
-        Of each sequence. These trackers are deterministic, so one is enough.
+        Number of runs per sequence, 1 by default; these trackers are
+        deterministic, so one is enough.
 
     Returns
     -------
     tuple of int
-        The interval of lengths that the expected average overlap goes over:
-        VOT2016's, or all lengths where the sequences are shorter than that.
+        Shortest and longest sequence length over which the expected overlap is
+        averaged: VOT2016's interval, or all lengths if the sequences are shorter
+        than that.
 
     Raises
     ------
     InputError
-        If a sequence cannot be read, or a file cannot be written.
+        If a sequence cannot be read or has no ground truth, or a file cannot be
+        written.
     """
     lengths = [_write_sequence(item, folder / "sequences" / item.name) for item in dataset.items]
     low, high = EAO_INTERVAL if max(lengths) >= EAO_INTERVAL[1] else (1, max(lengths))
@@ -83,18 +88,18 @@ def make_workspace(dataset: Dataset, folder: Path, trackers: dict[str, str], rep
 def _write_sequence(item, folder):
     sequence = item.open()
     if sequence.boxes is None or sequence.frame_count is None:
-        raise InputError(f"{item.name}: expected true boxes and a known number of frames")
+        raise InputError(f"{item.name}: expected ground-truth boxes and a known number of frames")
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise InputError(f"{folder}: cannot be written to ({error.strerror})") from None
     pattern = _link_frames(item, sequence, folder)
     source = Path(item.source) / "groundtruth.txt"
-    # VOT's own annotations are polygons, which the toolkit overlaps as such
+    # VOT's own annotations are polygons, which the toolkit compares as polygons
     truth = source.read_bytes() if source.is_file() else _rectangles(sequence.boxes).encode()
     write_whole(folder / "groundtruth.txt", truth)
     height, width = next(iter(sequence)).shape[:2]
-    about = {
+    metadata = {
         "name": item.name,
         "fps": 30,
         "format": "default",
@@ -103,7 +108,7 @@ def _write_sequence(item, folder):
         "width": width,
         "height": height,
     }
-    write_whole(folder / "sequence", "".join(f"{key}={value}\n" for key, value in about.items()).encode())
+    write_whole(folder / "sequence", "".join(f"{key}={value}\n" for key, value in metadata.items()).encode())
     return sequence.frame_count
 
 
@@ -112,10 +117,10 @@ def _rectangles(boxes):
 
 
 def _link_frames(item, sequence, folder):
-    """Frames where the toolkit finds them; its pattern."""
-    for place in ("color", "imgs", "img", "."):
+    """Link or write the frames where the toolkit looks for them, and return its file name pattern."""
+    for subfolder in ("color", "imgs", "img", "."):
         for suffix in (".jpg", ".png"):
-            source = Path(item.source) / place
+            source = Path(item.source) / subfolder
             if (source / f"{sequence.frame_count:08d}{suffix}").is_file() and (source / f"{1:08d}{suffix}").is_file():
                 link = folder / "color"
                 if not link.exists():

@@ -1,8 +1,8 @@
-"""Jobs over processes: in this one, in workers on this machine, or on a cluster, through Dask distributed.
+"""Runs jobs in this process, in several processes on this machine, or on a cluster with Dask distributed.
 
-Dask keeps track of the workers: the job of one that dies is given to another.
-Results travel back to the process that asked, which writes the files, so the
-machines of a cluster need no folder to write to.
+If a worker dies, Dask gives its job to another one. Results are sent back to the
+process that started the jobs, which alone writes files, so the machines of a
+cluster need no shared folder.
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ __all__ = ["distribute"]
 
 _TOPIC = "brian_siamsnn-frames"
 
-#: Seconds that a scheduler has for its answer, and for its first worker.
+#: Time to wait for a scheduler's answer, and for its first worker, in seconds.
 _PATIENCE = 30
 
-#: A worker of someone else's cluster may have several threads, but a matcher is one simulation.
+#: Workers of an existing cluster may have several threads, but a matcher runs only one simulation at a time.
 _one_at_a_time = threading.Lock()
 
 
@@ -35,34 +35,39 @@ def distribute(
     scheduler: str | None = None,
     tell: Callable[..., Any] | None = None,
 ) -> Iterator[tuple[str, Any]]:
-    """Run jobs and yield what each gives, as it gets ready.
+    """Run jobs and yield each result when it is ready.
 
     Parameters
     ----------
     function : callable
-        Called as ``function(*arguments, threads, tell)``: the threads that it
-        may take (None: as many as it likes) and a function to report progress to.
+        Called as ``function(*arguments, threads, tell)`` with the number of
+        threads it may use (None: no limit) and a function ``tell(progress)`` to
+        report progress to.
     jobs : dict of str to tuple
-        Arguments by name.
+        Arguments of each job, by name.
     workers : int
-        Processes on this machine. One job at a time needs no Dask and runs in
-        this process.
+        Number of processes on this machine. With 1, the default, jobs run in this
+        process and Dask is not needed.
     scheduler : str, optional
-        Address of a Dask scheduler, such as ``tcp://10.0.0.1:8786``.
+        Address of a Dask scheduler, such as ``tcp://10.0.0.1:8786``, whose workers
+        are used instead. None by default.
     tell : callable, optional
-        Called as ``tell(name, progress)``, perhaps from another thread.
+        Called as ``tell(name, progress)``, possibly from another thread. None by
+        default.
 
     Yields
     ------
     name : str
+        Name of the job.
     result : object
-        Of the function; ``{"failed": reason}`` if workers died over it again
-        and again.
+        Return value of the function, or ``{"failed": reason}`` if it raised an
+        exception in a worker or workers repeatedly died while running it.
 
     Raises
     ------
     InputError
-        If Dask is needed and not installed, or the scheduler cannot be reached.
+        If Dask is needed but not installed, the scheduler cannot be reached, or
+        workers die while they start.
     """
     tell = tell or (lambda name, progress: None)
     if not jobs:
@@ -90,11 +95,11 @@ def distribute(
 
 
 def _run(function, name, arguments):
-    """One job inside a worker."""
+    """Run one job inside a worker."""
     from distributed import get_worker
 
     worker = get_worker()
-    # each process of the machine takes one thread, so that they do not fight over processors
+    # one thread per process, so that the processes do not compete for processors
     with _one_at_a_time:
         return function(*arguments, 1, lambda progress: worker.log_event(_TOPIC, (name, progress)))
 
@@ -107,10 +112,10 @@ def _client(workers, scheduler):
     except ImportError:
         raise InputError(
             "several workers: expected Dask distributed, which is not installed; "
-            "pip install 'brian_siamsnn[evaluate]', or take --workers 1"
+            "pip install 'brian_siamsnn[evaluate]', or use --workers 1"
         ) from None
     with contextlib.ExitStack() as stack:
-        # a worker that dies is a job to do again, and not a reason to talk
+        # Dask repeats the job of a worker that dies, so there is no need to log it
         stack.enter_context(dask.config.set({"distributed.logging.distributed": "critical"}))
         _silence()
         if scheduler is None:
@@ -132,7 +137,7 @@ def _client(workers, scheduler):
 
 
 def _close(cluster_or_client):
-    """Close it; on a busy machine that may take longer than Dask waits, when all work is done and nothing is lost."""
+    """Close it, ignoring a timeout: on a busy machine closing may take longer, but all results are in by then."""
     with contextlib.suppress(TimeoutError):
         cluster_or_client.close()
 
@@ -143,17 +148,19 @@ def _prepare_workers(client, attempts=5):
         try:
             client.register_plugin(plugin, name=_TOPIC)
             return
-        except OSError:  # a worker died meanwhile
+        except OSError:  # a worker died in the meantime
             if attempt == attempts - 1:
-                raise InputError("several workers: they die while they start; look at their machine's memory") from None
+                raise InputError(
+                    "several workers: they die while starting; check the memory of their machine"
+                ) from None
 
 
 def _import_brian2():
     """Plugin that imports Brian2 when a worker starts.
 
-    Brian2 registers a handler of Ctrl-C when it is imported, which only the main
-    thread of a process may do. Jobs run in another thread; plugins start in the
-    main one.
+    On import, Brian2 installs a handler for Ctrl-C, which is possible only in the
+    main thread of a process. Jobs run in another thread, but plugins are set up in
+    the main thread.
     """
     from distributed import WorkerPlugin
 

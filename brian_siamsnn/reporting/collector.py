@@ -1,9 +1,9 @@
-"""What a report shows of a run, kept small while it goes on.
+"""Records what a report shows of a run, within a fixed memory budget.
 
-Of every frame a few numbers are kept. Pictures are kept as JPEG within a budget
-of bytes: when they exceed it every second one is dropped, and from there on half
-as many are kept. So neither memory nor the report grows without end, however long
-the run is, and what is left is spread evenly over it.
+A few numbers are kept for every frame. Pictures are kept as JPEG within a budget
+of bytes: when it is exceeded, every second picture is dropped, and from then on
+only half as many are kept. So neither memory nor the report grows without bound,
+however long the run, and the pictures are spread evenly over it.
 """
 
 from __future__ import annotations
@@ -32,39 +32,61 @@ if TYPE_CHECKING:
 
 __all__ = ["Recorder"]
 
-#: Bytes of all pictures together; a report writes four characters for three of them.
+#: Budget for all pictures of a report, in bytes; base64 makes them a third larger in the file.
 PICTURE_BYTES = 15 * 2**20
-_LONGEST_SIDE = 640  # small frames become up to twice as large, so that lines do not hide what is under them
+
+#: Longest side of a picture, in pixels. Small frames are enlarged up to twice, so that the lines of a box hide less.
+_LONGEST_SIDE = 640
+
+#: Side of the picture of a response map, in pixels.
 _RESPONSE_SIDE = 170
-_QUALITY = 80
+
+_JPEG_QUALITY = 80
 
 
 class Recorder:
-    """Collects a run, as a watcher of `tracking.track`.
+    """Records a run when passed to `track` as its watcher.
 
     Parameters
     ----------
     meter : OperationCounter, optional
-        The tracker's matcher, where it is the spiking network's; spikes, synaptic operations and energies are taken
-        from it. It is emptied after every frame.
+        The tracker's matcher if it is spiking, from which spikes, synaptic
+        operations and energies are taken. Its frames are cleared after each frame.
+        None, the default, for a tracker without spikes.
     picture_bytes : int
-        Budget of all pictures.
+        Budget for all pictures, in bytes; 15 MiB by default.
 
     Attributes
     ----------
-    boxes, truth, overlap, score : list
-        One entry a frame; None where there is none.
-    rates, operations, energy : dict of str to list
-        Firing rate by layer; synaptic operations into each layer and of ``matching``; joules by the title of the
-        hardware. None in the first frame, in which nothing is searched.
+    boxes : list
+        Tracked box x, y, w, h of each frame, in pixels.
+    truth : list
+        Ground-truth box of each frame; None where there is none.
+    overlap : list
+        Overlap of both boxes in each frame; None where there is no ground truth.
+    score : list
+        Highest response in each frame; None where nothing was searched.
+    rates : dict of str to list
+        Firing rate by layer, for each frame; None in the first one, in which
+        nothing is searched.
+    operations : dict of str to list
+        Synaptic operations by postsynaptic layer and of ``matching``, for each
+        frame; None in the first one.
+    energy : dict of str to list
+        Energy in joules by hardware title, for each frame; None in the first one.
     pictures : list of dict
-        ``frame``, and as bytes ``image`` (JPEG), ``response`` (PNG) and ``raster`` (bits, step by step).
+        ``frame``, ``size`` (width, height), and as bytes ``image`` (JPEG),
+        ``response`` (PNG) and ``raster`` (one bit per neuron, step by step).
     stride : int
-        Every so many-th frame has a picture.
-    layer : str
-        That the raster is of, with ``neurons`` (their indices) and ``steps``.
+        Distance in frames from one picture to the next.
+    layer : str or None
+        Name of the layer that the raster shows.
+    neurons : list of int
+        Indices of the neurons that the raster shows.
+    steps : int
+        Number of time steps of the raster.
     hardware : list of dict
-        ``title`` and ``status`` of that which ``energy`` is for.
+        ``title`` and ``status`` of each hardware in ``energy``.
     """
 
     def __init__(self, meter: OperationCounter | None = None, picture_bytes: int = PICTURE_BYTES) -> None:
@@ -102,18 +124,32 @@ class Recorder:
     def __call__(
         self, k: int, frame: np.ndarray, box: npt.ArrayLike, tracker: SiameseTracker, truth: npt.ArrayLike | None
     ) -> None:
-        """Take a frame; never ends the run."""
+        """Record a frame. Returns nothing, so it never stops the run.
+
+        Parameters
+        ----------
+        k : int
+            Index of the frame, from 0.
+        frame : ndarray of uint8, shape (H, W, 3)
+            The frame.
+        box : array_like, shape (4,)
+            Tracked box x, y, w, h in pixels.
+        tracker : SiameseTracker
+            Tracker, for its response map and score.
+        truth : array_like of shape (4,), or None
+            Ground-truth box; None or NaN where there is none.
+        """
         known = truth is not None and np.isfinite(truth).all()
-        self.boxes.append(_rounded(box))
-        self.truth.append(_rounded(truth) if known else None)
+        self.boxes.append(_rounded_box(box))
+        self.truth.append(_rounded_box(truth) if known else None)
         self.overlap.append(round(float(overlap(np.array([box]), np.array([truth]))[0]), 4) if known else None)
-        self.score.append(_short(tracker.score) if np.isfinite(tracker.score) else None)
+        self.score.append(_rounded(tracker.score) if np.isfinite(tracker.score) else None)
         activity = None if self._meter is None else self._count(k, self._meter)
         if k % self.stride == 0:
             self._keep(k, frame, box, tracker.response, truth if known else None, activity)
 
     def _count(self, k, meter):
-        """Numbers of the spiking network, and its activity where the frame was searched."""
+        """Record the counts of the spiking network, and return its activity if the frame was searched."""
         if k == 0:
             for numbers in (*self.rates.values(), *self.operations.values(), *self.energy.values()):
                 numbers.append(None)
@@ -121,12 +157,12 @@ class Recorder:
         work, activity = meter.mean_frame(), take_snapshot(meter.search_branch)
         meter.frames.clear()
         for name, rate in activity.rates.items():
-            self.rates[name].append(_short(rate))
+            self.rates[name].append(_rounded(rate))
         for layer in work.layers[1:]:
-            self.operations[layer.name].append(_short(layer.operations.sum()))
-        self.operations["matching"].append(_short(work.matching.sum()))
+            self.operations[layer.name].append(_rounded(layer.operations.sum()))
+        self.operations["matching"].append(_rounded(work.matching.sum()))
         for cost, chips in self._costs:
-            self.energy[cost.title].append(_short(price(work, cost, self._host, chips).total))
+            self.energy[cost.title].append(_rounded(price(work, cost, self._host, chips).total))
         self.layer, self.neurons, self.steps = activity.layer, activity.neurons.tolist(), len(activity.raster)
         return activity
 
@@ -141,33 +177,33 @@ class Recorder:
             "raster": None if activity is None else np.packbits(activity.raster).tobytes(),
         }
         self.pictures.append(entry)
-        self._size += _bytes(entry)
+        self._size += _picture_size(entry)
         while self._size > self._budget and len(self.pictures) > 1:
             self.stride *= 2
             self.pictures = [entry for entry in self.pictures if entry["frame"] % self.stride == 0]
-            self._size = sum(map(_bytes, self.pictures))
+            self._size = sum(map(_picture_size, self.pictures))
 
 
-def _bytes(entry):
+def _picture_size(entry):
     return sum(len(value) for value in entry.values() if isinstance(value, bytes))
 
 
 def _encoded(kind, picture):
-    options = [cv2.IMWRITE_JPEG_QUALITY, _QUALITY] if kind == ".jpg" else []
+    options = [cv2.IMWRITE_JPEG_QUALITY, _JPEG_QUALITY] if kind == ".jpg" else []
     return cv2.imencode(kind, cv2.cvtColor(picture, cv2.COLOR_RGB2BGR), options)[1].tobytes()
 
 
 def _coloured(response):
-    """A response map from its least to its greatest value in the colours of viridis."""
+    """Response map in viridis colours, scaled to its range."""
     levels = np.rint(255 * (response - response.min()) / (np.ptp(response) or 1)).astype(np.uint8)
     levels = cv2.resize(levels, (_RESPONSE_SIDE, _RESPONSE_SIDE), interpolation=cv2.INTER_NEAREST)
     return cv2.cvtColor(cv2.applyColorMap(levels, cv2.COLORMAP_VIRIDIS), cv2.COLOR_BGR2RGB)
 
 
-def _rounded(box):
+def _rounded_box(box):
     return [round(float(value), 2) for value in box]
 
 
-def _short(value):
-    """Four digits: as many as a plot can show."""
+def _rounded(value):
+    """Value rounded to four significant digits, as many as a plot can show."""
     return float(f"{float(value):.4g}")

@@ -1,7 +1,7 @@
-"""A run as one HTML file: a player, plots, spikes and energies, with nothing to be fetched from anywhere.
+"""Writes a run as one self-contained HTML file with a player, plots, spikes and energies.
 
-The page is ``report.html``, which holds its own style and script; this module
-puts the data into it.
+The template ``report.html`` contains its own style and script; this module fills
+in the data. The page loads nothing from the network.
 """
 
 from __future__ import annotations
@@ -21,28 +21,28 @@ if TYPE_CHECKING:
 
 __all__ = ["report_page", "write_report"]
 
-#: Where the template takes the title and the data.
+#: Placeholders in the template.
 _TITLE, _DATA = "<!--title-->", "<!--data-->"
 
 
 def report_page(name: str, recorder: Recorder, summary: dict[str, Any], fps: float | None = None) -> str:
-    """The page of a run.
+    """Make the HTML page of a run.
 
     Parameters
     ----------
     name : str
-        Of the sequence.
+        Name of the sequence.
     recorder : Recorder
-        That watched the run.
+        Recorder that watched the run.
     summary : dict
         Settings and results, as in ``summary.json``.
     fps : float, optional
-        Speed of the player: that of the source.
+        Speed of the player in frames per second; by default, the page chooses 12.
 
     Returns
     -------
     str
-        HTML.
+        The page.
     """
     pictures = [{key: _text(value) for key, value in picture.items()} for picture in recorder.pictures]
     data = {
@@ -62,7 +62,7 @@ def report_page(name: str, recorder: Recorder, summary: dict[str, Any], fps: flo
         "stride": recorder.stride,
         "palette": PALETTE[:-1],
     }
-    # inside a script element nothing but "<" could end it
+    # only a "<" could end the script element that contains the data
     encoded = json.dumps(data, default=str, separators=(",", ":")).replace("<", "\\u003c")
     template = files(__package__).joinpath("report.html").read_text(encoding="utf-8")
     head, rest = template.split(_TITLE)
@@ -71,12 +71,21 @@ def report_page(name: str, recorder: Recorder, summary: dict[str, Any], fps: flo
 
 
 def write_report(path: FilePath, *arguments: Any, **options: Any) -> None:
-    """Write a page of `report_page`, whole or not at all.
+    """Write the HTML page of a run to a file atomically.
+
+    Parameters
+    ----------
+    path : path-like
+        File to write; an existing file is replaced.
+    *arguments
+        Positional arguments of `report_page`.
+    **options
+        Keyword arguments of `report_page`.
 
     Raises
     ------
     InputError
-        If it cannot be written.
+        If the file cannot be written.
     """
     write_whole(path, report_page(*arguments, **options).encode())
 

@@ -1,8 +1,8 @@
-"""Boxes from the text files of the tracking benchmarks.
+"""Reads boxes from the annotation files of tracking benchmarks.
 
-One line a frame, its numbers separated by commas, tabs or spaces: four of them
-are a box x, y, w, h, eight are the corners of a polygon.  What leaves this
-module is x, y, w, h in pixels with the corner counted from zero.
+A file has one line per frame, with numbers separated by commas, tabs or spaces:
+either four numbers, a box x, y, w, h, or eight, the corners of a polygon. Boxes
+are returned as x, y, w, h in zero-based pixels.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 
 __all__ = ["polygon_to_box", "read_boxes"]
 
-#: Larger coordinates are no pixels; their areas and overlaps would not be numbers either.
-_FARTHEST = 1e7
+#: Larger coordinates cannot be pixels, and their areas and overlaps would overflow.
+_LARGEST_COORDINATE = 1e7
 
 
 def read_boxes(path: FilePath, origin: int = 0) -> np.ndarray:
@@ -32,22 +32,22 @@ def read_boxes(path: FilePath, origin: int = 0) -> np.ndarray:
     Parameters
     ----------
     path : path-like
-        Text, one line a frame: x, y, w, h or x1, y1, ..., x4, y4.
+        Text file with one line per frame: x, y, w, h or x1, y1, ..., x4, y4.
     origin : {0, 1}
-        What the file calls the first pixel.  OTB counts from 1 (MATLAB), VOT
-        and GOT-10k are read as counting from 0.
+        Coordinate of the first pixel in the file. OTB counts from 1 (MATLAB);
+        VOT and GOT-10k are read as counting from 0, the default.
 
     Returns
     -------
     ndarray, shape (N, 4)
-        Boxes, zero-based.  Rows are NaN where the file says NaN or gives no
-        area, which is how the benchmarks write that the target is absent.
+        Zero-based boxes x, y, w, h. A row is NaN where the file says NaN or
+        gives a box without area, which is how benchmarks mark an absent target.
 
     Raises
     ------
     InputError
-        If the file cannot be read, holds nothing, or a line is not four or
-        eight numbers.
+        If the file cannot be read or is empty, or if a line does not hold four
+        or eight numbers.
     """
     path = Path(path)
     try:
@@ -55,27 +55,30 @@ def read_boxes(path: FilePath, origin: int = 0) -> np.ndarray:
     except (OSError, UnicodeDecodeError) as error:
         reason = getattr(error, "strerror", None) or "it is not UTF-8"
         raise InputError(
-            f"{path}: expected a text file of boxes, but it cannot be read ({reason}); write it anew, or "
-            "delete it to run without true boxes"
+            f"{path}: expected a text file of boxes, but it cannot be read ({reason}); fix it, or delete it to run "
+            "without ground truth"
         ) from None
     if not lines:
-        raise InputError(f"{path}: expected one box a frame, got an empty file; delete it to run without true boxes")
-    boxes = np.array([_box(line, f"{path}, line {number}") for number, line in enumerate(lines, start=1)])
+        raise InputError(
+            f"{path}: expected one box per frame, got an empty file; delete it to run without ground truth"
+        )
+    boxes = np.array([_parse_line(line, f"{path}, line {number}") for number, line in enumerate(lines, start=1)])
     boxes[:, :2] -= origin
     boxes[~(boxes[:, 2:] > 0).all(axis=1) | np.isnan(boxes).any(axis=1)] = np.nan
     return boxes
 
 
 def polygon_to_box(corners: npt.ArrayLike) -> np.ndarray:
-    """Upright box with the centre and about the area of a polygon.
+    """Upright box with the centre and approximately the area of a polygon.
 
-    With the extent x_min..x_max, y_min..y_max of the corners p1..p4,
+    For corners p1..p4 with the extent x_min..x_max, y_min..y_max,
 
         s = sqrt(|p1 - p2| |p2 - p3| / ((x_max - x_min) (y_max - y_min)))
         w = s (x_max - x_min) + 1,    h = s (y_max - y_min) + 1
         (x + (w - 1)/2, y + (h - 1)/2) = mean of the corners
 
-    as in pysot's ``get_axis_aligned_bbox`` and the got10k toolkit's VOT reader.
+    as in pysot's ``get_axis_aligned_bbox`` and the VOT reader of the got10k
+    toolkit.
 
     Parameters
     ----------
@@ -96,14 +99,15 @@ def polygon_to_box(corners: npt.ArrayLike) -> np.ndarray:
     return np.concatenate([corners.mean(axis=0) - (size - 1) / 2, size])
 
 
-def _box(line, place):
+def _parse_line(line, location):
     try:
         numbers = np.array([float(word) for word in re.split(r"\s*[,\s]\s*", line.strip())])
     except ValueError:
         numbers = np.empty(0)
-    if len(numbers) not in (4, 8) or (np.abs(numbers) > _FARTHEST).any():
+    if len(numbers) not in (4, 8) or (np.abs(numbers) > _LARGEST_COORDINATE).any():
         raise InputError(
-            f"{place}: expected 4 numbers (x, y, w, h) or 8 (a polygon) between commas, tabs or spaces, none beyond "
-            f"{_FARTHEST:.0e}, got {line.strip()[:60]!r}; write NaN,NaN,NaN,NaN where the target is absent"
+            f"{location}: expected 4 numbers (x, y, w, h) or 8 (a polygon) separated by commas, tabs or spaces, none "
+            f"beyond {_LARGEST_COORDINATE:.0e}, got {line.strip()[:60]!r}; write NaN,NaN,NaN,NaN where the target is "
+            "absent"
         )
     return polygon_to_box(numbers) if len(numbers) == 8 else numbers

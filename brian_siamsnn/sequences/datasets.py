@@ -1,13 +1,13 @@
-"""Folders of sequences, as the benchmarks are handed out.
+"""Finds the sequences in a benchmark folder.
 
-=========  =====================================================  ====================
-data set   a sequence is a folder with                            names, order
-=========  =====================================================  ====================
+=========  =====================================================  ======================
+data set   a sequence is a folder that contains                   order of the sequences
+=========  =====================================================  ======================
 otb        ``groundtruth_rect.txt``, or one file for each target  alphabetical
-got10k     ``groundtruth.txt``                                    ``list.txt`` if there
-vot        ``groundtruth.txt``                                    ``list.txt`` if there
-synthetic  none: three rendered sequences
-=========  =====================================================  ====================
+got10k     ``groundtruth.txt``                                    ``list.txt``, if any
+vot        ``groundtruth.txt``                                    ``list.txt``, if any
+synthetic  nothing: three sequences are rendered                  by seed
+=========  =====================================================  ======================
 """
 
 from __future__ import annotations
@@ -29,29 +29,32 @@ if TYPE_CHECKING:
 
 __all__ = ["DATASETS", "SUBSETS", "Dataset", "Item", "open_dataset"]
 
+#: Kinds of data set that `open_dataset` recognises.
 DATASETS = ("otb", "got10k", "vot")
 
-#: Names of parts of a data set.
+#: Sequence names of each named subset.
 SUBSETS = {"otb2013": OTB2013, "otb100": tuple(ATTRIBUTES)}
 
-#: Shorter than the demonstration's, so that a table takes a minute: the fish swims faster.
+#: Fewer frames than in the demonstration, so that an evaluation takes a minute; the fish swims faster.
 _SYNTHETIC_FRAMES = 40
 _SYNTHETIC_SEEDS = (0, 1, 2)
+
 _OTB_BOXES = "groundtruth_rect"
 
 
 @dataclass(frozen=True)
 class Item:
-    """Where one sequence is.
+    """One sequence of a data set, not yet opened.
 
     Attributes
     ----------
     name : str
-        As in tables; for OTB in the benchmark's spelling.
+        Name for tables; OTB sequences use the benchmark's spelling.
     source : str
-        What `open` opens; a plain string, so that another process can.
+        What `open` opens. It is plain text, so that it can be sent to another
+        process.
     origin : {0, 1}
-        What the data set calls the first pixel.
+        Coordinate of the first pixel in the data set's annotations.
     """
 
     name: str
@@ -64,31 +67,34 @@ class Item:
         Returns
         -------
         Sequence
+            The sequence, with its ground truth and attributes.
 
         Raises
         ------
         InputError
-            See `open_sequence`.
+            If the sequence cannot be opened; see `open_sequence`.
         """
         if not self.source.startswith("synthetic:"):
             return open_sequence(self.source)
         sequence = SyntheticSequence(_SYNTHETIC_FRAMES, seed=int(self.source.partition(":")[2]))
-        sequence.name, sequence.attributes = self.name, ("OCC",)  # the post
+        sequence.name, sequence.attributes = self.name, ("OCC",)  # the post occludes the fish
         return sequence
 
 
 @dataclass(frozen=True)
 class Dataset:
-    """Sequences that belong together.
+    """The sequences of a data set.
 
     Attributes
     ----------
     name : str
+        Name of the data set: its folder's name, or "synthetic".
     items : tuple of Item
+        The sequences found, in order.
     missing : tuple of str
-        Sequences that were asked for and are not there.
+        Names of sequences that were requested but not found.
     ignored : tuple of str
-        Folders without annotations of the data set.
+        Names of folders without annotations of the requested kind.
     """
 
     name: str
@@ -97,13 +103,25 @@ class Dataset:
     ignored: tuple[str, ...] = field(default=())
 
     def only(self, names: Iterable[str]) -> Dataset:
-        """The sequences of these names, in any spelling; the others become missing."""
+        """Select sequences by name.
+
+        Parameters
+        ----------
+        names : iterable of str
+            Names in any of OTB's spellings.
+
+        Returns
+        -------
+        Dataset
+            The sequences with these names; names that were not found are in
+            ``missing``.
+        """
         names = tuple(canonical(name) for name in names)
-        there = {item.name for item in self.items}
+        found = {item.name for item in self.items}
         return Dataset(
             self.name,
             tuple(item for item in self.items if item.name in names),
-            tuple(name for name in names if name not in there),
+            tuple(name for name in names if name not in found),
             self.ignored,
         )
 
@@ -111,28 +129,33 @@ class Dataset:
 def open_dataset(
     root: FilePath | None = None, kind: str | None = None, names: Iterable[str] = (), subset: str | None = None
 ) -> Dataset:
-    """Find the sequences of a folder.
+    """Find the sequences in a folder.
 
     Parameters
     ----------
     root : path-like, optional
-        Folder of sequences, or of one sequence; the synthetic set if absent.
+        Folder of sequences, or folder of a single sequence. By default, the
+        synthetic set.
     kind : {"otb", "got10k", "vot"}, optional
-        By default, what the annotation files say.
-    names : sequence of str
-        Only these, which all have to be there.
+        Kind of data set. By default, it is recognised by the names of the
+        annotation files.
+    names : iterable of str
+        Keep only the sequences with these names, which must all exist; by
+        default, all are kept.
     subset : {"otb2013", "otb100"}, optional
-        Only those that belong to it; which are not there is kept in
-        ``missing``.
+        Keep only the sequences of this subset; those not found are listed in
+        ``missing``. By default, all are kept.
 
     Returns
     -------
     Dataset
+        The sequences found.
 
     Raises
     ------
     InputError
-        If there is no such folder, no sequence in it, or not one of the names.
+        If the subset is unknown, the folder does not exist or holds no
+        sequence, or a name is not found.
     """
     if subset is not None and subset not in SUBSETS:
         raise InputError(f"subset: expected one of {', '.join(SUBSETS)}, got {subset!r}")
@@ -149,15 +172,16 @@ def open_dataset(
             raise InputError(f"{root or 'synthetic set'}: no sequence named {', '.join(dataset.missing)}")
     if not dataset.items:
         raise InputError(
-            f"{root}: expected a folder with one folder for each sequence, in it {_expected(kind)}; found none"
+            f"{root}: expected a folder with one folder for each sequence, each containing {_expected(kind)}; found "
+            "none"
         )
     return dataset
 
 
 def _folder(root, kind):
     if not root.is_dir():
-        raise InputError(f"{root}: expected a folder of sequences; there is nothing of that name")
-    if found := _items(root, kind):  # one sequence
+        raise InputError(f"{root}: expected a folder of sequences; no such folder")
+    if found := _items(root, kind):  # the folder of a single sequence
         return Dataset(root.absolute().name, tuple(found))
     listed = root / "list.txt"
     if listed.is_file() and kind != "otb":
@@ -176,7 +200,7 @@ def _folder(root, kind):
 
 
 def _items(folder, kind):
-    """The targets of one folder."""
+    """One item for each target annotated in a folder."""
     targets = [path for path in sorted(folder.glob(f"{_OTB_BOXES}*.txt")) if kind in (None, "otb")]
     if len(targets) > 1:  # Human4 comes with an empty file for its first target
         targets = [path for path in targets if path.stat().st_size]
@@ -184,7 +208,7 @@ def _items(folder, kind):
         if path.name == f"{_OTB_BOXES}.txt":
             return [Item(canonical(folder.absolute().name), str(folder), 1)]
     if targets:
-        # open_sequence takes the number of the target behind the folder's name
+        # open_sequence expects the target's number after the folder's name
         numbered = [f"{folder}-{path.name.split('.')[1]}" for path in targets]
         return [Item(canonical(Path(source).name), source, 1) for source in numbered]
     if kind != "otb" and (folder / "groundtruth.txt").is_file():
@@ -193,6 +217,6 @@ def _items(folder, kind):
 
 
 def _expected(kind):
-    return {"otb": f"{_OTB_BOXES}.txt", "got10k": "groundtruth.txt", "vot": "groundtruth.txt"}.get(
-        kind, f"{_OTB_BOXES}.txt or groundtruth.txt"
-    )
+    if kind is None:
+        return f"{_OTB_BOXES}.txt or groundtruth.txt"
+    return f"{_OTB_BOXES}.txt" if kind == "otb" else "groundtruth.txt"

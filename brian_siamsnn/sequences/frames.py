@@ -1,8 +1,8 @@
 """Frames from image files, video files and cameras, as a `Sequence`.
 
-A frame is uint8 of the shape (H, W, 3) in the order R, G, B; gray images have
-their one channel three times.  Frames are read while they are asked for, so a
-long video takes no more memory than a short one.
+A frame is a uint8 array of shape (H, W, 3) with the channels R, G, B; gray
+images have three equal channels. Frames are read one at a time as they are
+needed, so a long video takes no more memory than a short one.
 """
 
 from __future__ import annotations
@@ -23,36 +23,38 @@ if TYPE_CHECKING:
 
     from ..aliases import FilePath
 
-#: More than any machine has.
-_CAMERAS = 100
-
 __all__ = ["Sequence", "camera_sequence", "image_sequence", "read_image", "video_sequence"]
+
+#: More cameras than any machine has.
+_CAMERAS = 100
 
 
 @dataclass(eq=False)
 class Sequence:
-    """Frames in their order, with what is known of them.
+    """Frames in order, with what is known about them.
 
-    Iterating yields the frames; each iteration starts anew.  A frame that
-    cannot be read raises `InputError` in its turn, after all before it.
+    Iterating yields the frames, from the first one each time. A frame that
+    cannot be read raises `InputError` when it is reached, after all frames
+    before it have been yielded.
 
     Attributes
     ----------
     name : str
-        Name of the sequence, for tables and files.
+        Name of the sequence, for tables and file names.
     frames : callable
         Returns a new iterator over the frames.
     frame_count : int or None
-        Number of frames; None where it is not known (a camera, a stream).
+        Number of frames; None where it is unknown (cameras, streams).
     fps : float or None
-        Frames a second; None where it is not known (images).
+        Frames per second; None where it is unknown (images).
     boxes : ndarray of shape (N, 4), or None
-        True boxes x, y, w, h in pixels, the corner counted from zero, one a
-        frame; NaN where the target is absent or its box unknown.
+        Ground-truth boxes x, y, w, h in zero-based pixels, one per frame; a row
+        is NaN where the target is absent or its box is unknown. None if there
+        is no ground truth.
     attributes : tuple of str
-        What makes the sequence hard, in the benchmark's codes.
+        Codes of the benchmark's challenge attributes.
     live : bool
-        Whether it happens while it is read: a camera.
+        Whether the frames are captured while they are read, as from a camera.
     """
 
     name: str
@@ -68,7 +70,7 @@ class Sequence:
 
     def __len__(self) -> int:
         if self.frame_count is None:
-            raise TypeError(f"{self.name}: the number of frames is not known; see frame_count")
+            raise TypeError(f"{self.name}: the number of frames is not known; check frame_count before calling len()")
         return self.frame_count
 
     def __bool__(self) -> bool:
@@ -76,28 +78,29 @@ class Sequence:
 
     @property
     def first_box(self) -> np.ndarray | None:
-        """True box of the first frame, shape (4,); None where it is unknown."""
+        """Ground-truth box of the first frame, shape (4,); None if it is unknown."""
         if self.boxes is None or np.isnan(self.boxes[0]).any():
             return None
         return self.boxes[0].copy()
 
 
 def read_image(path: FilePath) -> np.ndarray:
-    """Read one image file.
+    """Read an image file.
 
     Parameters
     ----------
     path : path-like
+        File in any format that OpenCV decodes.
 
     Returns
     -------
-    ndarray, shape (H, W, 3), uint8
-        R, G, B.
+    ndarray of uint8, shape (H, W, 3)
+        The image, with the channels R, G, B.
 
     Raises
     ------
     InputError
-        If the file cannot be read or decoded, or is a JPEG that breaks off.
+        If the file cannot be read or decoded, or is a truncated JPEG.
     """
     path = Path(path)
     try:
@@ -105,63 +108,66 @@ def read_image(path: FilePath) -> np.ndarray:
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or error
         raise InputError(f"{path}: expected an image, but it cannot be read ({reason})") from None
-    # OpenCV fills the rest of a truncated JPEG with gray and says so on stderr only
-    broken_off = data.startswith(b"\xff\xd8") and _breaks_off(data)
+    # OpenCV fills the missing part of a truncated JPEG with gray, and only warns on stderr
+    truncated = data.startswith(b"\xff\xd8") and _is_truncated(data)
     try:
-        image = None if broken_off or not data else cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
-    except cv2.error:  # it announces more pixels than OpenCV takes
+        image = None if truncated or not data else cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
+    except cv2.error:  # the header declares more pixels than OpenCV accepts
         image = None
     if image is None:
-        problem = "break off before their end" if broken_off else "cannot be decoded"
+        problem = "are truncated" if truncated else "cannot be decoded"
         raise InputError(f"{path}: expected an image, but its {len(data)} bytes {problem}; replace or remove the file")
     return cv2.cvtColor(image, cv2.COLOR_BGR2RGB)
 
 
-def _breaks_off(jpeg):
-    """Whether a JPEG has no end of image after its start of scan; the thumbnail before that has an end of its own."""
-    place = 2
-    while place + 4 <= len(jpeg) and jpeg[place] == 0xFF and jpeg[place + 1] != 0xDA:
-        filling = jpeg[place + 1] == 0xFF  # markers may be preceded by any number of these
-        place += 1 if filling else 2 + int.from_bytes(jpeg[place + 2 : place + 4], "big")
-    return b"\xff\xd9" not in jpeg[place:]
+def _is_truncated(jpeg):
+    """Whether a JPEG has no end-of-image marker after its start of scan; an embedded thumbnail has one before it."""
+    position = 2
+    while position + 4 <= len(jpeg) and jpeg[position] == 0xFF and jpeg[position + 1] != 0xDA:
+        is_fill_byte = jpeg[position + 1] == 0xFF  # any number of these may precede a marker
+        position += 1 if is_fill_byte else 2 + int.from_bytes(jpeg[position + 2 : position + 4], "big")
+    return b"\xff\xd9" not in jpeg[position:]
 
 
 def image_sequence(name: str, paths: Collection[FilePath], **known: Any) -> Sequence:
-    """Sequence of image files.
+    """Make a sequence from image files.
 
     Parameters
     ----------
     name : str
+        Name of the sequence.
     paths : list of path-like
-        One file a frame, in their order.
+        One file per frame, in order.
     **known
-        Further attributes of the `Sequence`.
+        Further attributes of the `Sequence`, such as ``boxes``.
 
     Returns
     -------
     Sequence
+        The sequence; the files are read while iterating.
     """
     return Sequence(name, lambda: map(read_image, paths), len(paths), **known)
 
 
 def video_sequence(path: FilePath) -> Sequence:
-    """Sequence of a video file, by OpenCV.
+    """Make a sequence from a video file, using OpenCV.
 
     Parameters
     ----------
     path : path-like
+        File in any format that OpenCV decodes.
 
     Returns
     -------
     Sequence
-        Its `frame_count` is what the file announces, which is an estimate in
-        some containers; None where it announces nothing.
+        The sequence. Its `frame_count` is the number given in the file, which
+        some containers only estimate; None if the file gives no number.
 
     Raises
     ------
     InputError
-        If not even one frame can be decoded.  While iterating: if the video
-        ends clearly before the end that it announces.
+        If not even one frame can be decoded. While iterating: if the video ends
+        well before the number of frames given in the file.
     """
     path = Path(path)
     capture = _first_frame(
@@ -169,46 +175,48 @@ def video_sequence(path: FilePath) -> Sequence:
         f"{path}: expected a video that OpenCV can decode, got no frame from it; convert it "
         "(ffmpeg -i IN -c:v libx264 OUT.mp4) or give a folder of images",
     )
-    fps, count = (_announced(capture, value) for value in (cv2.CAP_PROP_FPS, cv2.CAP_PROP_FRAME_COUNT))
+    fps = _reported(capture, cv2.CAP_PROP_FPS)
+    count = _reported(capture, cv2.CAP_PROP_FRAME_COUNT)
     capture.release()
     count = count and int(count)
     return Sequence(path.stem, partial(_video_frames, path, count, fps), count, fps)
 
 
 def camera_sequence(index: int) -> Sequence:
-    """Sequence of a camera, without end.
+    """Make an endless sequence from a camera.
 
     Parameters
     ----------
     index : int
-        Number of the camera, 0 the first.
+        Index of the camera; 0 is the first one.
 
     Returns
     -------
     Sequence
+        A live sequence without a `frame_count`.
 
     Raises
     ------
     InputError
-        If the camera gives no frame.  While iterating: if it stops.
+        If the camera delivers no frame. While iterating: if it stops.
     """
-    if not 0 <= index < _CAMERAS:  # OpenCV ends the process at some of the others
-        raise InputError(f"camera {index:.0f}: expected its index, from 0 to {_CAMERAS - 1}")
+    if not 0 <= index < _CAMERAS:  # OpenCV aborts the process for some indices outside this range
+        raise InputError(f"camera {index:.0f}: expected an index from 0 to {_CAMERAS - 1}")
     problem = f"camera {index}: expected frames, got none; plug it in, or give another index or a video file"
     capture = _first_frame(index, problem)
-    fps = _announced(capture, cv2.CAP_PROP_FPS)
+    fps = _reported(capture, cv2.CAP_PROP_FPS)
     capture.release()
     return Sequence(f"camera-{index}", partial(_camera_frames, index, problem), None, fps, live=True)
 
 
-def _announced(capture, what):
-    """A positive number that a capture announces, or None."""
-    value = capture.get(what)
+def _reported(capture, prop):
+    """A capture property, or None if it is not a positive number."""
+    value = capture.get(prop)
     return value if np.isfinite(value) and value > 0 else None
 
 
 def _first_frame(source, problem):
-    """Open a capture and take a frame from it, for only that proves that it can be read."""
+    """Open a capture and read one frame, which is the only proof that it can be read."""
     capture = cv2.VideoCapture(source)
     if not capture.isOpened() or not capture.read()[0]:
         capture.release()
@@ -242,11 +250,12 @@ def _video_frames(path, count, fps):
         yield frame
     if count is None or fps is None or read >= count:
         return
-    # Announced counts are often duration times rate: off where the rate varies or the sound lasts longer than
-    # the picture.  So the time that is missing decides: 5 % of the video, at least two frames, at most a second.
+    # The frame count in a file is often duration times rate, which is wrong where the rate varies or the audio is
+    # longer than the picture. So the missing time decides: the video is incomplete if more than 5 % of it is missing
+    # and at least two frames are; a missing second is always too much.
     missing = count / fps - last - last / max(read - 1, 1)
     if missing > min(max(0.05 * count / fps, 1.5 / fps), 1.0):
         raise InputError(
-            f"{path}: expected {count} frames as the file announces, got {read}: it ends, or cannot be decoded, "
-            f"at frame {read + 1}; repair it or cut it there"
+            f"{path}: expected {count} frames as given in the file, got {read}: it ends, or cannot be decoded, at "
+            f"frame {read + 1}; repair it or cut it there"
         )

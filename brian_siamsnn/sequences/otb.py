@@ -1,9 +1,9 @@
-"""What the OTB benchmark says of its sequences beside their folders.
+"""What the OTB benchmark publishes about its sequences, apart from their folders.
 
-Wu, Lim and Yang, "Object Tracking Benchmark", TPAMI 2015: the frames that are
-evaluated, which of eleven difficulties each of the 100 targets has, and the 51
-targets of the benchmark's first edition ("Online Object Tracking: A Benchmark",
-CVPR 2013).
+From Wu, Lim and Yang, "Object Tracking Benchmark", TPAMI 2015: the range of
+frames that is evaluated, which of the eleven challenge attributes each of the
+100 targets has, and the 51 targets of the first edition ("Online Object
+Tracking: A Benchmark", CVPR 2013).
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 
 __all__ = ["ATTRIBUTES", "ATTRIBUTE_NAMES", "FRAME_WINDOWS", "OTB2013", "canonical", "window_rows"]
 
-# First and last file number, where the benchmark evaluates fewer frames than the folder holds.
-# Tiger1 is the initOmit of the benchmark's own toolkit: its first five frames do not count.
+#: First and last file number of sequences of which the benchmark evaluates only a part. The entry for Tiger1 is
+#: initOmit in the benchmark's own toolkit, which skips its first five frames.
 FRAME_WINDOWS = {
     "David": (300, 770),
     "Diving": (1, 215),
@@ -26,6 +26,7 @@ FRAME_WINDOWS = {
     "Tiger1": (6, 354),
 }
 
+#: Name of each challenge attribute by its code.
 ATTRIBUTE_NAMES = {
     "IV": "illumination variation",
     "SV": "scale variation",
@@ -40,6 +41,7 @@ ATTRIBUTE_NAMES = {
     "LR": "low resolution",
 }
 
+#: Attribute codes of each of the 100 targets of OTB100.
 ATTRIBUTES = {
     name: tuple(codes.split())
     for name, codes in {
@@ -146,6 +148,7 @@ ATTRIBUTES = {
     }.items()
 }
 
+#: The 51 targets of OTB2013.
 OTB2013 = tuple(
     """
     Basketball Bolt Boy Car4 CarDark CarScale Coke Couple Crossing David David2 David3 Deer Dog1 Doll Dudek FaceOcc1
@@ -155,40 +158,46 @@ OTB2013 = tuple(
     """.split()
 )
 
-# Human4's first target has no annotation, so its second goes without a number as well
+# Human4's first target has no annotation, so the second is also known without a number
 _BY_KEY = {name.lower(): name for name in ATTRIBUTES} | {"human4": "Human4-2"}
 
 
 def canonical(name: str) -> str:
-    """The benchmark's spelling of a sequence: ``jogging_1`` and ``Jogging.1`` are ``Jogging-1``.
+    """Convert a sequence name to the benchmark's spelling.
+
+    ``jogging_1`` and ``Jogging.1``, for example, become ``Jogging-1``.
 
     Parameters
     ----------
     name : str
-        Any spelling; a name that is not OTB's comes back as it is.
+        Name in any spelling.
 
     Returns
     -------
     str
+        The benchmark's spelling; names that are not OTB's are returned
+        unchanged.
     """
     return _BY_KEY.get(name.lower().replace("_", "-").replace(".", "-"), name)
 
 
 def window_rows(name: str, rows: np.ndarray) -> np.ndarray:
-    """The rows that the benchmark evaluates, of a list with one row a frame.
+    """Select the frames that the benchmark evaluates.
 
-    Lists come with a row for each file of the folder from the first on, or for
-    the window alone (`FRAME_WINDOWS`); their length tells which.
+    Lists of boxes cover either every file of the folder or only the evaluated
+    range in `FRAME_WINDOWS`; their length tells which.
 
     Parameters
     ----------
     name : str
-        In the benchmark's spelling.
+        Sequence name in the benchmark's spelling.
     rows : ndarray, shape (N, ...)
+        One row per frame.
 
     Returns
     -------
     ndarray
+        The rows of the evaluated frames.
     """
     first, last = FRAME_WINDOWS.get(name, (1, float("inf")))
     return rows[first - 1 : last] if len(rows) >= last else rows

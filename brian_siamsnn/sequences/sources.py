@@ -1,22 +1,23 @@
-"""Everything that a tracker can be shown, behind one function.
+"""Opens anything that can be tracked, with one function.
 
-A source is a video file, a camera, a folder of images, a sequence of a
-benchmark, or ``"synthetic"``:
+A source is a video file, a camera, a folder of images, a benchmark sequence, or
+``"synthetic"``. Folders are recognised by their contents:
 
-==============  ======================================  =========================================
-source          images                                  true boxes
-==============  ======================================  =========================================
-OTB folder      ``img/``                                ``groundtruth_rect.txt``, 1-based
-VOT folder      ``color/``, ``imgs/`` or the folder     ``groundtruth.txt``, polygons or boxes
-GOT-10k folder  the folder                              ``groundtruth.txt``, boxes
-image folder    the folder, ``img/``, ``imgs/``,        none
-                ``color/``
-==============  ======================================  =========================================
+==============  ========================================  =======================================
+source          images in                                 ground truth
+==============  ========================================  =======================================
+OTB folder      ``img/``                                  ``groundtruth_rect.txt``, one-based
+VOT folder      ``color/``, ``imgs/`` or the folder       ``groundtruth.txt``, polygons or boxes
+GOT-10k folder  the folder                                ``groundtruth.txt``, boxes
+image folder    ``img/``, ``color/``, ``imgs/`` or the    none
+                folder
+==============  ========================================  =======================================
 
-OTB folders with two targets have ``groundtruth_rect.1.txt`` and ``.2.txt``;
-``Jogging-2`` (or ``Jogging.2``, ``Jogging_2``) is the second target of the
-folder ``Jogging``.  Frame windows are those of `otb`.
-An annotation file of a single line gives the first box only.
+An OTB folder with two targets has ``groundtruth_rect.1.txt`` and
+``groundtruth_rect.2.txt``; ``Jogging-2`` (or ``Jogging.2``, ``Jogging_2``) is the
+second target of the folder ``Jogging``. Frames outside OTB's evaluated range
+(`otb.FRAME_WINDOWS`) are dropped. An annotation file with a single line gives the
+box of the first frame only.
 """
 
 from __future__ import annotations
@@ -50,37 +51,38 @@ def open_sequence(source: FilePath | int) -> Sequence:
     Parameters
     ----------
     source : str, path-like or int
-        A path to a video file or a folder, the index of a camera (``0`` or
-        ``"0"``), or ``"synthetic"``.
+        Path to a video file or a folder, index of a camera (``0`` or ``"0"``),
+        or ``"synthetic"``.
 
     Returns
     -------
     Sequence
+        The frames, with the ground truth if there is any.
 
     Raises
     ------
     InputError
-        If there is no such source, it holds no frames, or its annotations are
-        malformed or do not go with its frames.
+        If the source does not exist or holds no frames, or if its annotations
+        are malformed or do not match its frames.
     """
     text = os.fspath(source) if isinstance(source, os.PathLike) else str(source)
     path = Path(text)
     if text == "synthetic":
         return SyntheticSequence()
-    # os.path says no where Path raises: a name that is too long, a folder that may not be read
-    there = text and os.path.exists(path)
-    if isinstance(source, int) or (re.fullmatch("[0-9]{1,9}", text) and not there):
+    # os.path.exists returns False where Path.exists raises: for too long a name, or in an unreadable folder
+    exists = text and os.path.exists(path)
+    if isinstance(source, int) or (re.fullmatch("[0-9]{1,9}", text) and not exists):
         return camera_sequence(int(text))
-    if there and path.is_dir():
+    if exists and path.is_dir():
         try:
             return _open_folder(path)
         except OSError as error:
-            raise InputError(f"{text}: expected a folder that can be read, but {error.strerror}") from None
-    if there and path.suffix.lower() in _IMAGE_SUFFIXES:
+            raise InputError(f"{text}: expected a readable folder, but it cannot be read ({error.strerror})") from None
+    if exists and path.suffix.lower() in _IMAGE_SUFFIXES:
         raise InputError(f"{path}: expected a video or a folder, got one image; give its folder, {path.parent}")
-    if there and path.is_fifo():
-        raise InputError(f"{path}: expected a video file, got a pipe, which can be read once only; write it to a file")
-    if there:
+    if exists and path.is_fifo():
+        raise InputError(f"{path}: expected a video file, got a pipe, which can be read only once; save it to a file")
+    if exists:
         return video_sequence(path)
     target = re.fullmatch(r"(.+)[-._](\d)", path.name)
     if target:
@@ -88,8 +90,8 @@ def open_sequence(source: FilePath | int) -> Sequence:
         if os.path.isfile(annotation):
             return _open_otb(annotation.parent, annotation)
     raise InputError(
-        f"{text or repr(text)}: expected a video file, a folder of images or of a benchmark sequence, the index of a "
-        "camera, or 'synthetic'; there is nothing of that name"
+        f"{text or repr(text)}: expected a video file, a folder of images, the folder of a benchmark sequence, a "
+        "camera index, or 'synthetic'; no such file or folder"
     )
 
 
@@ -105,7 +107,7 @@ def _open_folder(folder):
         return _open_otb(folder, targets[0])
     images = _images(folder)
     annotation = folder / "groundtruth.txt"
-    boxes = _one_each(read_boxes(annotation), images, annotation) if annotation.is_file() else None
+    boxes = _box_per_image(read_boxes(annotation), images, annotation) if annotation.is_file() else None
     return image_sequence(folder.resolve().name, images, boxes=boxes)
 
 
@@ -114,55 +116,55 @@ def _open_otb(folder, annotation):
     images = _images(folder)
     boxes = read_boxes(annotation, origin=1)
     first, last = FRAME_WINDOWS.get(folder.resolve().name, (-np.inf, np.inf))
-    inside = np.array([first <= _number(path) <= last for path in images])
+    inside = np.array([first <= _file_number(path) <= last for path in images])
     if inside.any():
-        # the annotations cover the window or all images, depending on where the copy comes from
+        # depending on the copy of the data set, the annotations cover the window or all images
         if len(boxes) == len(images):
             boxes = boxes[inside]
         images = [path for path, kept in zip(images, inside, strict=True) if kept]
-    boxes = _one_each(boxes, images, annotation)
+    boxes = _box_per_image(boxes, images, annotation)
     return image_sequence(name, images, boxes=boxes, attributes=ATTRIBUTES.get(name, ()))
 
 
 def _otb_name(annotation):
-    """Name as in the benchmark's tables: the folder's, with -1 or -2 where it holds two targets."""
+    """Name in the benchmark's tables: the folder's name, plus -1 or -2 if it has two targets."""
     target = annotation.name.split(".")[1]
     return annotation.parent.resolve().name + (f"-{target}" if target.isdecimal() else "")
 
 
 def _images(folder):
-    """Images of a folder, or of the one in it that the benchmarks use, in natural order."""
-    for place in [*(folder / name for name in _IMAGE_FOLDERS), folder]:
-        if place.is_dir():
-            images = [
-                p
-                for p in place.iterdir()
-                if p.suffix.lower() in _IMAGE_SUFFIXES and not p.name.startswith(".") and not p.is_dir()
-            ]
+    """Image files of a sequence in natural order, from the usual subfolders or the folder itself."""
+    for candidate in [*(folder / name for name in _IMAGE_FOLDERS), folder]:
+        if candidate.is_dir():
+            images = [path for path in candidate.iterdir() if _is_image(path)]
             if images:
-                return sorted(images, key=_natural)
+                return sorted(images, key=_natural_order)
     raise InputError(
         f"{folder}: expected images ({', '.join(sorted(_IMAGE_SUFFIXES))}) in it or in its img/, color/ or imgs/, "
         "found none; give the folder of one sequence"
     )
 
 
-def _natural(path):
+def _is_image(path):
+    return path.suffix.lower() in _IMAGE_SUFFIXES and not path.name.startswith(".") and not path.is_dir()
+
+
+def _natural_order(path):
     """Sort key that puts 2.jpg before 10.jpg."""
     return [(int(part), part) if part.isdecimal() else (0, part) for part in re.split(r"(\d+)", path.name)]
 
 
-def _number(path):
+def _file_number(path):
     numbers = re.findall(r"\d+", path.stem)
     return int(numbers[-1]) if numbers else 0
 
 
-def _one_each(boxes, images, annotation):
+def _box_per_image(boxes, images, annotation):
     if len(boxes) == 1:
         boxes = np.concatenate([boxes, np.full((len(images) - 1, 4), np.nan)])
     if len(boxes) != len(images):
         raise InputError(
-            f"{annotation}: expected one line for each of the {len(images)} images, got {len(boxes)}; "
-            "remove what has no partner, or write NaN,NaN,NaN,NaN for frames without a box"
+            f"{annotation}: expected one line for each of the {len(images)} images, got {len(boxes)}; remove the "
+            "surplus, or write NaN,NaN,NaN,NaN for frames without a box"
         )
     return boxes

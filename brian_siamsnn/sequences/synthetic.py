@@ -1,11 +1,11 @@
-"""A rendered sequence with exactly known boxes: a clownfish in a reef.
+"""A rendered sequence with exactly known boxes: a clownfish on a reef.
 
-It needs no files, so it is the demonstration and the test data that are always
-there.  A clownfish swims across the view along a smooth path, comes nearer and
-goes away (scale 0.8 to 1.3), tilts, and passes behind a mooring post that hides
-a part of it.  The water is fractal noise: octaves of random values, each twice
-as fine and half as strong as the one before.  The view pans slowly, and other
-fish swim about.
+It needs no files, so it is always available for demonstrations and tests. A
+clownfish swims across the view along a smooth path, approaches and recedes
+(scale 0.8 to 1.3), tilts, and passes behind a mooring post that partly occludes
+it. The water is fractal noise: octaves of random values, each twice as fine and
+half as strong as the one before. The view pans slowly, and other fish swim
+around.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from .frames import Sequence
 
 __all__ = ["SyntheticSequence"]
 
-# Fish are drawn on a canvas of this height and width and shrunk into the frame, so that their edges are smooth.
+# Fish are drawn on a canvas of this height and width and then scaled down, which smooths their edges.
 _CANVAS = (320, 480)
 _CLOWNFISH = {"body": (238, 112, 28), "belly": (255, 172, 72), "fin": (214, 78, 16), "band": (250, 247, 240)}
 _OTHER_FISH = (
@@ -26,6 +26,7 @@ _OTHER_FISH = (
     {"body": (214, 196, 82), "belly": (240, 230, 160), "fin": (176, 148, 40), "band": (70, 64, 50)},
     {"body": (128, 96, 150), "belly": (176, 148, 190), "fin": (92, 64, 120), "band": None},
 )
+# Range over which the view pans, in pixels.
 _PAN = 40
 
 
@@ -35,29 +36,29 @@ class SyntheticSequence(Sequence):
     Parameters
     ----------
     frames : int
-        Number of frames.  The path is the same for any number; more frames
-        make the motion slower.
+        Number of frames. The path does not depend on it: more frames make the
+        motion slower.
     size : tuple of int
         Height and width of a frame in pixels, each at least 64.
     seed : int
-        Changes water, reef, path, post and the other fish.
+        Seed for the water, the reef, the path, the post and the other fish.
 
     Attributes
     ----------
     boxes : ndarray, shape (frames, 4)
-        The upright rectangles around the whole fish, hidden parts included,
-        exact to the rendering (x, y, w, h; zero-based; fractions of pixels).
+        Upright bounding boxes of the whole fish, occluded parts included, as
+        x, y, w, h in zero-based pixels. They are exact to a fraction of a pixel.
 
     Raises
     ------
     InputError
-        If a number is not a whole one or is too small.
+        If an argument is not an integer, or is too small.
     """
 
     def __init__(self, frames: int = 120, size: tuple[int, ...] = (360, 480), seed: int = 0) -> None:
-        height, width = _whole("size", size[0], 64), _whole("size", size[1], 64)
-        count = _whole("frames", frames, 1)
-        rng = np.random.default_rng(_whole("seed", seed, 0))
+        height, width = _checked_int("size", size[0], 64), _checked_int("size", size[1], 64)
+        count = _checked_int("frames", frames, 1)
+        rng = np.random.default_rng(_checked_int("seed", seed, 0))
         self._seed, self._size = seed, (height, width)
         self._background = _reef(rng, height, width + _PAN)
         self._sprite, outline = _fish(rng, _CLOWNFISH)
@@ -67,14 +68,14 @@ class SyntheticSequence(Sequence):
         start = rng.uniform(0, 2 * np.pi, 2)
 
         def path(progress):
-            """Centre x, y, and shift of the view, in pixels, where `progress` goes from 0 to 1."""
+            """Centre x, y of the fish and shift of the view, in pixels; `progress` runs from 0 to 1."""
             x = 0.8 * length + (width - 1.6 * length) * progress
             y = height * (0.48 + 0.17 * np.sin(2.6 * np.pi * progress + start[0]))
             return x, y, _PAN / 2 * (1 + np.sin(2 * np.pi * progress))
 
         progress = np.linspace(0, 1, count)
         x, y, self._shift = path(progress)
-        # nearest at about the post: there, the post hides the smallest part
+        # the fish is nearest, and so largest, around the post, which then occludes the smallest part of it
         nearness = np.cos(2 * np.pi * (progress - 0.55) + 0.4 * np.sin(start[1]))
         scale = length / np.ptp(outline[:, 0]) * (1.05 + 0.25 * nearness)
         tilt = 0.16 * np.cos(2.6 * np.pi * progress + start[0])
@@ -84,7 +85,8 @@ class SyntheticSequence(Sequence):
         meeting = path(rng.uniform(0.52, 0.62))
         self._post_x = meeting[0] + meeting[2] - self._post.shape[1] / 2
 
-        super().__init__("synthetic", self._frames, count, 30.0, np.array([_box(outline, m) for m in self._placements]))
+        boxes = np.array([_box(outline, placement) for placement in self._placements])
+        super().__init__("synthetic", self._frames, count, 30.0, boxes)
 
     def render(self, index: int, target: bool = True) -> np.ndarray:
         """Render one frame.
@@ -92,13 +94,14 @@ class SyntheticSequence(Sequence):
         Parameters
         ----------
         index : int
-            Number of the frame, from 0.
+            Index of the frame, from 0.
         target : bool
-            Whether the target is in it.
+            Whether to draw the target; True by default.
 
         Returns
         -------
-        ndarray, shape (H, W, 3), uint8
+        ndarray of uint8, shape (H, W, 3)
+            The frame, with the channels R, G, B.
         """
         height, width = self._size
         shift = self._shift[index]
@@ -117,7 +120,7 @@ class SyntheticSequence(Sequence):
 
 
 class _Swimmer:
-    """Another fish, smaller, that drifts along a slow figure of eight."""
+    """A smaller fish that drifts along a slow figure of eight."""
 
     def __init__(self, rng, colours, height, width):
         self.sprite, _ = _fish(rng, colours)
@@ -132,9 +135,9 @@ class _Swimmer:
         return _placement(x, y, self._scale, 0.1 * np.cos(2 * angle))
 
 
-def _whole(name, value, least):
+def _checked_int(name, value, least):
     if not isinstance(value, int | np.integer) or value < least:
-        raise InputError(f"synthetic sequence: expected {name} as a whole number from {least}, got {value!r}")
+        raise InputError(f"synthetic sequence: {name}: expected an integer from {least}, got {value!r}")
     return int(value)
 
 
@@ -149,7 +152,7 @@ def _noise(rng, height, width, coarsest=4, octaves=6):
 
 
 def _reef(rng, height, width):
-    """Background, shape (height, width, 3), float32: water that darkens downwards over stones and sand."""
+    """Background, float32 (height, width, 3): water that darkens with depth, above stones and sand."""
     depth = np.linspace(0, 1, height, dtype=np.float32)[:, None, None]
     image = (1 - depth) * np.array([98, 178, 196], np.float32) + depth * np.array([22, 74, 104], np.float32)
     image = image + 26 * _noise(rng, height, width)[..., None] * np.array([0.8, 1, 0.9], np.float32)
@@ -165,15 +168,14 @@ def _reef(rng, height, width):
         shade = 1.1 - 0.5 * (np.arange(height, dtype=np.float32)[:, None] - y) / radius
         stone = colour * (shade + 0.35 * _noise(rng, height, width, coarsest=24, octaves=4))[..., None]
         image += (stone - image) * mask[..., None]
-    sand = np.arange(height)[:, None] > ground + 0.05 * height
+    is_sand = np.arange(height)[:, None] > ground + 0.05 * height
     grain = (1 + 0.12 * _noise(rng, height, width, coarsest=32, octaves=4))[..., None]
-    return np.clip(np.where(sand[..., None], np.array([176, 164, 128], np.float32) * grain, image), 0, 255).astype(
-        np.float32
-    )
+    sand = np.array([176, 164, 128], np.float32) * grain
+    return np.clip(np.where(is_sand[..., None], sand, image), 0, 255).astype(np.float32)
 
 
 def _post(rng, height, width):
-    """Wooden post as high as the frame, RGBA, float32."""
+    """Wooden post as high as the frame, RGBA float32."""
     x = np.linspace(-1, 1, width, dtype=np.float32)
     grain = cv2.resize(_noise(rng, max(height // 12, 2), width), (width, height), interpolation=cv2.INTER_CUBIC)
     wood = np.array([112, 84, 58], np.float32) * ((1.25 - 0.55 * x**2) * (1 + 0.3 * grain))[..., None]
@@ -184,10 +186,10 @@ def _post(rng, height, width):
 
 
 def _fish(rng, colours):
-    """Draw a fish that looks to the right.
+    """Draw a fish facing right.
 
-    Returns the sprite, RGBA float32 with alpha in [0, 1], and the corners of
-    the convex hull of what is not transparent, float64 (K, 2) in sprite pixels.
+    Returns the sprite, RGBA float32 with alpha in [0, 1], and the corners of the
+    convex hull of its opaque pixels, float64 (K, 2) in sprite pixels.
     """
     height, width = _CANVAS
     centre = (int(width * 0.54), height // 2)
@@ -223,31 +225,31 @@ def _fish(rng, colours):
     cv2.ellipse(fins, (int(width * 0.6), int(height * 0.6)), (34, 20), 20, 0, 360, 255, -1)
     alpha = np.maximum(fins, body)
     pixels = cv2.convexHull(cv2.findNonZero(alpha))[:, 0].astype(float)
-    # a pixel reaches half a pixel beyond its centre on each side
+    # a pixel extends half a pixel beyond its centre on each side
     corners = (pixels[:, None] + np.array([(-0.5, -0.5), (-0.5, 0.5), (0.5, -0.5), (0.5, 0.5)])).reshape(-1, 2)
     sprite = np.dstack([np.clip(image, 0, 255), (alpha > 0).astype(np.float32)]).astype(np.float32)
     return cv2.resize(sprite, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA), (corners + 0.5) / 2 - 0.5
 
 
 def _placement(x, y, scale, tilt):
-    """Affine map (2, 3) from sprite to frame that puts the sprite's middle at (x, y), turned by `tilt` radians."""
-    turn = scale * np.array([[np.cos(tilt), -np.sin(tilt)], [np.sin(tilt), np.cos(tilt)]])
-    middle = (np.array(_CANVAS[::-1]) / 2 - 1) / 2
-    return np.column_stack([turn, np.array([x, y]) - turn @ middle])
+    """Affine map (2, 3) from sprite to frame: centre at (x, y), rotated by `tilt` radians."""
+    rotation = scale * np.array([[np.cos(tilt), -np.sin(tilt)], [np.sin(tilt), np.cos(tilt)]])
+    centre = (np.array(_CANVAS[::-1]) / 2 - 1) / 2
+    return np.column_stack([rotation, np.array([x, y]) - rotation @ centre])
 
 
 def _box(outline, placement):
-    """Box of the placed outline; a box of w pixels from x ends at the edge x - 0.5 + w of pixel x + w - 1."""
+    """Bounding box of the placed outline; a box of w pixels at x covers the interval x - 0.5 to x - 0.5 + w."""
     points = outline @ placement[:, :2].T + placement[:, 2]
     return np.concatenate([points.min(axis=0) + 0.5, np.ptp(points, axis=0)])
 
 
 def _paste(frame, sprite, placement):
-    """Lay a sprite over a float frame, in place."""
-    shrink = np.sqrt(abs(np.linalg.det(placement[:, :2])))
-    if shrink < 1:
-        # the warp samples four pixels only; without the blur a shrunk sprite flickers as it moves
-        sprite = cv2.GaussianBlur(sprite, (0, 0), 0.35 / shrink)
+    """Draw a sprite onto a float frame, in place."""
+    scale = np.sqrt(abs(np.linalg.det(placement[:, :2])))
+    if scale < 1:
+        # the warp interpolates between four pixels only, so a scaled-down sprite would flicker as it moves
+        sprite = cv2.GaussianBlur(sprite, (0, 0), 0.35 / scale)
     height, width = frame.shape[:2]
     placed = cv2.warpAffine(sprite, placement, (width, height))
     frame += (placed[..., :3] - frame) * placed[..., 3:]

@@ -1,22 +1,23 @@
-"""Spike trains in files: CSV, NumPy (``.npz``) and NWB.
+"""Reads and writes spike trains as CSV, NumPy (``.npz``) and NWB files.
 
-A file holds *populations*, spike trains with names, such as ``"search/conv5"``.
-All three formats keep everything, and give it back as it was; each is written
-whole or not at all. Step k is at time k ms (`spikes`).
+A file holds *populations*: spike trains with names such as ``"search/conv5"``. All
+three formats store everything, amplitudes in single precision, so that reading
+returns what was written. Files are written atomically. Step k is at time k ms
+(see `trains`).
 
 CSV
-    A comment for each population, then one line a spike, in the order of time::
+    One comment per population, then one line per spike, population by population::
 
         # population search/conv5: 23 x 23 x 32 neurons (H x W x C), 20 steps, 8113 spikes
         population,neuron,y,x,c,step,amplitude
         search/conv5,70,0,2,6,3,1
 
-    Read by ``pandas.read_csv(path, comment="#")``, R or a spreadsheet.
+    It can be read by ``pandas.read_csv(path, comment="#")``, R or a spreadsheet.
 NumPy
-    Arrays ``NAME/neuron``, ``NAME/step``, ``NAME/amplitude`` and ``NAME/layer``,
-    which is H, W, C, T, of each population.
+    Arrays ``NAME/neuron``, ``NAME/step``, ``NAME/amplitude`` and ``NAME/layer`` (H,
+    W, C, T) for each population.
 NWB
-    See `spike_nwb`; needs ``pip install 'brian_siamsnn[spikes]'``.
+    See `nwb`; requires ``pip install 'brian_siamsnn[spikes]'``.
 """
 
 from __future__ import annotations
@@ -48,7 +49,7 @@ _POPULATION = re.compile(
     r"(?P<steps>\d+) steps, (?P<spikes>\d+) spikes"
 )
 _NAME = re.compile(r"[\w.+-]+(/[\w.+-]+)*")
-#: Spikes that are turned into text at a time.
+#: Number of spikes converted to text at a time.
 _CHUNK = 100_000
 
 
@@ -58,42 +59,46 @@ def write_spikes(path: FilePath, populations: dict[str, SpikeTrains], format: st
     Parameters
     ----------
     path : str or path
-        An existing file is replaced.
+        File to write; an existing file is replaced.
     populations : dict of str to SpikeTrains
-        By name: letters, digits, ``.``, ``_``, ``+``, ``-``, parted by ``/``.
+        Spike trains by population name. Names consist of letters, digits and
+        ``.``, ``_``, ``+``, ``-``, with parts separated by ``/``.
     format : {"csv", "npz", "nwb"}, optional
-        By default what the path ends in.
+        File format; by default, the file suffix.
 
     Raises
     ------
     InputError
-        For another format or name, if a package is missing, or if the file cannot be written.
+        If the format or a name is invalid, a package is not installed, or the
+        file cannot be written.
     """
     writer = FORMATS[format_of(path, format)][0]
     for name in populations:
         if not _NAME.fullmatch(name):
-            raise InputError(f"population: expected a name of letters, digits and . _ + - parted by /, got {name!r}")
+            raise InputError(f"population: expected a name of letters, digits and . _ + - separated by /, got {name!r}")
     write_whole(path, writer(populations))
 
 
 def read_spikes(path: FilePath, format: str | None = None) -> dict[str, SpikeTrains]:
-    """Read what `write_spikes` wrote.
+    """Read spike trains from a file written by `write_spikes`.
 
     Parameters
     ----------
     path : str or path
+        File to read.
     format : {"csv", "npz", "nwb"}, optional
-        By default what the path ends in.
+        File format; by default, the file suffix.
 
     Returns
     -------
     dict of str to SpikeTrains
-        Single-precision amplitudes.
+        Spike trains by population name; amplitudes have single precision.
 
     Raises
     ------
     InputError
-        If it cannot be read or is damaged, holds impossible spikes, or a package is missing.
+        If the file cannot be read or is damaged, its spikes are inconsistent, or
+        a package is not installed.
     """
     reader = FORMATS[format_of(path, format)][1]
     try:
@@ -111,24 +116,30 @@ def read_spikes(path: FilePath, format: str | None = None) -> dict[str, SpikeTra
 
 
 def format_of(path: FilePath, format: str | None = None) -> str:
-    """The format of a file.
+    """Determine the format of a spike train file.
 
     Parameters
     ----------
     path : str or path
+        Path of the file, which need not exist.
     format : {"csv", "npz", "nwb"}, optional
-        By default what the path ends in.
+        File format; by default, the file suffix.
+
+    Returns
+    -------
+    str
+        The format.
 
     Raises
     ------
     InputError
-        If it is none of the three.
+        If it is not one of the three.
     """
     format = format or Path(path).suffix.lower().removeprefix(".")
     if format not in FORMATS:
         raise InputError(
-            f"{path}: expected a file of spike trains that ends in .{', .'.join(FORMATS)}, or one of "
-            f"these formats, got {format!r}"
+            f"{path}: expected a spike train file with the suffix .{', .'.join(FORMATS)}, or one of these as the "
+            f"format, got {format!r}"
         )
     return format
 
@@ -145,19 +156,19 @@ def _csv_bytes(populations):
     total = sum(map(len, populations.values()))
     with tqdm(total=total, desc="CSV", unit=" spikes", unit_scale=True, delay=2, disable=None) as bar:
         for name, trains in populations.items():
-            places = trains.neuron, *trains.coordinates(), trains.step
+            indices = trains.neuron, *trains.coordinates(), trains.step
             for start in range(0, len(trains), _CHUNK):
                 part = slice(start, start + _CHUNK)
-                columns = [*(column[part].tolist() for column in places), _shortest(trains.amplitude[part])]
+                columns = [*(column[part].tolist() for column in indices), _shortest(trains.amplitude[part])]
                 text.writelines(f"{name},{n},{y},{x},{c},{t},{a}\n" for n, y, x, c, t, a in zip(*columns, strict=True))
                 bar.update(len(columns[0]))
     return text.getvalue().encode()
 
 
 def _shortest(amplitudes):
-    """The shortest texts that read as the same single-precision numbers; few of them differ."""
-    different, index = np.unique(np.asarray(amplitudes, np.float32), return_inverse=True)
-    texts = [np.format_float_positional(amplitude, unique=True, trim="-") for amplitude in different]
+    """Shortest decimals that read back as the same single-precision numbers, formatted once per distinct number."""
+    distinct, index = np.unique(np.asarray(amplitudes, np.float32), return_inverse=True)
+    texts = [np.format_float_positional(amplitude, unique=True, trim="-") for amplitude in distinct]
     return [texts[k] for k in index.tolist()]
 
 
@@ -182,8 +193,8 @@ def _read_csv(content):
         name, _, rest = line.partition(",")
         if name not in rows or not line.endswith("\n"):
             raise InputError(
-                f"spike {number}: expected a whole line that starts with one of the populations "
-                f"{list(rows)}, got {line[:80]!r}"
+                f"spike {number}: expected a complete line that starts with one of the populations {list(rows)}, "
+                f"got {line[:80]!r}"
             )
         rows[name].append(rest)
     result = {}
@@ -191,8 +202,8 @@ def _read_csv(content):
         *shape, steps, spikes = shapes[name]
         if len(texts) != spikes:
             raise InputError(
-                f"{name}: expected {spikes} spikes, as its comment says, got {len(texts)}; if the file is "
-                "whole, mend the comment"
+                f"{name}: expected {spikes} spikes, as its comment says, got {len(texts)}; if the file is complete, "
+                "correct the comment"
             )
         try:
             table = np.loadtxt(texts, delimiter=",", ndmin=2, comments=None) if texts else np.empty((0, 6))
@@ -203,7 +214,10 @@ def _read_csv(content):
         index = table[:, :5].astype(int)
         trains = SpikeTrains(index[:, 0], index[:, 4], table[:, 5].astype(np.float32), tuple(shape), steps)
         if not (np.array_equal(index, table[:, :5]) and np.array_equal(index[:, 1:4].T, trains.coordinates())):
-            raise InputError(f"{name}: neuron, y, x and c of a spike do not go together, neuron = (y W + x) C + c")
+            raise InputError(
+                f"{name}: neuron, y, x, c and step of a spike do not agree; expected integers with "
+                "neuron = (y W + x) C + c"
+            )
         result[name] = trains
     return result
 
@@ -227,21 +241,21 @@ def _read_npz(content):
         with np.load(io.BytesIO(content), allow_pickle=False) as file:
             arrays = {key: file[key] for key in file.files}
     except (zipfile.BadZipFile, ValueError, EOFError, OSError, AttributeError, KeyError, zlib.error) as error:
-        raise InputError(f"not a whole .npz file ({error})") from None
+        raise InputError(f"not a valid .npz file ({error})") from None
     result = {}
     for name in (key.removesuffix("/layer") for key in arrays if key.endswith("/layer")):
         parts: list[Any] = [arrays.get(f"{name}/{part}") for part in ("neuron", "step", "amplitude", "layer")]
         if any(part is None or part.ndim != 1 for part in parts) or len(parts[3]) != 4:
-            raise InputError(f"{name}: expected lists neuron, step, amplitude and layer (H, W, C, T)")
+            raise InputError(f"{name}: expected 1-D arrays neuron, step, amplitude and layer (H, W, C, T)")
         if not all(np.issubdtype(part.dtype, np.integer) for part in (*parts[:2], parts[3])):
-            raise InputError(f"{name}: expected whole numbers for neuron, step and layer")
+            raise InputError(f"{name}: expected integers for neuron, step and layer")
         neuron, step, amplitude, (*shape, steps) = parts
         shape = tuple(map(int, shape))
         result[name] = SpikeTrains(neuron, step, amplitude.astype(np.float32), shape, int(steps))
     if not result:
         raise InputError(
-            f"no spike trains in it; expected arrays NAME/neuron, NAME/step, NAME/amplitude and "
-            f"NAME/layer, got {sorted(arrays)}"
+            "no spike trains in it; expected arrays NAME/neuron, NAME/step, NAME/amplitude and NAME/layer, "
+            f"got {sorted(arrays)}"
         )
     return result
 

@@ -1,10 +1,10 @@
-"""Spike trains as Neurodata Without Borders (NWB 2) files, read by pynwb, MatNWB, Neo and others.
+"""Spike trains as Neurodata Without Borders (NWB 2) files, for pynwb, MatNWB, Neo and other tools.
 
-``units`` has one row for each neuron that fired: ``spike_times`` in seconds
-(step k is k / 1000), ``amplitude`` of each of them, ``obs_intervals`` from 0 to
-T ms, the ``population`` and the neuron's ``neuron``, ``y``, ``x`` and ``c``. The
-table ``populations`` under ``analysis`` has H, W, C and T of each population,
-and with them the neurons that were silent.
+The table ``units`` has one row for each neuron that fired: ``spike_times`` in
+seconds (step k is at k ms), the ``amplitude`` of each spike, ``obs_intervals``
+from 0 to T ms, the ``population``, and the neuron's index ``neuron`` and position
+``y``, ``x``, ``c``. The table ``populations`` under ``analysis`` has H, W, C and T
+of each population, from which the silent neurons follow.
 """
 
 from __future__ import annotations
@@ -24,21 +24,23 @@ if TYPE_CHECKING:
 
 __all__ = ["nwb_bytes", "nwb_packages", "read_nwb"]
 
-#: Steps in a second.
+#: Time steps per second.
 _PER_SECOND = 1000
 _SIZES = ("height", "width", "channels", "steps")
 
 
 def nwb_bytes(populations: dict[str, SpikeTrains]) -> bytes:
-    """An NWB file.
+    """Write spike trains as an NWB file in memory.
 
     Parameters
     ----------
     populations : dict of str to SpikeTrains
+        Spike trains by population name.
 
     Returns
     -------
     bytes
+        Content of the file.
 
     Raises
     ------
@@ -66,14 +68,14 @@ def _populations_table(populations):
     values = {"population": list(populations)} | {
         size: [(*trains.shape, trains.steps)[k] for trains in populations.values()] for k, size in enumerate(_SIZES)
     }
-    texts = {
+    descriptions = {
         "population": "name",
         "height": "H, rows",
         "width": "W, columns",
         "channels": "C",
         "steps": "T, time steps of 1 ms",
     }
-    columns = [VectorData(name=key, description=texts[key], data=column) for key, column in values.items()]
+    columns = [VectorData(name=key, description=descriptions[key], data=column) for key, column in values.items()]
     return DynamicTable(
         name="populations",
         description="layers of neurons, neuron = (y W + x) C + c",
@@ -83,41 +85,25 @@ def _populations_table(populations):
 
 
 def _units(populations):
-    """All trains in one table, column by column: a row at a time would take minutes for a large layer."""
+    """Table of all trains, built column by column: adding rows would take minutes for a large layer."""
     from hdmf.common import VectorData, VectorIndex
     from pynwb.misc import Units
 
-    keys = "population", "neuron", "y", "x", "c", "seconds", "ends", "spike_times", "amplitude"
-    parts, spikes = [], 0
-    for name, trains in populations.items():
-        neurons, bounds, steps = trains.by_neuron()
-        order = np.lexsort((trains.step, trains.neuron))
-        parts.append(
-            (
-                np.full(len(neurons), name, object),
-                neurons,
-                *np.unravel_index(neurons, trains.shape),
-                np.full(len(neurons), trains.steps / _PER_SECOND),
-                spikes + bounds[1:],
-                steps / _PER_SECOND,
-                np.asarray(trains.amplitude, np.float32)[order],
-            )
-        )
-        spikes += len(trains)
-    column = dict(zip(keys, map(np.concatenate, zip(*parts, strict=True)), strict=True))
+    parts = [_unit_columns(name, trains) for name, trains in populations.items()]
+    column = {key: np.concatenate([part[key] for part in parts]) for key in parts[0]}
     count = len(column["neuron"])
+    ends = np.cumsum(column["spikes"])
     intervals = np.stack([np.zeros(count), column["seconds"]], axis=1)
-    each = np.arange(1, count + 1)
+    one_each = np.arange(1, count + 1)
     columns = [
-        *_ragged("spike_times", "times in seconds; step k is at k ms", column["spike_times"], column["ends"]),
-        *_ragged("obs_intervals", "0 to T ms", intervals, each),
-        *_ragged("amplitude", "what a spike carried: the threshold reached", column["amplitude"], column["ends"]),
+        *_ragged("spike_times", "times in seconds; step k is at k ms", column["spike_times"], ends),
+        *_ragged("obs_intervals", "0 to T ms", intervals, one_each),
+        *_ragged("amplitude", "amplitude of each spike: the threshold reached", column["amplitude"], ends),
         VectorData(name="population", description="name of the population", data=column["population"].tolist()),
         VectorData(name="neuron", description="index in its population, (y W + x) C + c", data=column["neuron"]),
-        *(
-            VectorData(name=key, description=text, data=column[key])
-            for key, text in {"y": "row", "x": "column", "c": "channel"}.items()
-        ),
+        VectorData(name="y", description="row", data=column["y"]),
+        VectorData(name="x", description="column", data=column["x"]),
+        VectorData(name="c", description="channel", data=column["c"]),
     ]
     return Units(
         name="units",
@@ -125,12 +111,30 @@ def _units(populations):
         resolution=1 / _PER_SECOND,
         id=np.arange(count),
         columns=columns,
-        colnames=[one.name for one in columns if not isinstance(one, VectorIndex)],
+        colnames=[column.name for column in columns if not isinstance(column, VectorIndex)],
     )
 
 
+def _unit_columns(name, trains):
+    """Columns of the units table for one population, with the number of spikes of each neuron."""
+    neurons, bounds, steps = trains.by_neuron()
+    y, x, c = np.unravel_index(neurons, trains.shape)
+    order = np.lexsort((trains.step, trains.neuron))
+    return {
+        "population": np.full(len(neurons), name, object),
+        "neuron": neurons,
+        "y": y,
+        "x": x,
+        "c": c,
+        "seconds": np.full(len(neurons), trains.steps / _PER_SECOND),
+        "spikes": np.diff(bounds),
+        "spike_times": steps / _PER_SECOND,
+        "amplitude": np.asarray(trains.amplitude, np.float32)[order],
+    }
+
+
 def _ragged(name, description, data, ends):
-    """A column with a list in each row: rows end at `ends` of the data."""
+    """A column with one list per row; row k of the data ends before ``ends[k]``."""
     from hdmf.common import VectorData, VectorIndex
 
     data = VectorData(name=name, description=description, data=data)
@@ -138,20 +142,22 @@ def _ragged(name, description, data, ends):
 
 
 def read_nwb(content: bytes) -> dict[str, SpikeTrains]:
-    """What `nwb_bytes` made.
+    """Read an NWB file made by `nwb_bytes`.
 
     Parameters
     ----------
     content : bytes
+        Content of the file.
 
     Returns
     -------
     dict of str to SpikeTrains
+        Spike trains by population name.
 
     Raises
     ------
     InputError
-        If it is no such file, or pynwb is not installed.
+        If it is not such a file, or pynwb is not installed.
     """
     pynwb, h5py = nwb_packages()
     try:
@@ -161,27 +167,27 @@ def read_nwb(content: bytes) -> dict[str, SpikeTrains]:
             populations = {
                 name: tuple(int(table[size][k]) for size in _SIZES) for k, name in enumerate(table["population"][:])
             }
-            units = (
-                None
-                if file.units is None
-                else {
-                    "population": np.asarray(file.units["population"][:], object),
-                    "neuron": file.units["neuron"][:],
-                    "ends": file.units["spike_times"].data[:],
-                    "seconds": file.units["spike_times"].target.data[:],
-                    "amplitude": file.units["amplitude"].target.data[:],
-                }
-            )
-    except Exception as error:  # h5py and hdmf raise whatever a damaged file leads them to
-        raise InputError(f"not a whole NWB file of spike trains ({str(error).splitlines()[0][:200]})") from None
+            units = None if file.units is None else _read_units(file.units)
+    except Exception as error:  # a damaged file can make h5py and hdmf raise almost any exception
+        raise InputError(f"not a valid NWB file of spike trains ({str(error).splitlines()[0][:200]})") from None
     return {name: _of_population(name, units, *sizes) for name, sizes in populations.items()}
+
+
+def _read_units(units):
+    return {
+        "population": np.asarray(units["population"][:], object),
+        "neuron": units["neuron"][:],
+        "ends": units["spike_times"].data[:],
+        "seconds": units["spike_times"].target.data[:],
+        "amplitude": units["amplitude"].target.data[:],
+    }
 
 
 def _of_population(name, units, *sizes):
     *shape, steps = sizes
     if units is None:
-        nothing = np.array([], int)
-        return SpikeTrains(nothing, nothing, nothing.astype(np.float32), tuple(shape), steps)
+        empty = np.array([], int)
+        return SpikeTrains(empty, empty, empty.astype(np.float32), tuple(shape), steps)
     counts = np.diff(units["ends"], prepend=0)
     neuron = np.repeat(units["neuron"], counts)
     keep = np.repeat(units["population"] == name, counts)
@@ -190,12 +196,19 @@ def _of_population(name, units, *sizes):
 
 
 def nwb_packages() -> tuple[ModuleType, ModuleType]:
-    """The modules pynwb and h5py.
+    """Import the packages that NWB files need.
+
+    Returns
+    -------
+    pynwb : module
+        The package pynwb.
+    h5py : module
+        The package h5py.
 
     Raises
     ------
     InputError
-        If they are not installed.
+        If one of them is not installed.
     """
     try:
         import h5py

@@ -1,9 +1,10 @@
-"""Spike trains as the objects of Neo (and so of Elephant) and of PySpike.
+"""Converts spike trains to and from Neo objects (which Elephant uses) and to PySpike objects.
 
-Both libraries hold every train as a Python object; one of Neo takes about half a
-millisecond to make, one of PySpike a fiftieth of that. Name the neurons that
-matter rather than take a whole layer of a hundred thousand. Trains cover 0 to T ms,
-step k is at k ms. Both need ``pip install 'brian_siamsnn[spikes]'``.
+Both libraries represent every train as a Python object. Creating one takes about
+half a millisecond with Neo and a fiftieth of that with PySpike, so select the
+neurons of interest instead of converting a layer of a hundred thousand. Trains
+span 0 to T ms, and step k is at k ms. Both libraries come with
+``pip install 'brian_siamsnn[spikes]'``.
 """
 
 from __future__ import annotations
@@ -27,73 +28,66 @@ __all__ = ["from_neo", "to_neo", "to_pyspike"]
 
 
 def to_neo(trains: SpikeTrains, neurons: npt.ArrayLike | None = None, name: str = "") -> list[neo.SpikeTrain]:
-    """One `neo.SpikeTrain` for each neuron.
+    """Convert spike trains to Neo, one `neo.SpikeTrain` per neuron.
 
     Parameters
     ----------
     trains : SpikeTrains
+        Spikes of a layer.
     neurons : sequence of int, optional
-        Which, in this order, silent ones too; by default those that fired.
+        Indices of the neurons to convert, in this order; silent ones become empty
+        trains. By default, all neurons that fired.
     name : str
-        Name of the trains, for example the layer's.
+        Name of the Neo objects, for example the layer's; empty by default.
 
     Returns
     -------
     list of neo.SpikeTrain
-        Times in ms, ``t_start`` 0 and ``t_stop`` T ms; annotations ``neuron``,
-        ``y``, ``x``, ``c``; array annotation ``amplitude``.
+        Times in ms, from ``t_start`` 0 to ``t_stop`` T ms. Annotations:
+        ``neuron``, ``y``, ``x`` and ``c``; array annotation: ``amplitude``.
 
     Raises
     ------
     InputError
-        If Neo is not installed, or there is no such neuron.
+        If Neo is not installed, or a neuron does not exist.
     """
     try:
         import neo
         import quantities
     except ImportError:
         raise InputError("Neo objects need Neo: pip install 'brian_siamsnn[spikes]'") from None
-    stop = trains.steps * quantities.ms
+    span = {"t_start": 0 * quantities.ms, "t_stop": trains.steps * quantities.ms}
     result = []
-    for neuron, steps, amplitudes in _one_by_one(trains, neurons, "neo.SpikeTrain"):
+    for neuron, steps, amplitudes in _train_by_train(trains, neurons, "neo.SpikeTrain"):
         y, x, c = map(int, np.unravel_index(neuron, trains.shape))
-        result.append(
-            neo.SpikeTrain(
-                steps.astype(float),
-                units="ms",
-                t_start=0 * quantities.ms,
-                t_stop=stop,
-                name=name,
-                array_annotations={"amplitude": amplitudes},
-                neuron=neuron,
-                y=y,
-                x=x,
-                c=c,
-            )
-        )
+        spikes = {"array_annotations": {"amplitude": amplitudes}, "neuron": neuron, "y": y, "x": x, "c": c}
+        result.append(neo.SpikeTrain(steps.astype(float), units="ms", name=name, **span, **spikes))
     return result
 
 
 def from_neo(objects: Iterable[neo.SpikeTrain], shape: tuple, steps: int) -> SpikeTrains:
-    """Spike trains of Neo objects, as `to_neo` makes them.
+    """Convert Neo objects, such as those made by `to_neo`, to spike trains.
 
     Parameters
     ----------
-    objects : sequence of neo.SpikeTrain
-        With the annotation ``neuron``; amplitudes are 1 where they have none.
-    shape : tuple
-        (H, W, C) of the layer.
+    objects : iterable of neo.SpikeTrain
+        Trains with the annotation ``neuron``. Amplitudes are taken from the array
+        annotation ``amplitude``, and are 1 without it.
+    shape : tuple of int
+        Shape (H, W, C) of the layer.
     steps : int
-        T.
+        Number of time steps, T.
 
     Returns
     -------
     SpikeTrains
+        The spikes of all trains.
 
     Raises
     ------
     InputError
-        If an object has no neuron, or a time that is no whole number of ms.
+        If a train has no annotation ``neuron``, or a time is not a whole number
+        of milliseconds.
     """
     neuron, step, amplitude = [np.array([], int)], [np.array([], int)], [np.array([], np.float32)]
     for k, train in enumerate(objects):
@@ -101,7 +95,9 @@ def from_neo(objects: Iterable[neo.SpikeTrain], shape: tuple, steps: int) -> Spi
             raise InputError(f"neo.SpikeTrain {k}: expected an annotation 'neuron', got {sorted(train.annotations)}")
         times = train.times.rescale("ms").magnitude
         if not np.allclose(times, np.rint(times), atol=1e-6):
-            raise InputError(f"neo.SpikeTrain {k}: expected times of whole milliseconds, the steps, got {times}")
+            raise InputError(
+                f"neo.SpikeTrain {k}: expected times of whole milliseconds, since a step is 1 ms, got {times}"
+            )
         step.append(np.rint(times).astype(int))
         neuron.append(np.full(len(times), int(train.annotations["neuron"])))
         amplitude.append(np.asarray(train.array_annotations.get("amplitude", np.ones(len(times))), np.float32))
@@ -109,24 +105,28 @@ def from_neo(objects: Iterable[neo.SpikeTrain], shape: tuple, steps: int) -> Spi
 
 
 def to_pyspike(trains: SpikeTrains, neurons: npt.ArrayLike | None = None) -> list[pyspike.SpikeTrain]:
-    """One `pyspike.SpikeTrain` for each neuron, with edges 0 and T, in ms.
+    """Convert spike trains to PySpike, one `pyspike.SpikeTrain` per neuron.
 
-    PySpike keeps times alone: neither neuron nor amplitude, so there is no way back.
+    PySpike stores spike times only, neither neurons nor amplitudes, so there is no
+    conversion back.
 
     Parameters
     ----------
     trains : SpikeTrains
+        Spikes of a layer.
     neurons : sequence of int, optional
-        Which, in this order, silent ones too; by default those that fired.
+        Indices of the neurons to convert, in this order; silent ones become empty
+        trains. By default, all neurons that fired.
 
     Returns
     -------
     list of pyspike.SpikeTrain
+        Times in ms, with the edges 0 and T.
 
     Raises
     ------
     InputError
-        If PySpike is not installed, or there is no such neuron.
+        If PySpike is not installed, or a neuron does not exist.
     """
     try:
         import pyspike
@@ -134,12 +134,12 @@ def to_pyspike(trains: SpikeTrains, neurons: npt.ArrayLike | None = None) -> lis
         raise InputError("PySpike objects need PySpike: pip install 'brian_siamsnn[spikes]'") from None
     return [
         pyspike.SpikeTrain(steps.astype(float), edges=(0.0, float(trains.steps)))
-        for _, steps, _ in _one_by_one(trains, neurons, "pyspike.SpikeTrain")
+        for _, steps, _ in _train_by_train(trains, neurons, "pyspike.SpikeTrain")
     ]
 
 
-def _one_by_one(trains, neurons, kind):
-    """Neuron, steps and amplitudes of each train, with a progress bar that says how many there are."""
+def _train_by_train(trains, neurons, kind):
+    """Yield neuron, steps and amplitudes of each train, with a progress bar."""
     fired, bounds, steps = trains.by_neuron()
     amplitudes = trains.amplitude[np.lexsort((trains.step, trains.neuron))]
     neurons = fired if neurons is None else np.asarray(neurons, int)
@@ -147,9 +147,8 @@ def _one_by_one(trains, neurons, kind):
         raise InputError(
             f"neurons: expected numbers from 0 to {trains.size - 1}, got {neurons.min()} to {neurons.max()}"
         )
+    # left and right differ by one for a neuron that fired, and are equal for a silent one
     first, last = (np.searchsorted(fired, neurons, side) for side in ("left", "right"))
-    text = f"{len(neurons):,} objects {kind}"
-    for neuron, start, stop in zip(
-        tqdm(neurons, text, delay=2, disable=None), bounds[first], bounds[last], strict=True
-    ):
+    bar = tqdm(neurons, f"{len(neurons):,} objects {kind}", delay=2, disable=None)
+    for neuron, start, stop in zip(bar, bounds[first], bounds[last], strict=True):
         yield int(neuron), steps[start:stop], amplitudes[start:stop]

@@ -1,9 +1,8 @@
-"""Pictures of spike trains, membranes and responses.
+"""Figures of spike trains, membrane potentials and response maps.
 
-Every function returns a `matplotlib.figure.Figure` that belongs to no
-window; the caller saves it (``figure.savefig(path)``). Colours tell apart for any
-colour vision: lines take `PALETTE`, images viridis,
-whose lightness rises evenly.
+Every function returns a `matplotlib.figure.Figure` that is not attached to a
+window; save it with ``figure.savefig(path)``. The colours suit any colour vision:
+lines use `PALETTE`, and images use viridis, whose lightness increases evenly.
 """
 
 from __future__ import annotations
@@ -18,6 +17,7 @@ from matplotlib.ticker import MaxNLocator
 from ..crops import STRIDE
 from ..errors import InputError
 from ..palette import BLUE, PALETTE, VERMILION
+from .density import firing_density
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -26,32 +26,36 @@ if TYPE_CHECKING:
 
 __all__ = ["feature_maps", "membrane_traces", "raster", "rate_histograms", "response_over_image"]
 
-#: A layer of more neurons than this is drawn as a density: a row of dots needs about a pixel.
+#: Largest layer whose spikes are drawn as dots: a row of dots needs about one pixel.
 DOTS = 150
-#: Rows and columns of a density image, at most: fewer than the panel has pixels, or the renderer would leave some out.
+
+#: Largest number of rows and columns of a density image. A panel has more pixels than that; otherwise the renderer
+#: would skip some of the values.
 ROWS, COLUMNS = 96, 500
 
 
 def raster(populations: dict[str, SpikeTrains], dots: int = DOTS) -> Figure:
-    """Spikes over time, one panel a population, neurons sorted by channel.
+    """Raster plot: spikes over time, one panel per population, neurons sorted by channel.
 
-    The row of a neuron is (c H + y) W + x: a channel's places lie together. Up to
-    ``dots`` neurons, each spike is a dot. Above that, a row stands for a group of
-    neurons of one channel, or of neighbouring channels where there are more than
-    96, and its colour for the share of them that fire in a step, on a square-root
-    scale that all panels share: a million neurons then still show which channels
-    fire when. More than 500 steps are averaged in as many bins.
+    The row of a neuron is (c H + y) W + x, so that the neurons of a channel are
+    adjacent. A layer of up to ``dots`` neurons shows every spike as a dot. A larger
+    layer is drawn as a density: a row is a group of neurons of one channel, or of
+    neighbouring channels if there are more than 96, and its colour is the share of
+    them that fire in a step, on a square-root scale common to all panels. Even a
+    million neurons then show which channels fire when. More than 500 steps are
+    averaged in 500 bins.
 
     Parameters
     ----------
     populations : dict of str to SpikeTrains
-        By name, drawn from top to bottom.
+        Spike trains by population name, drawn from top to bottom.
     dots : int
-        The largest layer that is drawn as dots.
+        Number of neurons up to which spikes are drawn as dots; 150 by default.
 
     Returns
     -------
     matplotlib.figure.Figure
+        The figure.
 
     Raises
     ------
@@ -59,100 +63,77 @@ def raster(populations: dict[str, SpikeTrains], dots: int = DOTS) -> Figure:
         If there is no population.
     """
     figure, panels = _panels(populations, height=1.8)
-    densities = {name: _density(trains) for name, trains in populations.items() if trains.size > dots}
+    densities = {
+        name: firing_density(trains, ROWS, COLUMNS) for name, trains in populations.items() if trains.size > dots
+    }
     highest = max((density.max() for density in densities.values()), default=0)
-    # most neurons are silent in most steps: a linear scale would show the onset alone
+    # most neurons are silent in most steps, so a linear scale would show little but the onset
     norm, images = PowerNorm(0.5, 0, highest or 1), []
     for axes, (name, trains), colour in zip(panels, populations.items(), _colours(populations), strict=True):
-        height, width, channels = trains.shape
         if name in densities:
-            images.append(
-                axes.imshow(
-                    densities[name],
-                    aspect="auto",
-                    origin="lower",
-                    cmap="viridis",
-                    norm=norm,
-                    interpolation="nearest",
-                    extent=(-0.5, trains.steps - 0.5, -0.5, channels - 0.5),
-                )
-            )
-            axes.set_ylabel(f"{name}\nchannel")
+            images.append(_draw_density(axes, densities[name], trains, norm))
         else:
-            y, x, c = trains.coordinates()
-            # a row is about 100 / H W C points high
-            diameter = min(5, max(2.5, 100 / trains.size))
-            axes.scatter(trains.step, (c * height + y) * width + x, s=diameter**2, c=colour, linewidths=0)
-            axes.set_ylim(-0.5, trains.size - 0.5)
-            axes.set_ylabel(f"{name}\nneuron")
+            _draw_dots(axes, trains, colour)
+        axes.set_ylabel(f"{name}\n{'channel' if name in densities else 'neuron'}")
         axes.yaxis.set_major_locator(MaxNLocator(4, integer=True))
         axes.set_xlim(-0.5, trains.steps - 0.5)
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         axes.set_title(f"{len(trains):,} spikes of {trains.size:,} neurons", fontsize="small", loc="right")
     if images:
-        figure.colorbar(
-            images[0],
-            ax=[image.axes for image in images],
-            label="share firing",
-            pad=0.01,
-            aspect=18 * len(images),
-            ticks=MaxNLocator(6),
-        )
+        bar = {"label": "share firing", "pad": 0.01, "aspect": 18 * len(images), "ticks": MaxNLocator(6)}
+        figure.colorbar(images[0], ax=[image.axes for image in images], **bar)
     panels[-1].set_xlabel("time step (ms)")
     return figure
 
 
-def _density(trains):
-    """Mean share of the neurons that fire, in groups of neurons and bins of steps: shape (rows, columns)."""
-    height, width, channels = trains.shape
-    places = height * width
-    bands = min(channels, ROWS)
-    parts = min(ROWS // bands, places)
-    bins = min(trains.steps, COLUMNS)
-    place, channel = np.divmod(trains.neuron.astype(np.int64), channels)
-    row = channel * bands // channels * parts + place * parts // places
-    column = trains.step.astype(np.int64) * bins // trains.steps
-    counts = np.bincount(row * bins + column, minlength=bands * parts * bins).reshape(-1, bins)
-    rows = np.outer(_members(channels, bands), _members(places, parts)).ravel()
-    return counts / np.outer(rows, _members(trains.steps, bins))
+def _draw_density(axes, density, trains, norm):
+    extent = (-0.5, trains.steps - 0.5, -0.5, trains.shape[2] - 0.5)
+    style = {"aspect": "auto", "origin": "lower", "cmap": "viridis", "interpolation": "nearest"}
+    return axes.imshow(density, norm=norm, extent=extent, **style)
 
 
-def _members(number, groups):
-    """How many of a number of things k are in each group, k groups // number."""
-    return np.bincount(np.arange(number) * groups // number)
+def _draw_dots(axes, trains, colour):
+    height, width, _ = trains.shape
+    y, x, c = trains.coordinates()
+    # a row is about 100 / H W C points high
+    diameter = min(5, max(2.5, 100 / trains.size))
+    axes.scatter(trains.step, (c * height + y) * width + x, s=diameter**2, c=colour, linewidths=0)
+    axes.set_ylim(-0.5, trains.size - 0.5)
 
 
 def membrane_traces(
     v: np.ndarray, v_th: np.ndarray, trains: SpikeTrains, labels: Iterable[str] | None = None
 ) -> Figure:
-    """Membrane potential and threshold of some neurons, one panel each, with their spikes.
+    """Membrane potential, threshold and spikes over time, one panel per neuron.
 
     Parameters
     ----------
     v : ndarray, shape (n, T)
-        Potential at the time the threshold is compared: a spike is fired where v >= v_th.
+        Membrane potential when it is compared with the threshold: a neuron fires
+        where v >= v_th.
     v_th : ndarray, shape (n, T)
-        Threshold. Where it is out of reach, as in a status of depression, it leaves
+        Threshold. Where it is out of reach, as in the depression status, it leaves
         the panel.
     trains : SpikeTrains
-        Of these n neurons alone, as ``trains.select`` gives them.
+        Spikes of only these n neurons, as returned by ``trains.select``.
     labels : sequence of str, optional
-        One a neuron; their indices by default.
+        One label per neuron; "neuron 0", "neuron 1", ... by default.
 
     Returns
     -------
     matplotlib.figure.Figure
+        The figure.
 
     Raises
     ------
     InputError
-        If the shapes do not go together.
+        If the shapes do not match.
     """
     v, v_th = np.atleast_2d(v), np.atleast_2d(v_th)
     if v.shape != v_th.shape or v.shape != (trains.size, trains.steps):
         raise InputError(
-            f"membrane traces: expected v and v_th of the shape {trains.size, trains.steps} of the spike "
-            f"trains, got {v.shape} and {v_th.shape}"
+            f"membrane traces: expected v and v_th of the shape {trains.size, trains.steps} of the spike trains, "
+            f"got {v.shape} and {v_th.shape}"
         )
     names = labels or [f"neuron {k}" for k in range(len(v))]
     figure, panels = _panels(names, height=1.1)
@@ -171,17 +152,18 @@ def membrane_traces(
 
 
 def rate_histograms(populations: dict[str, SpikeTrains]) -> Figure:
-    """How many neurons of each population fire at which rate, N / T (Eq. 5).
+    """Histogram of firing rates, N / T (Eq. 5), one panel per population.
 
     Parameters
     ----------
     populations : dict of str to SpikeTrains
+        Spike trains by population name, drawn from top to bottom.
 
     Returns
     -------
     matplotlib.figure.Figure
-        A panel a population; a bar for each number of spikes that is possible,
-        0 to T, over the rate; the line is the mean.
+        The figure, with one bar for each possible spike count from 0 to T, and a
+        line at the mean rate.
 
     Raises
     ------
@@ -196,24 +178,26 @@ def rate_histograms(populations: dict[str, SpikeTrains]) -> Figure:
         axes.set_yscale("log", nonpositive="clip")
         axes.set_ylim(0.7, 2 * neurons.max())
         axes.set_ylabel(f"{name}\nneurons")
-        axes.set_title(
-            f"mean {trains.mean_rate():.3f}, {neurons[0] / trains.size:.0%} silent", fontsize="small", loc="right"
-        )
-    panels[-1].set_xlabel("firing rate (spikes a step)")
+        title = f"mean {trains.mean_rate():.3f}, {neurons[0] / trains.size:.0%} silent"
+        axes.set_title(title, fontsize="small", loc="right")
+    panels[-1].set_xlabel("firing rate (spikes per step)")
     return figure
 
 
 def feature_maps(trains: SpikeTrains, title: str = "") -> Figure:
-    """Spike counts of every channel over its places, as a grid of small images on one scale.
+    """Spike counts of every channel, as a grid of small images on a common colour scale.
 
     Parameters
     ----------
     trains : SpikeTrains
+        Spikes of a layer.
     title : str
+        Title of the figure; none by default.
 
     Returns
     -------
     matplotlib.figure.Figure
+        The figure.
     """
     channels = trains.shape[2]
     columns = int(np.ceil(np.sqrt(1.6 * channels)))
@@ -226,9 +210,8 @@ def feature_maps(trains: SpikeTrains, title: str = "") -> Figure:
     for c, axes in zip(range(channels), grid.flat, strict=False):
         image = axes.imshow(counts[:, :, c], cmap="viridis", vmin=0, vmax=max(counts.max(), 1), interpolation="none")
         axes.set_title(str(c), fontsize=7, pad=1)
-    figure.colorbar(
-        image, ax=grid, label=f"spikes in {trains.steps} steps", shrink=0.8, pad=0.01, ticks=MaxNLocator(integer=True)
-    )
+    label = f"spikes in {trains.steps} steps"
+    figure.colorbar(image, ax=grid, label=label, shrink=0.8, pad=0.01, ticks=MaxNLocator(integer=True))
     figure.set_layout_engine("constrained", w_pad=0.01, h_pad=0.01, wspace=0, hspace=0)
     if title:
         figure.suptitle(title, fontsize="medium")
@@ -236,25 +219,27 @@ def feature_maps(trains: SpikeTrains, title: str = "") -> Figure:
 
 
 def response_over_image(image: np.ndarray, response: np.ndarray, title: str = "") -> Figure:
-    """A search crop, and beside it the same under its response map.
+    """A search crop, alone and overlaid with its response map; the peak is marked.
 
     Parameters
     ----------
     image : ndarray of uint8, shape (S, S, 3)
         Search crop.
     response : ndarray, shape (h, w)
-        Each value stands for a place of the exemplar's centre, 8 pixels from the
-        next, around the centre of the crop.
+        Response map. Its values belong to positions of the exemplar's centre, 8
+        pixels apart and centred on the crop.
     title : str
+        Title of the figure; none by default.
 
     Returns
     -------
     matplotlib.figure.Figure
+        The figure.
     """
     height, width = response.shape
     centre = (len(image) - 1) / 2
     half_x, half_y = STRIDE * width / 2, STRIDE * height / 2
-    # the response covers the places where the whole exemplar fits in
+    # the response covers only the positions where the whole exemplar fits into the crop
     extent = (centre - half_x, centre + half_x, centre + half_y, centre - half_y)
     figure = Figure(figsize=(9, 4.2), layout="constrained")
     plain, covered = figure.subplots(1, 2)
@@ -276,7 +261,7 @@ def response_over_image(image: np.ndarray, response: np.ndarray, title: str = ""
 
 def _panels(names, height):
     if not names:
-        raise InputError("plot: expected one population or more, got none")
+        raise InputError("plot: expected at least one population, got none")
     figure = Figure(figsize=(9, 0.7 + height * len(names)), layout="constrained")
     return figure, figure.subplots(len(names), 1, squeeze=False, sharex=False)[:, 0]
 

@@ -1,12 +1,11 @@
-"""Numbers that describe spike trains: intervals, bursts, correlation.
+"""Statistics of spike trains: inter-spike intervals, bursts and correlation.
 
-What is here is what the codings of this project are told apart by. More of it,
-from point-process models to cross-correlograms, is in Elephant, and distances
-between trains are in PySpike: see `spike_objects` for the way
-there.
+These are the measures by which the codings of this project differ. Elephant has
+many more, from point-process models to cross-correlograms, and PySpike computes
+distances between trains; `objects` converts spike trains for both.
 
-Neuron i fires in the steps t_1 < t_2 < ... < t_n of T; see
-`spikes` for the time of a step.
+In the formulas, neuron i fires in steps t_1 < t_2 < ... < t_n out of T. A time
+step lasts 1 ms (see `trains`).
 """
 
 from __future__ import annotations
@@ -27,37 +26,40 @@ __all__ = [
 
 
 def inter_spike_intervals(trains: SpikeTrains) -> np.ndarray:
-    """Time from each spike of a neuron to its next one, in steps.
+    """Intervals between successive spikes of each neuron, in time steps.
 
-    t_(k+1) - t_k for k = 1 .. n-1 of every neuron; a neuron with fewer than two
-    spikes has none.
+        t_(k+1) - t_k    for k = 1 .. n-1
+
+    A neuron with fewer than two spikes has no intervals.
 
     Parameters
     ----------
     trains : SpikeTrains
+        Spikes of a layer.
 
     Returns
     -------
     ndarray of int
-        All neurons one after the other, each in the order of time.
+        The intervals of all neurons, by neuron and then by time.
     """
     _, bounds, steps = trains.by_neuron()
     intervals = np.diff(steps)
-    # what lies between the last spike of a neuron and the first of the next is no interval
+    # the difference between one neuron's last spike and the next neuron's first is not an interval
     return np.delete(intervals, bounds[1:-1] - 1)
 
 
 def burst_lengths(trains: SpikeTrains) -> np.ndarray:
-    """Spikes in each burst: a neuron firing in step after step, twice or more.
+    """Number of spikes in each burst: a neuron firing in two or more consecutive steps.
 
     Parameters
     ----------
     trains : SpikeTrains
+        Spikes of a layer.
 
     Returns
     -------
     ndarray of int
-        Lengths, 2 or more, of all neurons one after the other, in the order of time.
+        Burst lengths of all neurons, 2 or more, by neuron and then by time.
     """
     _, bounds, steps = trains.by_neuron()
     first = np.append(True, np.diff(steps) > 1)
@@ -68,43 +70,48 @@ def burst_lengths(trains: SpikeTrains) -> np.ndarray:
 
 
 def burst_share(trains: SpikeTrains) -> float:
-    """Share of the spikes that follow another of their neuron by one step.
+    """Fraction of spikes that come one step after another spike of the same neuron.
 
-    |{(i, k): t_k - t_(k-1) = 1}| / number of spikes, from 0 (no neuron fires
-    twice in a row) to (T-1)/T (every neuron that fires does so in all steps).
-    With L_b the length of burst b, it is sum_b (L_b - 1) / number of spikes.
+        |{(i, k): t_k - t_(k-1) = 1}| / number of spikes
+
+    With L_b the length of burst b, this equals
+    sum_b (L_b - 1) / number of spikes.
 
     Parameters
     ----------
     trains : SpikeTrains
+        Spikes of a layer.
 
     Returns
     -------
     float
-        NaN if there is no spike.
+        From 0, if no neuron fires in two consecutive steps, to (T-1)/T, if every
+        neuron that fires does so in all steps. NaN if there are no spikes.
     """
     return float((inter_spike_intervals(trains) == 1).sum() / len(trains)) if len(trains) else float("nan")
 
 
 def binned_counts(trains: SpikeTrains, width: int = 1) -> np.ndarray:
-    """Spikes of each neuron in successive bins of time.
+    """Spike counts of each neuron in successive time bins.
 
-    n_i(b) = |{k: b width <= t_k < (b+1) width}|.
+        n_i(b) = |{k: b width <= t_k < (b+1) width}|
 
     Parameters
     ----------
     trains : SpikeTrains
+        Spikes of a layer.
     width : int
-        Steps in a bin.
+        Width of a bin in time steps; 1 by default.
 
     Returns
     -------
     ndarray of int, shape (H W C, T / width)
+        Spike counts, one row per neuron.
 
     Raises
     ------
     InputError
-        If T is not a whole number of bins.
+        If the width does not divide T.
     """
     bins = _bins(trains, width)
     index = trains.neuron.astype(np.int64) * bins + trains.step // width
@@ -112,28 +119,30 @@ def binned_counts(trains: SpikeTrains, width: int = 1) -> np.ndarray:
 
 
 def population_correlation(a: SpikeTrains, b: SpikeTrains, width: int = 1) -> float:
-    """Pearson correlation of how much two populations fire over time.
+    """Pearson correlation over time between the activities of two populations.
 
-    With N_a(b) the spikes of all neurons of ``a`` in bin b,
+    With N_a(b) the number of spikes of all neurons of ``a`` in bin b,
 
-        r = sum_b (N_a(b) - mean N_a) (N_b(b) - mean N_b) / (bins sd(N_a) sd(N_b)).
+        r = sum_b (N_a(b) - mean N_a) (N_b(b) - mean N_b) / (bins sd(N_a) sd(N_b))
 
     Parameters
     ----------
-    a, b : SpikeTrains
-        Over as many steps.
+    a : SpikeTrains
+        First population.
+    b : SpikeTrains
+        Second population, with the same number of time steps.
     width : int
-        Steps in a bin.
+        Width of a bin in time steps; 1 by default.
 
     Returns
     -------
     float
-        -1 to 1; NaN if one of them fires alike in all bins.
+        r, from -1 to 1; NaN if a population has the same count in all bins.
 
     Raises
     ------
     InputError
-        If they differ in their steps, or these are not a whole number of bins.
+        If the numbers of steps differ, or the width does not divide them.
     """
     _same("steps", a.steps, b.steps)
     bins = _bins(a, width)
@@ -142,31 +151,35 @@ def population_correlation(a: SpikeTrains, b: SpikeTrains, width: int = 1) -> fl
 
 
 def pairwise_correlation(a: SpikeTrains, b: SpikeTrains, width: int = 1) -> np.ndarray:
-    """Pearson correlation of each neuron of one layer with the neuron of the same index in another.
+    """Pearson correlation over time between neurons with the same index in two layers.
 
-    The formula is that of `population_correlation`, with the counts
-    n_i(b) of neuron i alone.
+    The formula is the same as for `population_correlation`, with the counts n_i(b)
+    of one neuron i instead of N_a(b).
 
     Parameters
     ----------
-    a, b : SpikeTrains
-        Of the same shape and steps.
+    a : SpikeTrains
+        Spikes of the first layer.
+    b : SpikeTrains
+        Spikes of the second layer, of the same shape and number of time steps.
     width : int
-        Steps in a bin.
+        Width of a bin in time steps; 1 by default.
 
     Returns
     -------
-    ndarray, shape (H, W, C)
-        -1 to 1; NaN where one of the two fires alike in all bins, for example never.
+    ndarray of float, shape (H, W, C)
+        r, from -1 to 1; NaN where either neuron has the same count in all bins,
+        for example if it never fires.
 
     Raises
     ------
     InputError
-        If shapes or steps differ, or these are not a whole number of bins.
+        If the shapes or numbers of steps differ, or the width does not divide the
+        number of steps.
     """
     _same("shape", tuple(a.shape), tuple(b.shape))
     _same("steps", a.steps, b.steps)
-    # silent neurons, most of a layer, would only take memory
+    # most neurons of a layer are silent, and their counts would only take memory
     both = np.intersect1d(a.neuron, b.neuron)
     result = np.full(a.size, np.nan)
     result[both] = _pearson(*(binned_counts(_only(trains, both), width).astype(float) for trains in (a, b)))
@@ -174,7 +187,7 @@ def pairwise_correlation(a: SpikeTrains, b: SpikeTrains, width: int = 1) -> np.n
 
 
 def _only(trains, neurons):
-    """Spikes of some neurons, which become a row of their own."""
+    """Spikes of some neurons, renumbered as a layer of shape (1, 1, n)."""
     keep = np.isin(trains.neuron, neurons)
     index = np.searchsorted(neurons, trains.neuron[keep])
     return SpikeTrains(index, trains.step[keep], trains.amplitude[keep], (1, 1, len(neurons)), trains.steps)
@@ -186,15 +199,15 @@ def _bins(trains, width):
     return trains.steps // width
 
 
-def _same(what, mine, other):
-    if mine != other:
-        raise InputError(f"correlation: expected spike trains of the same {what}, got {mine} and {other}")
+def _same(what, first, second):
+    if first != second:
+        raise InputError(f"correlation: expected spike trains of the same {what}, got {first} and {second}")
 
 
 def _pearson(x, y):
-    """Correlation of the rows of two arrays, NaN where one is constant."""
+    """Correlation of corresponding rows of two arrays; NaN where a row is constant."""
     x, y = x - x.mean(1, keepdims=True), y - y.mean(1, keepdims=True)
     norm = np.sqrt((x * x).sum(1) * (y * y).sum(1))
-    # rounding must not turn a constant row, whose deviation is zero, into one that varies
+    # rounding of the mean may leave a tiny deviation in a constant row
     norm[(np.ptp(x, axis=1) == 0) | (np.ptp(y, axis=1) == 0)] = np.nan
     return np.clip((x * y).sum(1) / norm, -1, 1)

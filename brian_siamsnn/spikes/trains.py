@@ -1,7 +1,7 @@
-"""The spikes that a layer fired for one image.
+"""The spikes that a layer fires for one image.
 
-One step is 1 ms. Steps count from 0, and step k is at time k ms, wherever spike
-trains leave this program; T steps last from 0 to T ms.
+A time step lasts 1 ms. Steps count from 0 and step k is at time k ms, here and in
+everything that the package exports; T steps span 0 to T ms.
 """
 
 from __future__ import annotations
@@ -23,30 +23,30 @@ __all__ = ["SpikeTrains"]
 
 @dataclass(frozen=True, eq=False)
 class SpikeTrains:
-    """Spikes of a layer of neurons over T steps.
+    """Spikes of a layer of neurons over T time steps.
 
-    A value: nothing in it changes, and two of them are equal if they hold the
-    same spikes in layers of one shape and over as many steps, in whatever order
-    the spikes are listed.
+    An immutable value. Two are equal if they hold the same spikes, for layers of
+    the same shape and the same number of steps; the order in which the spikes are
+    listed does not matter. ``len`` gives the number of spikes.
 
     Attributes
     ----------
-    neuron : ndarray of int
-        Index of the neuron of each spike, channels-last: (y*W + x)*C + c.
-    step : ndarray of int
-        When it fired, 0 to T-1 (the paper's t is one more).
-    amplitude : ndarray
-        What it carried: the threshold that was reached (Eq. 3).
-    shape : tuple
-        (H, W, C) of the layer.
+    neuron : ndarray of int, shape (N,)
+        Neuron index of each spike, channels-last: (y*W + x)*C + c.
+    step : ndarray of int, shape (N,)
+        Time step of each spike, 0 to T-1 (the paper's t is one more).
+    amplitude : ndarray, shape (N,)
+        Amplitude of each spike: the threshold that was reached (Eq. 3).
+    shape : tuple of int
+        Shape (H, W, C) of the layer.
     steps : int
-        T.
+        Number of time steps, T.
 
     Raises
     ------
     InputError
-        If the three arrays differ in length, or a spike lies outside the layer
-        or the T steps.
+        If the three arrays differ in length, or a spike lies outside the layer or
+        the T steps.
     """
 
     neuron: np.ndarray
@@ -94,58 +94,103 @@ class SpikeTrains:
         return all(np.array_equal(mine, others) for mine, others in pairs)
 
     def _sorted(self):
-        """Neuron, step and amplitude of all spikes, neuron by neuron and in time."""
+        """Neuron, step and amplitude of all spikes, sorted by neuron and then by time."""
         order = np.lexsort((self.step, self.neuron))
         return self.neuron[order], self.step[order], self.amplitude[order]
 
     def dense(self) -> np.ndarray:
-        """Amplitudes as an array (T, H, W, C), zero where nothing was fired; single precision."""
+        """Amplitudes as a dense array.
+
+        Returns
+        -------
+        ndarray of float32, shape (T, H, W, C)
+            Amplitude of each neuron in each step; zero where it did not fire.
+        """
         result = np.zeros((self.steps, self.size), np.float32)
         result[self.step, self.neuron] = self.amplitude
         return result.reshape(self.steps, *self.shape)
 
     @property
     def size(self) -> int:
-        """Number of neurons, H W C, silent ones among them."""
+        """Number of neurons, H W C, including silent ones."""
         return int(np.prod(self.shape))
 
     def counts(self) -> np.ndarray:
-        """Number of spikes of each neuron, shape (H, W, C)."""
+        """Number of spikes of each neuron.
+
+        Returns
+        -------
+        ndarray of int, shape (H, W, C)
+            Spike counts.
+        """
         return np.bincount(self.neuron, minlength=self.size).reshape(self.shape)
 
     def firing_rates(self) -> np.ndarray:
-        """Spikes a step of each neuron, N / T (Eq. 5), shape (H, W, C)."""
+        """Firing rate of each neuron, N / T (Eq. 5).
+
+        Returns
+        -------
+        ndarray of float, shape (H, W, C)
+            Spikes per time step.
+        """
         return self.counts() / self.steps
 
     def channel_rates(self) -> np.ndarray:
-        """Spikes a step of each channel's average neuron, shape (C,): the mean of Eq. 5 over all places."""
+        """Firing rate of each channel: the mean of Eq. 5 over all positions.
+
+        Returns
+        -------
+        ndarray of float, shape (C,)
+            Spikes per neuron and time step.
+        """
         channels = self.shape[2]
         return np.bincount(self.neuron % channels, minlength=channels) / (self.steps * self.size / channels)
 
     def mean_rate(self) -> float:
-        """Spikes a step of the layer's average neuron, number of spikes / (T H W C)."""
+        """Mean firing rate of the layer, number of spikes / (T H W C).
+
+        Returns
+        -------
+        float
+            Spikes per neuron and time step.
+        """
         return len(self) / (self.steps * self.size)
 
     def coordinates(self) -> tuple[np.ndarray, ...]:
-        """Row y, column x and channel c of each spike's neuron: three arrays as long as the spikes are many."""
+        """Position of each spike's neuron in the layer.
+
+        Returns
+        -------
+        y : ndarray of int, shape (N,)
+            Row of each spike.
+        x : ndarray of int, shape (N,)
+            Column of each spike.
+        c : ndarray of int, shape (N,)
+            Channel of each spike.
+        """
         return np.unravel_index(self.neuron, self.shape)
 
     def times_of(self, neuron: int | tuple[int, ...]) -> np.ndarray:
-        """Steps in which one neuron fired, in order.
+        """Time steps in which one neuron fired.
 
         Parameters
         ----------
-        neuron : int or tuple
-            Its index, or its place (y, x, c).
+        neuron : int or tuple of int
+            Index of the neuron, or its position (y, x, c).
+
+        Returns
+        -------
+        ndarray of int
+            The steps, in ascending order.
 
         Raises
         ------
         InputError
-            If there is no such neuron.
+            If the layer has no such neuron.
         """
         try:
-            place = neuron if isinstance(neuron, tuple) else np.unravel_index(neuron, self.shape)
-            index = np.ravel_multi_index(place, self.shape)
+            position = neuron if isinstance(neuron, tuple) else np.unravel_index(neuron, self.shape)
+            index = np.ravel_multi_index(position, self.shape)
         except (ValueError, TypeError):
             raise InputError(
                 f"spike trains: expected a neuron 0 to {self.size - 1} or (y, x, c) within {self.shape}, got {neuron!r}"
@@ -153,15 +198,19 @@ class SpikeTrains:
         return np.sort(self.step[self.neuron == index])
 
     def by_neuron(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """The trains one by one, in compressed rows: as a sparse matrix (neuron, time) is kept.
+        """Spike times grouped by neuron, in compressed sparse row form.
+
+        Neuron ``neurons[k]`` fired in ``steps[bounds[k]:bounds[k + 1]]``.
 
         Returns
         -------
         neurons : ndarray of int, shape (n,)
-            The neurons that fired, in order.
+            Neurons that fired, in ascending order.
         bounds : ndarray of int, shape (n + 1,)
-        steps : ndarray of int
-            Neuron ``neurons[k]`` fired in ``steps[bounds[k]:bounds[k + 1]]``, in order.
+            Start of each neuron's spikes in ``steps``, and the end of the last
+            one's.
+        steps : ndarray of int, shape (N,)
+            Time step of each spike, by neuron and then by time.
         """
         neuron, step, _ = self._sorted()
         neurons, first = np.unique(neuron, return_index=True)
@@ -174,32 +223,37 @@ class SpikeTrains:
         channels: slice | npt.ArrayLike = slice(None),
         steps: slice | npt.ArrayLike = slice(None),
     ) -> SpikeTrains:
-        """Spikes of a part of the layer or of the time, as a smaller layer of its own.
+        """Spikes of part of the layer or of part of the time, as a smaller layer.
 
-        ``trains.select(rows, columns, channels, steps).dense()`` is
-        ``trains.dense()[steps][:, rows][:, :, columns][..., channels]``: places,
-        channels and steps are counted anew from 0.
+        ``trains.select(rows, columns, channels, steps).dense()`` equals
+        ``trains.dense()[steps][:, rows][:, :, columns][..., channels]``: rows,
+        columns, channels and steps are renumbered from 0.
 
         Parameters
         ----------
-        rows, columns, channels, steps : slice, or sequence of int
-            What to keep, all by default.
+        rows : slice or sequence of int
+            Rows y to keep; all by default.
+        columns : slice or sequence of int
+            Columns x to keep; all by default.
+        channels : slice or sequence of int
+            Channels c to keep; all by default.
+        steps : slice or sequence of int
+            Time steps to keep; all by default.
 
         Returns
         -------
         SpikeTrains
+            The selected spikes.
 
         Raises
         ------
         InputError
-            If nothing is left of a dimension, or one of its entries is named
-            twice or is not there.
+            If a selection is empty, lists an index twice, or lists one that does
+            not exist.
         """
-        wanted = {"rows": rows, "columns": columns, "channels": channels, "steps": steps}
-        lookups = [
-            _lookup(name, choice, size)
-            for (name, choice), size in zip(wanted.items(), (*self.shape, self.steps), strict=True)
-        ]
+        choices = {"rows": rows, "columns": columns, "channels": channels, "steps": steps}
+        sizes = (*self.shape, self.steps)
+        lookups = [_lookup(name, choice, size) for (name, choice), size in zip(choices.items(), sizes, strict=True)]
         new = [lookup[old] for lookup, old in zip(lookups, (*self.coordinates(), self.step), strict=True)]
         keep = np.logical_and.reduce([index >= 0 for index in new])
         y, x, c, step = (index[keep] for index in new)
@@ -208,15 +262,15 @@ class SpikeTrains:
 
 
 def _lookup(name, choice, size):
-    """New index of each old one, -1 where it is left out."""
+    """New index for each old one, -1 where it is dropped."""
     try:
         chosen = np.arange(size)[choice].reshape(-1)
     except (IndexError, TypeError, ValueError):
         chosen = np.array([], int)
     if len(chosen) == 0 or len(np.unique(chosen)) < len(chosen):
         raise InputError(
-            f"select: expected {name} as a slice or a list of different numbers that leaves some of "
-            f"the {size} there are, got {choice!r}"
+            f"select: expected {name} as a slice or a list of different numbers that keeps at least one of {size}, "
+            f"got {choice!r}"
         )
     lookup = np.full(size, -1)
     lookup[chosen] = np.arange(len(chosen))
