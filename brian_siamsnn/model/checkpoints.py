@@ -106,7 +106,7 @@ def import_checkpoint(path: FilePath, layers: tuple[Layer, ...] = ALEXNET) -> Si
         raise InputError(f"{path}: {'expected a checkpoint, got a folder' if os.path.isdir(path) else 'no such file'}")
     try:
         state = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception:  # torch raises many kinds, none of them documented, with advice to load unsafely
+    except Exception:  # torch raises many undocumented types, with advice to load unsafely
         raise InputError(
             f"{path}: not a PyTorch checkpoint of plain tensors; it is damaged, another kind of file, "
             f"or contains Python objects, which are not loaded because they can run code; {_FIX}"
