@@ -19,8 +19,8 @@ from matplotlib.figure import Figure
 from tqdm import tqdm
 
 from brian_siamsnn.matching.matchers import SpikingMatcher
+from brian_siamsnn.model.activation_scales import with_activation_scales
 from brian_siamsnn.model.calibration import calibration_crops
-from brian_siamsnn.model.conversion import with_activation_scales
 from brian_siamsnn.model.files import load_model
 from brian_siamsnn.model.numpy_cnn import cnn_activations
 from brian_siamsnn.palette import PALETTE

@@ -39,7 +39,7 @@ steps, rows = np.arange(1, arguments.steps + 1), []
 for panel, coding in zip(panels, arguments.codings, strict=True):
     run = probe(coding, current)
     amplitude = np.zeros(arguments.steps)
-    amplitude[np.array(run.spike_steps, int) - 1] = run.amplitudes
+    amplitude[np.array(run.spike_steps, int)] = run.amplitudes
     rows += [
         [coding, t, *values]
         for t, values in enumerate(zip(current, run.at_threshold["v"], run.threshold, amplitude, strict=True), 1)

@@ -15,7 +15,7 @@ def test_numpy_gives_the_spikes_of_single_neurons(numpy_spikes):
     """The strongest neuron of each coding, alone."""
     for coding in CODINGS:
         run = probe(coding, [1.25] * STEPS)
-        own = [(step + 1, amplitude) for neuron, step, amplitude in numpy_spikes[coding] if neuron == 5]
+        own = [(step, amplitude) for neuron, step, amplitude in numpy_spikes[coding] if neuron == 5]
         assert own == list(zip(run.spike_steps, run.amplitudes, strict=True)), coding
     assert all(len(numpy_spikes[name]) > 5 for name in (*CODINGS, *GATES, "rate"))
     assert len({amplitude for _, _, amplitude in numpy_spikes["max_pool"]}) > 2

@@ -39,7 +39,7 @@ def test_phase_sends_binary_digits():
     # .5 | 1->.25 | .75->.375 || .875 | 1.375->.625 | 1.125->.75
     run = probe("phase", [0.5] * 6, K=3)
     assert run.threshold.tolist() == [1.5, 0.75, 0.375, 1.5, 0.75, 0.375]
-    assert run.spike_steps == [2, 3, 5, 6]
+    assert run.spike_steps == [1, 2, 4, 5]
     assert run.amplitudes == [0.75, 0.375, 0.75, 0.375]
     assert run.v.tolist() == [0.5, 0.25, 0.375, 0.875, 0.625, 0.75]
 
@@ -57,7 +57,7 @@ def test_burst_halves_its_threshold_while_it_fires():
     # .75 | 1.5->.5 | 1.25 >= .5 ->.75 | -.25 < .25 | .5 < 1 | 1.25->.25 | 0 < .5
     run = probe("burst", [0.75, 0.75, 0.75, -1.0, 0.75, 0.75, -0.25])
     assert run.threshold.tolist() == [1, 1, 0.5, 0.25, 1, 1, 0.5]
-    assert run.spike_steps == [2, 3, 6]
+    assert run.spike_steps == [1, 2, 5]
     assert run.amplitudes == [1, 0.5, 1]
     assert run.v.tolist() == [0.75, 0.5, 0.75, -0.25, 0.5, 0.25, 0]
 
@@ -74,7 +74,7 @@ def test_burst_that_grows():
     # Park 2019: from 1/8, doubled after each spike.
     # 0.5->.375 | .875 >= .25 ->.625 | 1.125 >= .5 ->.625 | 1.125 >= 1 ->.125 | .625 < 2 | 1.125 >= 1/8 -> 1
     run = probe("burst", [0.5] * 6, gamma=2, v_0=0.125)
-    assert run.spike_steps == [1, 2, 3, 4, 6]
+    assert run.spike_steps == [0, 1, 2, 3, 5]
     assert run.amplitudes == [0.125, 0.25, 0.5, 1, 0.125]
     # ... to the single constant: 1/8 once, then 1/4 as long as it fires
     run = probe("burst", [0.5] * 4, gamma=2, v_0=0.125, recursion="single")
@@ -95,7 +95,7 @@ def test_real_neurons_send_their_value_at_every_step():
     run = probe("rate", arriving=[[0.25, 0.5, 0]] * 4, weights=[1, -0.5, 9])
     assert run.v.tolist() == [0] * 4
     # 0.75 through 1: .75 | 1.5->.5 | 1.25->.25 | 1->0
-    assert probe("rate", arriving=[[0.75]] * 4).spike_steps == [2, 3, 4]
+    assert probe("rate", arriving=[[0.75]] * 4).spike_steps == [1, 2, 3]
 
 
 #: Three inputs over seven steps. Counts after each step: 100 110 120 220 221 222 332
@@ -106,11 +106,11 @@ ARRIVING = [[1, 0, 0], [0, 1, 0], [0, 1, 0], [1, 0, 0], [0, 0, 1], [0, 0, 1], [1
     ("gate", "steps"),
     [
         # the maximum is 1 1 2 2 2 2 3
-        ("max_pool", [1, 3, 7]),
-        # the first of the largest counts is input 1 1 2 1 1 1 1; it fires in steps 1, 3, 4 and 7
-        ("max_pool_first", [1, 3, 4, 7]),
-        # a largest count is reached by a spike in step 1 (100), 2 (110), 3 (120), 4 (220), 6 (222), 7 (332)
-        ("max_pool_all", [1, 2, 3, 4, 6, 7]),
+        ("max_pool", [0, 2, 6]),
+        # the first of the largest counts is input 1 1 2 1 1 1 1; it fires in steps 0, 2, 3 and 6
+        ("max_pool_first", [0, 2, 3, 6]),
+        # a largest count is reached by a spike in step 0 (100), 1 (110), 2 (120), 3 (220), 5 (222), 6 (332)
+        ("max_pool_all", [0, 1, 2, 3, 5, 6]),
     ],
 )
 def test_gates(gate, steps):
@@ -123,9 +123,9 @@ def test_gates_pass_on_what_spikes_carry():
     # sums: .5 0 | .5 .25 | .5 .75 | 1.5 .75
     arriving = [[0.5, 0], [0, 0.25], [0, 0.5], [1, 0]]
     for gate, sent in {
-        "max_pool": {1: 0.5, 3: 0.25, 4: 0.75},
-        "max_pool_first": {1: 0.5, 3: 0.5, 4: 1},
-        "max_pool_all": {1: 0.5, 3: 0.5, 4: 1},
+        "max_pool": {0: 0.5, 2: 0.25, 3: 0.75},
+        "max_pool_first": {0: 0.5, 2: 0.5, 3: 1},
+        "max_pool_all": {0: 0.5, 2: 0.5, 3: 1},
     }.items():
         run = probe(gate, arriving=arriving)
         assert dict(zip(run.spike_steps, run.amplitudes, strict=True)) == sent, gate
@@ -144,7 +144,7 @@ def test_gates_against_their_definitions(seed, steps, inputs):
         "max_pool_all": (fires & (counts == counts.max(1, keepdims=True))).any(1),
     }
     for gate, sent in expected.items():
-        assert probe(gate, arriving=fires).spike_steps == (np.flatnonzero(sent) + 1).tolist(), gate
+        assert probe(gate, arriving=fires).spike_steps == np.flatnonzero(sent).tolist(), gate
     # each lets through at least what the one before it does
     assert expected["max_pool"].sum() <= expected["max_pool_first"].sum() <= expected["max_pool_all"].sum()
 
@@ -158,15 +158,15 @@ def test_input_is_potential_plus_what_was_emitted(coding, current):
     run = probe(equations, current)
     share = 1 / 4 if "per_period" in coding else 1
     emitted = np.zeros(len(current))
-    emitted[np.array(run.spike_steps, int) - 1] = run.amplitudes
+    emitted[np.array(run.spike_steps, int)] = run.amplitudes
     np.testing.assert_array_equal(
         run.v, equations.parameters["v_init"] + share * np.cumsum(current) - np.cumsum(emitted)
     )
     # at most one spike a step (Eq. 5), and it carries the threshold that it reached (Eq. 3)
     assert len(set(run.spike_steps)) == len(run.spike_steps)
-    np.testing.assert_array_equal(run.amplitudes, run.threshold[np.array(run.spike_steps, int) - 1])
+    np.testing.assert_array_equal(run.amplitudes, run.threshold[np.array(run.spike_steps, int)])
     # Eq. 4: it fires where the potential reaches the threshold, and nowhere else
-    reached = np.flatnonzero(run.at_threshold["v"] >= run.threshold) + 1
+    reached = np.flatnonzero(run.at_threshold["v"] >= run.threshold)
     assert run.spike_steps == reached.tolist()
 
 

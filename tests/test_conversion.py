@@ -8,7 +8,8 @@ from reference import image, small_model
 
 from brian_siamsnn.connectivity.first_layer import FirstLayer
 from brian_siamsnn.errors import InputError
-from brian_siamsnn.model.conversion import ActivationScales, SpikingModel, with_activation_scales
+from brian_siamsnn.model.activation_scales import ActivationScales, with_activation_scales
+from brian_siamsnn.model.conversion import SpikingModel
 from brian_siamsnn.model.files import SiameseModel
 from brian_siamsnn.model.layers import Convolution, MaxPool
 from brian_siamsnn.network.runtime import SpikingBranch

@@ -15,8 +15,8 @@ from brian_siamsnn.energy.operations import (
     convolution_macs,
     count_branch,
     matching_operations,
-    price,
 )
+from brian_siamsnn.energy.pricing import price
 from brian_siamsnn.energy.table3 import frontier
 from brian_siamsnn.errors import InputError
 from brian_siamsnn.matching.similarity import Template, matching_kernel

@@ -24,7 +24,8 @@ from brian_siamsnn.errors import InputError, reason_of
 from brian_siamsnn.files import find, write_whole
 from brian_siamsnn.matching.matchers import SpikingMatcher
 from brian_siamsnn.model.files import SiameseModel, load_model, read_model
-from brian_siamsnn.model.layers import Convolution, MaxPool, check_layers, layers_from_json
+from brian_siamsnn.model.layer_json import layers_from_json
+from brian_siamsnn.model.layers import Convolution, MaxPool, check_layers
 from brian_siamsnn.network import code_cache
 from brian_siamsnn.neurons.equations import load_equations
 from brian_siamsnn.sequences.annotations import read_boxes

@@ -1,4 +1,4 @@
-"""``brian-siamsnn doctor``: what works on this machine, what does not, and what mends it."""
+"""``brian-siamsnn doctor``: what works on this machine, what does not, and how to fix it."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ def doctor_command(json_file: Path | None) -> int:
     findings = examine()
     for finding in findings:
         click.echo(f"{finding.state:<8} {finding.subject}: {finding.text}")
-        if finding.mend:
-            click.echo(f"{'':<8}   -> {finding.mend}")
+        if finding.fix:
+            click.echo(f"{'':<8}   -> {finding.fix}")
     if json_file:
         write_whole(json_file, json.dumps([asdict(finding) for finding in findings], indent=2).encode())
     problems = sum(finding.state == "problem" for finding in findings)

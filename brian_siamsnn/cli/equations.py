@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 if TYPE_CHECKING:
-    from ..neurons.equation_files import Choice, Parameter
+    from ..neurons.parameters import Choice, Parameter
 
 __all__ = ["equations_command"]
 

@@ -11,7 +11,7 @@ from tqdm import tqdm
 
 from ..crops import EXEMPLAR_SIZE, SEARCH_SIZE
 from ..errors import InputError
-from ..model.conversion import PERCENTILE
+from ..model.activation_scales import PERCENTILE
 from ..training.recipe import Recipe
 
 if TYPE_CHECKING:

@@ -1,12 +1,12 @@
-"""What the conversion loses, layer by layer: spikes against the activations that they stand for.
+"""Measure the conversion error, layer by layer: spikes compared with the activations that they stand for.
 
-A layer with the scale lambda should, after t steps, have sent
+After t steps, the spikes of a neuron give an estimate of its activation a in the CNN:
 
-    estimate(t) = lambda / t * (sum of the amplitudes of its spikes up to t)  ->  clip(a, 0, lambda),
+    estimate(t) = lambda / t * (sum of the amplitudes of its spikes up to t)  ->  clip(a, 0, lambda)
 
-with a the activation of the CNN: with rate coding the firing rate (Eq. 5) times
-the scale. Activations above the scale cannot be expressed, so a is compared
-both clipped (what the spikes are at fault for) and as it is (what the scale is).
+where lambda is the scale of the layer. With rate coding, the estimate is the firing rate (Eq. 5) times the scale.
+Activations above the scale cannot be expressed. The estimate is compared with both the clipped activation, which shows
+the error of the spikes, and the unclipped one, which adds the error of the scale.
 """
 
 from __future__ import annotations
@@ -32,34 +32,42 @@ if TYPE_CHECKING:
 
 __all__ = ["DENSITY_RANGE", "LayerInspection", "inspect_conversion", "inspection_crops"]
 
-#: Activation and estimate of a density, in units of the scale; what is outside counts in the last bin.
+#: Range of activation and of estimate in a density, in units of the scale; values outside fall into the outermost bins.
 DENSITY_RANGE = ((0.0, 1.5), (-0.0125, 1.2375))
 _BINS = (60, 50)
 
 
 @dataclass(frozen=True)
 class LayerInspection:
-    """One layer, over all images.
+    """Conversion error of one layer, over all images.
 
     Attributes
     ----------
     name : str
-    correlation, correlation_unclipped : float
-        Pearson correlation of the estimate after T steps with the clipped
-        activation, and with the activation as it is; NaN if one is constant.
-    error, error_unclipped : float
-        Mean absolute difference, in units of the activation.
+        Name of the layer.
+    correlation : float
+        Pearson correlation of the estimate after T steps with the clipped activation; NaN if one of them is constant.
+    correlation_unclipped : float
+        The same with the unclipped activation.
+    error : float
+        Mean absolute difference between the estimate after T steps and the clipped activation, in units of the
+        activation.
+    error_unclipped : float
+        The same with the unclipped activation.
     relative_error : float
-        ``error`` in units of the layer's scale.
+        Like ``error``, but in units of the scale.
     rate : float
         Mean firing rate N / T (Eq. 5).
     spikes : int
-    silent, saturated : float
-        Share of neurons that never fired, and that fired in every step.
+        Number of spikes.
+    silent : float
+        Fraction of neurons that never fired.
+    saturated : float
+        Fraction of neurons that fired in every step.
     relative_error_by_step : ndarray, shape (T,)
         ``relative_error`` after each step.
     density : ndarray, shape (60, 50)
-        Neurons by activation and estimate, over `DENSITY_RANGE`.
+        Number of neurons by activation and estimate, over `DENSITY_RANGE`.
     """
 
     name: str
@@ -77,29 +85,28 @@ class LayerInspection:
 
 
 def inspection_crops(sequence: Sequence, count: int = 4) -> Iterator[np.ndarray]:
-    """Search crops around the true boxes, or whole images where there are none.
+    """Take search crops around the annotated boxes, or of whole images if there are none.
 
     Parameters
     ----------
     sequence : Sequence
+        Source of images.
     count : int
-        How many at the most, spread evenly where the length is known.
+        Maximum number of crops; 4 by default. If the length of the sequence is known, they are spread evenly over it.
 
     Yields
     ------
     ndarray of uint8, shape (255, 255, 3)
+        Search crops, RGB.
     """
     step = max(1, (sequence.frame_count or count) // count)
+    boxes: Any = () if sequence.boxes is None else sequence.boxes
     for k, frame in enumerate(islice(sequence, 0, step * count, step)):
         image = rgb_image(frame)
         height, width = image.shape[:2]
         centre, side = np.array([height - 1, width - 1]) / 2, float(min(height, width))
-        if (
-            sequence.boxes is not None
-            and k * step < len(sequence.boxes)
-            and np.isfinite(sequence.boxes[k * step]).all()
-        ):
-            box = sequence.boxes[k * step]
+        if k * step < len(boxes) and np.isfinite(boxes[k * step]).all():
+            box = boxes[k * step]
             centre, side = box_centre(box)[::-1], exemplar_side(*box[2:]) * SEARCH_SIZE / EXEMPLAR_SIZE
         yield crop(image, centre, side, SEARCH_SIZE, image.mean((0, 1)))
 
@@ -114,47 +121,54 @@ def inspect_conversion(
     v_init: float | None = None,
     progress: Callable[..., Any] | None = None,
 ) -> list[LayerInspection]:
-    """Compare every layer of the spiking network with the CNN that it was converted from.
+    """Compare every layer of a spiking network with the CNN that it was converted from.
 
     Parameters
     ----------
     model : SiameseModel
-        Converted; see also `scale_thresholds`.
+        A converted model; see also `scale_thresholds`.
     crops : iterable of ndarray, shape (H, H, 3)
-        RGB, 0 to 255; all of one size.
-    steps, coding, hidden_coding, pooling
-        See `SpikingBranch`.
+        Images, RGB, 0 to 255, all of the same size.
+    steps : int
+        Number of time steps T; 20 by default.
+    coding : str, path or NeuronEquations
+        Neuron model of the last layer; ``"rate"`` by default.
+    hidden_coding : str, path, NeuronEquations or dict
+        Neuron model of the other convolutions, or a mapping from layer name to neuron model; ``"rate"`` by default.
+    pooling : str, path, NeuronEquations or dict
+        Neuron model of the pooling gates, or a mapping from layer name to neuron model; ``"max_pool"`` by default.
     v_init : float, optional
-        See `from_model`.
+        Initial membrane potential, in units of the threshold; that of the model by default.
     progress : callable, optional
-        Called after each crop.
+        Called without arguments after each crop; none by default.
 
     Returns
     -------
     list of LayerInspection
+        One entry per layer, in order; empty without crops.
 
     Raises
     ------
     InputError
-        If the model is not converted, or an argument is off.
+        If the model is not converted, or an argument is not valid.
     """
     spiking = SpikingModel.from_model(model, v_init)
-    branch, tallies = None, {}
+    branch, statistics = None, {}
     for image in crops:
         if branch is None:
             names = [layer.name for layer in model.layers]
             branch = SpikingBranch(spiking, len(image), steps, coding, hidden_coding, pooling, record=names)
-            tallies = {name: _Tally(name, scale, steps) for name, scale in _scales(model).items()}
+            statistics = {name: _Statistics(name, scale, steps) for name, scale in _scales(model).items()}
         branch.run(image)
         for name, activation in cnn_activations(model, image).items():
-            tallies[name].add(activation, branch.trains(name))
+            statistics[name].add(activation, branch.trains(name))
         if progress is not None:
             progress()
-    return [tally.result() for tally in tallies.values()]
+    return [layer.result() for layer in statistics.values()]
 
 
 def _scales(model):
-    """Scale of each layer's channels; a pool has that of the convolution before it."""
+    """Return the channel scales of each layer; a pooling layer has those of the convolution before it."""
     result, scale = {}, None
     for layer in model.layers:
         if isinstance(layer, Convolution):
@@ -163,8 +177,8 @@ def _scales(model):
     return result
 
 
-class _Tally:
-    """Sums over images from which a layer's inspection follows."""
+class _Statistics:
+    """Sums over images, from which the conversion error of a layer is computed."""
 
     def __init__(self, name, scale, steps):
         self.name, self.scale, self.steps = name, scale, steps
@@ -175,7 +189,7 @@ class _Tally:
         self.density = np.zeros(_BINS)
 
     def add(self, activation, trains):
-        """Count one image: activations (H, W, C) and the spike trains of the same neurons."""
+        """Add one image: activations (H, W, C) and the spike trains of the same neurons."""
         scale = np.broadcast_to(self.scale, activation.shape).ravel()
         a = activation.ravel().astype(np.float64)
         expected = np.clip(a / scale, 0, 1)
@@ -187,18 +201,10 @@ class _Tally:
         estimate = scale * sent / self.steps
         for kind, value in {"clipped": scale * expected, "unclipped": a}.items():
             self.errors[kind] += np.abs(estimate - value).sum()
-            self.moments[kind] += [
-                a.size,
-                value.sum(),
-                estimate.sum(),
-                (value**2).sum(),
-                (estimate**2).sum(),
-                (value * estimate).sum(),
-            ]
-        (low, high), (bottom, top) = DENSITY_RANGE
-        self.density += np.histogram2d(
-            np.clip(a / scale, low, high), np.clip(sent / self.steps, bottom, top), _BINS, DENSITY_RANGE
-        )[0]
+            squares = (value**2).sum(), (estimate**2).sum(), (value * estimate).sum()
+            self.moments[kind] += [a.size, value.sum(), estimate.sum(), *squares]
+        x, y = (np.clip(z, *limits) for z, limits in zip((a / scale, sent / self.steps), DENSITY_RANGE, strict=True))
+        self.density += np.histogram2d(x, y, _BINS, DENSITY_RANGE)[0]
         counts = trains.counts()
         self.neurons += a.size
         self.spikes += int(counts.sum())
@@ -206,7 +212,7 @@ class _Tally:
         self.saturated += int((counts == self.steps).sum())
 
     def result(self):
-        """The layer over all images."""
+        """Return the conversion error over all images."""
         return LayerInspection(
             self.name,
             correlation=_pearson(*self.moments["clipped"]),
@@ -224,6 +230,6 @@ class _Tally:
 
 
 def _pearson(n, x, y, xx, yy, xy):
-    """Correlation from sums; NaN without variation."""
+    """Compute the Pearson correlation from sums; NaN if x or y is constant."""
     variation = (n * xx - x**2) * (n * yy - y**2)
     return float((n * xy - x * y) / np.sqrt(variation)) if variation > 1e-12 * n**2 * xx * yy else float("nan")

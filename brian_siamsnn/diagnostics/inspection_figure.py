@@ -1,4 +1,4 @@
-"""The conversion, layer by layer, as one figure."""
+"""Draw the conversion error of every layer in one figure."""
 
 from __future__ import annotations
 
@@ -19,21 +19,24 @@ if TYPE_CHECKING:
 
 __all__ = ["inspection_figure"]
 
-#: More layers take two rows or more.
+#: Largest number of panels in a row.
 _COLUMNS = 5
 
 
 def inspection_figure(layers: list[LayerInspection], title: str = "") -> Figure:
-    """Density of activation and spikes for each layer, and the error against the steps.
+    """Plot the density of activation and estimate for each layer, and the error against the time step.
 
     Parameters
     ----------
     layers : list of LayerInspection
+        Result of `inspect_conversion`, with at least one layer.
     title : str
+        Title of the figure; empty by default.
 
     Returns
     -------
     matplotlib.figure.Figure
+        The figure.
     """
     rows = -(-len(layers) // _COLUMNS)
     columns = -(-len(layers) // rows)
@@ -54,9 +57,8 @@ def inspection_figure(layers: list[LayerInspection], title: str = "") -> Figure:
             interpolation="none",
         )
         panel.plot([0, 1, DENSITY_RANGE[0][1]], [0, 1, 1], color=BLACK, lw=1, ls="--")
-        panel.set_title(
-            f"{layer.name}: r = {layer.correlation:.3f}, error {100 * layer.relative_error:.1f} %", fontsize=9
-        )
+        error = f"error {100 * layer.relative_error:.1f} %"
+        panel.set_title(f"{layer.name}: r = {layer.correlation:.3f}, {error}", fontsize=9)
     for panel in panels[len(layers) :]:
         panel.set_visible(False)
     above.supxlabel("activation of the CNN / scale", fontsize=9)
@@ -66,17 +68,9 @@ def inspection_figure(layers: list[LayerInspection], title: str = "") -> Figure:
     axes = below.subplots()
     for k, layer in enumerate(layers):
         steps = np.arange(1, len(layer.relative_error_by_step) + 1)
-        # dashes once the colours start again
-        axes.plot(
-            steps,
-            100 * layer.relative_error_by_step,
-            color=PALETTE[k % len(PALETTE)],
-            ls=("-", "--", ":")[k // len(PALETTE) % 3],
-            marker="o",
-            ms=3,
-            lw=1.5,
-            label=layer.name,
-        )
+        # another line style when the colours repeat
+        style = {"color": PALETTE[k % len(PALETTE)], "ls": ("-", "--", ":")[k // len(PALETTE) % 3], "lw": 1.5}
+        axes.plot(steps, 100 * layer.relative_error_by_step, marker="o", ms=3, label=layer.name, **style)
     axes.set(xlabel="time step t", ylabel="mean error (% of scale)", xlim=(0.5, len(steps) + 0.5))
     axes.set_ylim(bottom=0)
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))

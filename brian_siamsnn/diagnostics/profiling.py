@@ -1,4 +1,4 @@
-"""Where the time of an embedding goes: by layer and by phase of the time step."""
+"""Measure where the time of a branch goes, by layer and by phase of the time step."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ if TYPE_CHECKING:
 
 __all__ = ["PHASES", "profile_branch"]
 
-#: What happens to a layer within a step, in this order; ``current`` once an image. Where one pass over the neurons does
-#: update or reset them as well (see layer_objects.py), its time is that of ``threshold``.
+#: Phases of a layer within a time step, in order; ``current`` happens once per image. If one pass over the neurons also
+#: does the update or the reset (see layer_objects.py), its time counts as ``threshold``.
 PHASES = ("current", "update", "threshold", "input", "reset", "record")
 
-# how Brian2 and network.py name what runs for a layer
+#: Phase of each object of a layer, by the suffix that Brian2 or the branch gives its name.
 _SUFFIXES = {
     "_update": "update",
     "_stateupdater": "update",
@@ -34,21 +34,22 @@ _SUFFIXES = {
 
 
 def profile_branch(branch: SpikingBranch, images: np.ndarray, repeats: int = 5) -> dict[tuple[str, str], float]:
-    """Time every object of a branch, step by step.
+    """Measure the time of every object of a branch.
 
     Parameters
     ----------
     branch : SpikingBranch
+        The branch.
     images : ndarray
-        As for `SpikingBranch.run`.
+        Images, as for `SpikingBranch.run`.
     repeats : int
-        Runs; each figure is the median over them.
+        Number of runs, over which the median is taken; 5 by default.
 
     Returns
     -------
     dict of (str, str) to float
-        (layer, phase) to seconds for one run of T steps. ``input`` is the synapses
-        into the layer, ``record`` what counts and keeps spikes.
+        Seconds per run of T steps, by (layer, phase). ``input`` is the time of the synapses onto the layer, ``record``
+        that of counting and recording spikes.
 
     Raises
     ------

@@ -1,7 +1,7 @@
-"""What one operation costs on a piece of hardware, and how much of it a network needs.
+"""Cost models: what an operation costs on a piece of hardware, and how many chips a network needs.
 
-The figures are data: ``cost_models.toml``, each with its source and whether it
-was measured. A user's own file has the same form and is read on top of it.
+The figures are data in ``cost_models.toml``, each with its source and whether it was measured. A file of the user has
+the same form, and adds to the shipped models or replaces them.
 """
 
 from __future__ import annotations
@@ -33,15 +33,16 @@ _CONSTANTS = (*_ENERGIES, "tick", "mac_rate", *_COUNTS)
 
 @dataclass(frozen=True)
 class Constant:
-    """A number with its pedigree.
+    """A figure of a cost model, with its source.
 
     Attributes
     ----------
     value : float
-        In SI units: J, W, s, 1/s, or a count.
+        Value in SI units (J, W, s, 1/s), or a count.
     status : {"measured", "estimated"}
-        Measured on silicon and published, or anything else.
+        ``"measured"`` if it was measured on silicon and published, ``"estimated"`` otherwise.
     source : str
+        Where the figure is from.
     """
 
     value: float
@@ -51,13 +52,16 @@ class Constant:
 
 @dataclass(frozen=True)
 class Fit:
-    """What of a chip a network takes, from below: no mapping needs less.
+    """A lower bound for the cores and chips that a network needs.
 
     Attributes
     ----------
-    cores, chips : int
+    cores : int
+        Smallest possible number of cores.
+    chips : int
+        Smallest possible number of chips.
     reasons : tuple of str
-        Why one chip is not enough; empty where it may be.
+        Why one chip is not enough; empty if it may be.
     """
 
     cores: int
@@ -67,15 +71,20 @@ class Fit:
 
 @dataclass(frozen=True)
 class CostModel:
-    """One piece of hardware.
+    """Figures of one piece of hardware.
 
     Attributes
     ----------
-    name, title, note : str
+    name : str
+        Name in the TOML file.
+    title : str
+        Name in tables and figures.
     runs : {"spikes", "arrays", "both"}
-        A spiking network, a CNN, or either.
+        What the hardware runs: a spiking network, a CNN, or both.
+    note : str
+        Conditions under which the figures hold; may be empty.
     constants : dict of str to Constant
-        ``cost_models.toml`` explains their names and units.
+        The figures; ``cost_models.toml`` explains their names and units.
     """
 
     name: str
@@ -85,33 +94,45 @@ class CostModel:
     constants: dict[str, Constant] = field(default_factory=dict)
 
     def value(self, name: str, default: float = 0.0) -> float:
-        """Value of a constant; ``default`` where the hardware has none."""
+        """Return the value of a constant.
+
+        Parameters
+        ----------
+        name : str
+            Name of the constant.
+        default : float
+            Value if the hardware does not have the constant; 0 by default.
+
+        Returns
+        -------
+        float
+            Value in SI units.
+        """
         return self.constants[name].value if name in self.constants else default
 
     @property
     def status(self) -> str:
-        """``"measured"`` if every energy in it was, ``"estimated"`` otherwise."""
+        """``"measured"`` if every energy of the model was measured, ``"estimated"`` otherwise."""
         energies = [self.constants[name].status for name in _ENERGIES if name in self.constants]
         return "measured" if set(energies) == {"measured"} else "estimated"
 
     def fit(self, layers: tuple[Layer, ...], shapes: dict[str, tuple]) -> Fit | None:
-        """Cores and chips that a spiking branch needs at least.
+        """Compute how many cores and chips a spiking branch needs at least.
 
-        A neuron of a layer with more inputs than ``fan_in`` takes
-        ceil(inputs / fan_in) of the chip's neurons, which sum in parts. The
-        first layer's input is no spikes and counts for nothing here. Layers do
-        not share cores.
+        A neuron with more inputs than ``fan_in`` takes ceil(inputs / fan_in) of the chip's neurons, each of which sums
+        a part of them. The inputs of the first layer are not spikes and are not counted. Layers do not share cores.
 
         Parameters
         ----------
         layers : tuple of Convolution and MaxPool
-        shapes : dict of str to tuple
-            (height, width, channels) of each layer.
+            The branch.
+        shapes : dict of str to (int, int, int)
+            Output shape (height, width, channels) of each layer.
 
         Returns
         -------
         Fit or None
-            None where the hardware has no cores to be counted.
+            The lower bound; None if the cost model has no number of cores or of neurons per core.
         """
         if "cores" not in self.constants or "neurons_per_core" not in self.constants:
             return None
@@ -119,49 +140,49 @@ class CostModel:
         for before, layer in zip((None, *layers), layers, strict=False):
             count = math.prod(shapes[layer.name])
             inputs = _inputs(layer) if before else 0
-            joined = synapse_count(shapes[before.name], shapes[layer.name], layer) if before else 0
+            incoming = synapse_count(shapes[before.name], shapes[layer.name], layer) if before else 0
             parts = max(1, math.ceil(inputs / self.value("fan_in", math.inf)))
             needed = math.ceil(count * parts / self.value("neurons_per_core"))
             if "synapses_per_core" in self.constants:
-                needed = max(needed, math.ceil(joined / self.value("synapses_per_core")))
+                needed = max(needed, math.ceil(incoming / self.value("synapses_per_core")))
             cores += needed
-            neurons, synapses, widest = neurons + count, synapses + joined, max(widest, inputs)
+            neurons, synapses, widest = neurons + count, synapses + incoming, max(widest, inputs)
         return Fit(cores, math.ceil(cores / self.value("cores")), tuple(self._reasons(neurons, synapses, widest)))
 
     def _reasons(self, neurons, synapses, widest):
         cores = self.value("cores")
-        room = cores * self.value("neurons_per_core")
-        if neurons > room:
-            yield f"{neurons:,} neurons where {room:,.0f} fit"
+        capacity = cores * self.value("neurons_per_core")
+        if neurons > capacity:
+            yield f"{neurons:,} neurons where {capacity:,.0f} fit"
         if synapses > cores * self.value("synapses_per_core", math.inf):
             yield f"{synapses:,} synapses where {cores * self.value('synapses_per_core'):,.0f} fit"
         if widest > self.value("fan_in", math.inf):
-            yield f"up to {widest:,} inputs a neuron where {self.value('fan_in'):,.0f} reach one"
+            yield f"up to {widest:,} inputs per neuron where {self.value('fan_in'):,.0f} are possible"
 
 
 def _inputs(layer):
-    """Synapses that end at one neuron."""
-    each = layer.in_channels // layer.groups if isinstance(layer, Convolution) else 1
-    return each * layer.kernel**2
+    """Return the number of incoming synapses of a neuron."""
+    channels = layer.in_channels // layer.groups if isinstance(layer, Convolution) else 1
+    return channels * layer.kernel**2
 
 
 def load_cost_models(path: FilePath | None = None) -> dict[str, CostModel]:
-    """The cost models that ship, and a user's own.
+    """Load the shipped cost models, and optionally those of a file.
 
     Parameters
     ----------
-    path : path, optional
-        TOML file of the form that ``cost_models.toml`` describes; a model of
-        the same name replaces the shipped one.
+    path : str or path, optional
+        TOML file in the form that ``cost_models.toml`` describes. Its models replace shipped ones of the same name.
 
     Returns
     -------
     dict of str to CostModel
+        Cost models by name.
 
     Raises
     ------
     InputError
-        If the file is not of that form; the message names the model and the constant.
+        If the file cannot be read or has another form; the message names the model and the constant.
     """
     models = _read(_SHIPPED)
     if path is not None:
@@ -177,14 +198,14 @@ def _read(path):
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise InputError(f"{path}: not a TOML file ({error})") from None
     if not content:
-        raise InputError(f"{path}: expected at least one cost model, [NAME] with its constants, got none")
+        raise InputError(f"{path}: expected at least one cost model, a table [NAME] with its constants, got none")
     return {name: _model(path, name, entry) for name, entry in content.items()}
 
 
 def _model(path, name, entry):
     where = f"{path}: [{name}]"
     if not isinstance(entry, dict):
-        raise InputError(f"{where}: expected a cost model, [{name}] with its constants, got {entry!r}")
+        raise InputError(f"{where}: expected a cost model, a table [{name}] with its constants, got {entry!r}")
     texts = {key: entry.get(key, "") for key in _TEXTS}
     for key, text in texts.items():
         if not isinstance(text, str) or (not text and key != "note"):
@@ -201,7 +222,7 @@ def _model(path, name, entry):
 
 def _constant(where, key, item):
     if key not in _CONSTANTS:
-        raise InputError(f"{where}: not a constant of a cost model; known are {', '.join(_CONSTANTS)}")
+        raise InputError(f"{where}: not a constant of a cost model; known constants are {', '.join(_CONSTANTS)}")
     if not isinstance(item, dict) or set(item) != {"value", "status", "source"}:
         raise InputError(f"{where}: expected value, status and source, got {item!r}")
     value, status, source = item["value"], item["status"], item["source"]
@@ -210,5 +231,5 @@ def _constant(where, key, item):
     if status not in _STATUS:
         raise InputError(f"{where}: status: expected measured or estimated, got {status!r}")
     if not isinstance(source, str) or not source.strip():
-        raise InputError(f"{where}: source: expected where the figure is from, got {source!r}")
+        raise InputError(f"{where}: source: expected text that says where the figure is from, got {source!r}")
     return Constant(float(value), status, source)

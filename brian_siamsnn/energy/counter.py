@@ -1,4 +1,4 @@
-"""A matcher that keeps account, put between the tracker and the matcher that does the work."""
+"""Count the operations of tracking, with a wrapper around the matcher."""
 
 from __future__ import annotations
 
@@ -26,44 +26,85 @@ __all__ = ["OperationCounter", "crop_macs", "localisation_macs", "smoothing_macs
 
 
 def crop_macs(size: int) -> int:
-    """Multiply-accumulates of resizing a crop: four neighbours a value, three colours."""
+    """Count the multiply-accumulates of resizing a crop: four neighbours per value, three colours.
+
+    Parameters
+    ----------
+    size : int
+        Side of the crop in pixels.
+
+    Returns
+    -------
+    int
+        Number of multiply-accumulates.
+    """
     return 4 * 3 * size**2
 
 
 def smoothing_macs(shape: Shape, steps: int) -> int:
-    """Multiply-accumulates of smoothing an exemplar in time: a T x T matrix for each of its neurons."""
+    """Count the multiply-accumulates of smoothing an exemplar in time: a T x T matrix for each neuron.
+
+    Parameters
+    ----------
+    shape : tuple of int
+        Shape (height, width, channels) of the exemplar's last layer.
+    steps : int
+        Number of time steps T.
+
+    Returns
+    -------
+    int
+        Number of multiply-accumulates.
+    """
     return steps**2 * int(np.prod(shape))
 
 
 def localisation_macs(response_side: int, scales: int) -> int:
-    """Multiply-accumulates of finding the peak: bicubic upsampling of every scale, 16 neighbours, and the window."""
+    """Count the multiply-accumulates of locating the peak: bicubic upsampling of every scale, and the window.
+
+    Bicubic upsampling takes 16 neighbours per value.
+
+    Parameters
+    ----------
+    response_side : int
+        Side of the response map, in cells.
+    scales : int
+        Number of scales.
+
+    Returns
+    -------
+    int
+        Number of multiply-accumulates.
+    """
     side = response_side * UPSAMPLING
     return side**2 * (16 * scales + 2)
 
 
 class OperationCounter:
-    """Counts what a spiking matcher does: for the exemplar once, for the search in every frame.
+    """A matcher that counts its operations: for the exemplar once, and for the search region in every frame.
+
+    It is used in place of the matcher that it wraps.
 
     Parameters
     ----------
     matcher : SpikingMatcher
-        One for a single crop is shown the scales one after another, and each is
-        counted apart; one for several is counted as a whole.
+        The matcher. With a matcher for a single crop, the scales run one after another and are counted separately; with
+        one for several crops, a frame is counted as a whole.
 
     Attributes
     ----------
     exemplar : OperationCounts
-        Of the last exemplar.
+        Operations of the last exemplar.
     frames : list of list of OperationCounts
-        Of every frame since, by run of the search branch.
+        Operations of every frame since then, one entry per run of the search branch.
     localisation : int
-        Multiply-accumulates of finding the peak, in each frame.
+        Multiply-accumulates of locating the peak in a frame.
 
     Examples
     --------
-    >>> meter = OperationCounter(SpikingMatcher(load("compact"), crops=1))  # doctest: +SKIP
-    >>> track(sequence, SiameseTracker(meter), frames=20)        # doctest: +SKIP
-    >>> meter.frames[0][1].counts  # middle scale of the second frame # doctest: +SKIP
+    >>> counter = OperationCounter(SpikingMatcher(load_model("compact"), crops=1))  # doctest: +SKIP
+    >>> track(sequence, SiameseTracker(counter), frames=20)                         # doctest: +SKIP
+    >>> counter.frames[0][1].counts  # middle scale of the second frame             # doctest: +SKIP
     """
 
     def __init__(self, matcher: SpikingMatcher) -> None:
@@ -74,15 +115,21 @@ class OperationCounter:
 
     @property
     def search_branch(self) -> SpikingBranch:
-        """The branch that sees the search region."""
+        """Branch that processes the search region."""
         return self.matcher.search_branch
 
     def prepare(self) -> None:
-        """Make the code of the equations, which takes a while the first time on a machine."""
+        """Generate and compile the code of the equations, which takes a while the first time on a machine."""
         self.matcher.prepare()
 
     def set_exemplar(self, crop: np.ndarray) -> None:
-        """Take the exemplar."""
+        """Set the exemplar, and start counting again.
+
+        Parameters
+        ----------
+        crop : ndarray of uint8, shape (127, 127, 3)
+            Exemplar crop, RGB.
+        """
         self.matcher.set_exemplar(crop)
         branch = self.matcher.exemplar_branch
         shape = branch.shapes[branch.model.layers[-1].name]
@@ -90,22 +137,34 @@ class OperationCounter:
         self.frames = []
 
     def match(self, crops: np.ndarray | list[np.ndarray]) -> np.ndarray:
-        """Response maps of search crops, as the matcher gives them."""
+        """Compute the response maps of one frame, and count the operations.
+
+        Parameters
+        ----------
+        crops : ndarray of uint8, shape (scales, 255, 255, 3), or list of ndarray
+            Search crops, RGB, one per scale.
+
+        Returns
+        -------
+        ndarray, shape (scales, H, W)
+            Response maps of the wrapped matcher.
+        """
         branch, single = self.search_branch, self.search_branch.images == 1
-        responses, works = [], []
+        responses, counts = [], []
         for group in [[crop] for crop in crops] if single else [crops]:
             responses.append(self.matcher.match(group))
-            works.append(self._work(branch, len(group)))
-        self.frames.append(works)
+            counts.append(self._count(branch, len(group)))
+        self.frames.append(counts)
         self.localisation = localisation_macs(responses[0].shape[-1], len(crops))
         return np.concatenate(responses)
 
     def mean_frame(self) -> OperationCounts:
-        """Counts of a frame, all scales and the tracker around them: the mean over the frames.
+        """Return the mean operations of a frame, over all scales and including the tracker.
 
         Returns
         -------
         OperationCounts
+            Mean over the frames.
 
         Raises
         ------
@@ -114,21 +173,22 @@ class OperationCounter:
         """
         if not self.frames:
             raise InputError(
-                "energy: a frame to search is needed besides the first; the sequence, or --frames, ends before it"
+                "energy: expected a second frame to search, got none; use a longer sequence, or --frames 2 or more"
             )
-        total = reduce(add, (work for works in self.frames for work in works)) / len(self.frames)
+        total = reduce(add, (counts for frame in self.frames for counts in frame)) / len(self.frames)
         return replace(total, host=total.host + self.localisation)
 
     def mean_scales(self) -> list[OperationCounts]:
-        """Counts of each run of the search branch in a frame, the mean over the frames: a scale each, with one crop.
+        """Return the mean operations of each run of the search branch in a frame.
 
         Returns
         -------
         list of OperationCounts
+            Mean over the frames; one entry per scale if the matcher is for a single crop.
         """
-        return [reduce(add, works) / len(works) for works in zip(*self.frames, strict=True)]
+        return [reduce(add, counts) / len(counts) for counts in zip(*self.frames, strict=True)]
 
-    def _work(self, branch, crops):
+    def _count(self, branch, crops):
         last = branch.model.layers[-1].name
         trains = branch.trains(last)
         side = self.matcher.exemplar_branch.shapes[last][0]

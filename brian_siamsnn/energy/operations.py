@@ -1,26 +1,25 @@
-"""Everything that tracking does, counted; and what it costs.
+"""Count the operations of the spiking network and of the tracker around it.
 
-A spike costs one synaptic operation at every synapse that it reaches (paper,
-IV.C; Cao 2015):
+A spike causes one synaptic operation at every synapse that it reaches (paper, IV.C; Cao 2015):
 
-    SOP = sum_t sum_l spikes_l(t) * fan-out_l,
+    SOP = sum_t sum_l spikes_l(t) * fan-out_l
 
-with each neuron's own fan-out: at a border it is smaller, a stride or groups
-divide it (`fan_out`). Counts are exact, and
-equal those of explicit Synapses. What is no synaptic operation is kept apart:
+with the fan-out of each individual neuron, which is smaller at a border and is divided by strides and groups
+(`fan_out`). The counts are exact, and equal to those of explicit Synapses. Everything else is counted separately:
 
-- the first layer sees the image itself, so it multiplies and accumulates, once
-  an image: out * in/groups * kernel^2 for each output place;
-- every neuron adds its bias in every step: one update;
-- matching is one more layer, whose synapses are the exemplar: a spike of the
-  search region meets it at every shift at which they overlap;
-- the tracker around the network (crops, smoothing of the exemplar, upsampling,
-  window) multiplies and accumulates on a host.
+- the input of the first layer is the image, so it performs multiply-accumulates, once per image: out * in/groups *
+kernel^2
+  for each output position;
+- every neuron adds its bias in every time step, which is one neuron update;
+- matching is one more layer, whose synapses are the exemplar: a spike of the search region reaches it at every shift at
+  which the two overlap;
+- the tracker around the network (crops, smoothing of the exemplar, upsampling, window) performs multiply-accumulates on
+  the host.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -32,37 +31,35 @@ if TYPE_CHECKING:
     from ..model.layers import Layer
     from ..network.runtime import SpikingBranch
     from ..spikes.trains import SpikeTrains
-    from .cost_models import CostModel
 
-__all__ = [
-    "EnergyBreakdown",
-    "LayerCounts",
-    "OperationCounts",
-    "count_branch",
-    "convolution_macs",
-    "matching_operations",
-    "price",
-]
+__all__ = ["LayerCounts", "OperationCounts", "convolution_macs", "count_branch", "matching_operations"]
 
-#: Counts of a layer that add up over images.
-_COUNTED = ("macs", "spikes", "operations", "updates")
+#: Fields of `LayerCounts` that are summed over images.
+_SUMMED = ("macs", "spikes", "operations", "updates")
 
 
 @dataclass(frozen=True)
 class LayerCounts:
-    """What one layer did.
+    """Operations of one layer.
 
     Attributes
     ----------
     name : str
+        Name of the layer.
     pooling : bool
-        Whether it is a pooling layer; its synaptic operations then are events into its gates.
-    neurons, synapses : int
-        Of the layer, and that end there; the first layer has no synapses.
+        Whether it is a pooling layer; its ``operations`` are then events into its gates.
+    neurons : int
+        Number of neurons.
+    synapses : int
+        Number of incoming synapses; 0 in the first layer.
     macs : int
-        Multiply-accumulates of the first layer, 0 in the others.
-    spikes, operations, updates : ndarray of int64, shape (T,)
-        By step: fired, synaptic operations at its synapses, neurons that were updated.
+        Multiply-accumulates of the first layer; 0 in the others.
+    spikes : ndarray of int64, shape (T,)
+        Number of spikes in each time step.
+    operations : ndarray of int64, shape (T,)
+        Number of synaptic operations at its incoming synapses in each time step.
+    updates : ndarray of int64, shape (T,)
+        Number of neuron updates in each time step.
     """
 
     name: str
@@ -75,23 +72,24 @@ class LayerCounts:
     updates: np.ndarray
 
     def __add__(self, other: Any) -> LayerCounts:
-        return replace(self, **{name: getattr(self, name) + getattr(other, name) for name in _COUNTED})
+        return replace(self, **{name: getattr(self, name) + getattr(other, name) for name in _SUMMED})
 
     def __truediv__(self, number: float) -> LayerCounts:
-        return replace(self, **{name: getattr(self, name) / number for name in _COUNTED})
+        return replace(self, **{name: getattr(self, name) / number for name in _SUMMED})
 
 
 @dataclass(frozen=True)
 class OperationCounts:
-    """What one or several images took; works of the same network add up, and divide into means.
+    """Operations of one or several images; the counts of one network can be added, and divided by a number for a mean.
 
     Attributes
     ----------
     layers : tuple of LayerCounts
+        Operations of each layer.
     matching : ndarray of int64, shape (T,)
-        Synaptic operations of matching, by step.
-    host : int
-        Multiply-accumulates of the tracker around the network.
+        Synaptic operations of matching in each time step.
+    host : float
+        Multiply-accumulates of the tracker around the network; 0 by default.
     """
 
     layers: tuple[LayerCounts, ...]
@@ -108,25 +106,28 @@ class OperationCounts:
         )
 
     def until(self, steps: int) -> OperationCounts:
-        """The same work had it ended after so many steps; the host's part is left as it is.
+        """Return the counts of the first time steps only.
 
         Parameters
         ----------
         steps : int
+            Number of time steps.
 
         Returns
         -------
         OperationCounts
+            Counts with arrays of shape (steps,). Multiply-accumulates, on the host and in the first layer, are
+            unchanged.
         """
+        by_step = ("spikes", "operations", "updates")
         layers = tuple(
-            replace(layer, **{name: getattr(layer, name)[:steps] for name in ("spikes", "operations", "updates")})
-            for layer in self.layers
+            replace(layer, **{name: getattr(layer, name)[:steps] for name in by_step}) for layer in self.layers
         )
         return OperationCounts(layers, self.matching[:steps], self.host)
 
     @property
     def operations(self) -> float:
-        """Synaptic operations of the convolutions: the figure of the paper's Table III."""
+        """Synaptic operations of the convolutions, as in the paper's Table III."""
         return sum(layer.operations.sum().item() for layer in self.layers if not layer.pooling)
 
     @property
@@ -151,12 +152,12 @@ class OperationCounts:
 
     @property
     def steps(self) -> float:
-        """Time steps that the network was run for, over all images."""
+        """Time steps that the network ran for, summed over all images."""
         return self.layers[0].updates.sum().item() / self.layers[0].neurons
 
     @property
     def counts(self) -> dict[str, float]:
-        """All of it in plain numbers, by name."""
+        """All counts as plain numbers, by name."""
         return {
             "synaptic_operations": self.operations,
             "pooling_events": self.pooling_events,
@@ -170,62 +171,66 @@ class OperationCounts:
 
 
 def convolution_macs(layers: tuple[Layer, ...], image_size: int) -> dict[str, int]:
-    """Multiply-accumulates of the CNN for one square image, by convolution.
+    """Count the multiply-accumulates of the CNN for one square image.
 
     Parameters
     ----------
     layers : tuple of Convolution and MaxPool
+        The network.
     image_size : int
+        Side of the image in pixels.
 
     Returns
     -------
     dict of str to int
-        out_height * out_width * out_channels * in_channels / groups * kernel^2.
-        The paper counts two operations for each.
+        out_height * out_width * out_channels * in_channels / groups * kernel^2 for each convolution, by name. The paper
+        counts each as two operations.
     """
     sides = sizes(layers, image_size)
     return {layer.name: sides[layer.name] ** 2 * int(np.prod(layer.weight_shape)) for layer in convolutions(layers)}
 
 
 def matching_operations(trains: SpikeTrains, exemplar_side: int) -> np.ndarray:
-    """Synaptic operations that the search region's spikes cause in matching, by step.
+    """Count the synaptic operations that spikes of the search region cause in matching.
 
-    Matching (Eq. 6-9) is a convolution with the exemplar as its kernel and one
-    output channel, so a spike reaches as many shifts as it has synapses there.
+    Matching (Eq. 6-9) is a convolution with the exemplar as its kernel and one output channel, so a spike reaches as
+    many shifts of the exemplar as it would have synapses there.
 
     Parameters
     ----------
     trains : SpikeTrains
-        Of the search region.
+        Spike trains of the search region.
     exemplar_side : int
         Side of the exemplar's last layer.
 
     Returns
     -------
     ndarray of int64, shape (T,)
+        Synaptic operations in each time step.
     """
     height, width, channels = trains.shape
     layer = Convolution("matching", channels, 1, exemplar_side)
     response = (height - exemplar_side + 1, width - exemplar_side + 1, 1)
-    reached = fan_out(trains.shape, response, layer).ravel()[trains.neuron // channels]
-    return np.bincount(trains.step, reached, trains.steps).astype(np.int64)
+    operations = fan_out(trains.shape, response, layer).ravel()[trains.neuron // channels]
+    return np.bincount(trains.step, operations, trains.steps).astype(np.int64)
 
 
 def count_branch(branch: SpikingBranch, matching: np.ndarray | int = 0, host: float = 0) -> OperationCounts:
-    """What the last run of a branch took.
+    """Count the operations of the last run of a branch.
 
     Parameters
     ----------
     branch : SpikingBranch
-    matching : ndarray of int64, shape (T,), optional
-        Operations of matching, see `matching_operations`.
-    host : int
-        Multiply-accumulates around it.
+        The branch.
+    matching : ndarray of int64, shape (T,), or int
+        Synaptic operations of matching in each time step, see `matching_operations`; 0 by default.
+    host : float
+        Multiply-accumulates of the tracker around the branch; 0 by default.
 
     Returns
     -------
     OperationCounts
-        Of all the images that it was run for.
+        Operations of all images of the run.
     """
     layers, before = [], None
     first = branch.model.layers[0]
@@ -249,69 +254,3 @@ def count_branch(branch: SpikingBranch, matching: np.ndarray | int = 0, host: fl
         )
         before = layer.name
     return OperationCounts(tuple(layers), matching + np.zeros(branch.steps, np.int64), host)
-
-
-@dataclass(frozen=True)
-class EnergyBreakdown:
-    """Energy of some work on one piece of hardware, in joules.
-
-    Attributes
-    ----------
-    synapses, pooling, matching : float
-        Of the synaptic operations of the convolutions, the gates and matching.
-    neurons, spikes : float
-        Of neuron updates and of sending spikes, where the hardware counts them apart.
-    static : float
-        Of the chips' static power over the time that it takes.
-    first_layer, host : float
-        Of what is no spike: on the hardware itself if it can, on the host otherwise.
-    seconds : float or None
-        Time steps times the tick, scale after scale; None where there is no tick.
-    """
-
-    synapses: float
-    pooling: float
-    matching: float
-    neurons: float
-    spikes: float
-    static: float
-    first_layer: float
-    host: float
-    seconds: float | None
-
-    @property
-    def total(self) -> float:
-        """Sum of all parts, in joules."""
-        return sum(getattr(self, part.name) for part in fields(self) if part.name != "seconds")
-
-
-def price(work: OperationCounts, cost: CostModel, host: CostModel, chips: int = 1) -> EnergyBreakdown:
-    """What some work costs.
-
-    Parameters
-    ----------
-    work : OperationCounts
-    cost : CostModel
-        Hardware that runs spikes.
-    host : CostModel
-        Hardware for the multiply-accumulates that ``cost`` has no figure for.
-    chips : int
-        Chips that the network takes, see `fit`.
-
-    Returns
-    -------
-    EnergyBreakdown
-    """
-    seconds = work.steps * cost.value("tick") if "tick" in cost.constants else None
-    synapse, mac = cost.value("synaptic_operation"), cost.value("mac", host.value("mac"))
-    return EnergyBreakdown(
-        synapses=work.operations * synapse,
-        pooling=work.pooling_events * synapse,
-        matching=work.matching.sum().item() * synapse,
-        neurons=work.updates * cost.value("neuron_update"),
-        spikes=work.spikes * cost.value("spike"),
-        static=cost.value("static_power") * chips * (seconds or 0.0),
-        first_layer=work.macs * mac,
-        host=work.host * mac,
-        seconds=seconds,
-    )

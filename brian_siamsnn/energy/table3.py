@@ -1,17 +1,16 @@
-"""The paper's Table III: operations, power, time and energy of the CNN and of the spiking network.
+"""The paper's Table III: operations, power, time and energy of the CNN and the spiking network.
 
-The paper (IV.C) takes 1.10e9 synaptic operations for a frame, divides them by
-TrueNorth's 400e9 operations a second and watt, calls the result a power of
-2.75e-3 W, and multiplies it by T = 20 steps of 1 ms. But a number of operations
-is no rate. With N operations, efficiency eta (operations a joule, which is
-operations a second and watt) and the time T dt:
+The paper (IV.C) takes 1.10e9 synaptic operations per frame, divides them by TrueNorth's 400e9 operations per second and
+watt, calls the result a power of 2.75e-3 W, and multiplies it by T = 20 steps of 1 ms. But a number of operations is
+not a rate. With N operations, efficiency eta (operations per joule, which is operations per second and watt) and time T
+dt:
 
     as printed      P = N / eta,         E = P T dt        5.5e-5 J
     corrected       E = N / eta,         P = E / (T dt)    2.75e-3 J, 0.1375 W
 
-The two differ by 1 / (T dt), here 50. Besides, the paper's GPU runs three search
-crops in a frame, and its operations are those of one; here every row says how
-many crops it is for, and ratios are for as many.
+The two energies differ by a factor of 1 / (T dt), here 50. In addition, the paper's GPU processes three search crops
+per frame, while its operations are those of one crop. Here every row states its number of crops, and ratios are for the
+same number.
 """
 
 from __future__ import annotations
@@ -32,12 +31,17 @@ class Row:
     Attributes
     ----------
     method : str
+        Network and hardware.
     crops : int
-        Search crops that it is for.
+        Number of search crops.
     operations : float
-        Floating-point (two for a multiply-accumulate) or synaptic operations.
-    power, seconds, energy : float or None
-        W, s, J; None where the hardware has no clock.
+        Synaptic operations, or floating-point operations (two per multiply-accumulate).
+    power : float or None
+        Power in W; None if the hardware has no clock.
+    seconds : float or None
+        Time in s; None if the hardware has no clock.
+    energy : float
+        Energy in J.
     """
 
     method: str
@@ -48,85 +52,115 @@ class Row:
     energy: float
 
     def ratio(self, other: Any) -> float:
-        """How many times more energy ``other`` takes for as many crops."""
+        """Return how many times more energy another row takes for the same number of crops.
+
+        Parameters
+        ----------
+        other : Row
+            The other row.
+
+        Returns
+        -------
+        float
+            Ratio of the energies per crop; infinite if this row takes no energy.
+        """
         return other.energy * self.crops / other.crops / self.energy if self.energy else float("inf")
 
     def as_dict(self) -> dict[str, Any]:
-        """Plain numbers, by name."""
+        """Return the row as a dictionary.
+
+        Returns
+        -------
+        dict
+            Fields by name.
+        """
         return asdict(self)
 
 
 def as_printed(method: str, crops: int, operations: float, efficiency: float, seconds: float) -> Row:
-    """The paper's own arithmetic: a number of operations taken for a rate.
+    """Create a row with the paper's arithmetic, which takes a number of operations for a rate.
 
     Parameters
     ----------
     method : str
+        Network and hardware.
     crops : int
+        Number of search crops.
     operations : float
         Synaptic operations.
     efficiency : float
-        Synaptic operations a joule.
+        Synaptic operations per joule.
     seconds : float
-        Time steps times the tick.
+        Time in s: time steps times the tick.
 
     Returns
     -------
     Row
+        The row.
     """
     power = operations / efficiency
     return Row(method, crops, operations, power, seconds, power * seconds)
 
 
 def corrected(method: str, crops: int, operations: float, energy: float, seconds: float | None) -> Row:
-    """The same with the energy of a number of operations, and the power that follows from it.
+    """Create a row with the energy of a number of operations, and the power that follows from it.
 
     Parameters
     ----------
     method : str
+        Network and hardware.
     crops : int
-    operations, energy : float
+        Number of search crops.
+    operations : float
+        Synaptic or floating-point operations.
+    energy : float
+        Energy in J.
     seconds : float or None
-        Time steps times the tick.
+        Time in s; None if the hardware has no clock.
 
     Returns
     -------
     Row
+        The row.
     """
     return Row(method, crops, operations, energy / seconds if seconds else None, seconds, energy)
 
 
 def cnn_row(method: str, crops: int, macs: float, cost: CostModel) -> Row:
-    """The CNN on hardware that multiplies and accumulates.
+    """Create a row for the CNN on hardware that performs multiply-accumulates.
 
     Parameters
     ----------
     method : str
+        Network and hardware.
     crops : int
+        Number of search crops.
     macs : float
         Multiply-accumulates.
     cost : CostModel
+        The hardware.
 
     Returns
     -------
     Row
+        The row.
     """
     seconds = macs / cost.value("mac_rate") if "mac_rate" in cost.constants else None
     return corrected(method, crops, 2 * macs, macs * cost.value("mac"), seconds)
 
 
 def frontier(points: list[tuple[float, float]]) -> list[int]:
-    """Which points no other one beats: none takes less energy without being less accurate.
+    """Find the points on the Pareto frontier: no other point is at least as accurate for the same energy or less.
 
     Parameters
     ----------
-    points : sequence of (float, float)
-        Energy and accuracy.
+    points : list of (float, float)
+        Energy and accuracy of each point.
 
     Returns
     -------
     list of int
-        Their indices, by rising energy.
+        Indices of the points on the frontier, by increasing energy.
     """
     best, result = float("-inf"), []
     for k in sorted(range(len(points)), key=lambda k: (points[k][0], -points[k][1])):

@@ -1,4 +1,4 @@
-"""Activations of the CNN on natural images, from which the spiking network gets its scales."""
+"""Convert a CNN by measuring its activations on natural images."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..crops import SEARCH_SIZE, crop, rgb_image
-from .conversion import PERCENTILE, with_activation_scales
+from .activation_scales import PERCENTILE, with_activation_scales
 from .layers import convolutions
 
 if TYPE_CHECKING:
@@ -19,24 +19,24 @@ if TYPE_CHECKING:
 
 __all__ = ["CALIBRATION_CROPS", "convert", "calibration_crops"]
 
-#: More crops change the scales by less than the 0.7 % that they are resolved to.
+#: With more crops the scales change by less than their resolution of 0.7 %.
 CALIBRATION_CROPS = 24
 
 
 def calibration_crops(sequence: Sequence, count: int = CALIBRATION_CROPS) -> Iterator[np.ndarray]:
-    """Search crops from a sequence of images, the whole height or width of each.
+    """Take square crops of the full height or width of images, at the size of a search region.
 
     Parameters
     ----------
     sequence : Sequence
-        Any source, see `open_sequence`; the crops
-        are spread evenly over it where its length is known.
+        Source of images, see `open_sequence`. If its length is known, the crops are spread evenly over it.
     count : int
-        How many to take at the most.
+        Maximum number of crops; 24 by default.
 
     Yields
     ------
     ndarray of uint8, shape (255, 255, 3)
+        RGB crops, 0 to 255.
     """
     step = max(1, (sequence.frame_count or count) // count)
     for frame in islice(sequence, 0, step * count, step):
@@ -49,25 +49,28 @@ def calibration_crops(sequence: Sequence, count: int = CALIBRATION_CROPS) -> Ite
 def convert(
     model: SiameseModel, crops: Iterable[np.ndarray], normalisation: str = "layer", percentile: float = PERCENTILE
 ) -> SiameseModel:
-    """Convert a model with the activations of its CNN on these crops.
+    """Convert a CNN to a spiking network, with activation scales measured on image crops.
 
     Parameters
     ----------
     model : SiameseModel
+        The CNN; scales that it already has are replaced.
     crops : iterable of ndarray, shape (H, W, 3)
-        RGB, 0 to 255.
-    normalisation, percentile
-        See `convert`.
+        Calibration crops, RGB, 0 to 255.
+    normalisation : {"layer", "channel"}
+        One scale per layer, or one per channel; see `ActivationScales`.
+    percentile : float
+        Percentile of the activations that becomes the scale; 99.9 by default. See `ActivationScales`.
 
     Returns
     -------
     SiameseModel
-        With scales.
+        The same network with ``scales``, which `SpikingModel.from_model` accepts.
 
     Raises
     ------
     InputError
-        If PyTorch is not installed, there is no crop, or a layer never is active.
+        If PyTorch is not installed, there are no crops, or a layer is never active.
     """
     import torch
 

@@ -1,7 +1,6 @@
-"""SiamFC in PyTorch: the convolutional branch, its response map and its loss.
+"""SiamFC in PyTorch: the convolutional branch and its response map.
 
-Modules are named as in siamfc-pytorch, so a checkpoint of that project loads
-with `torch.nn.Module.load_state_dict`.
+Modules are named as in siamfc-pytorch, so a checkpoint of that project loads with `torch.nn.Module.load_state_dict`.
 """
 
 from __future__ import annotations
@@ -29,7 +28,7 @@ __all__ = ["SiamFC"]
 
 
 class _Adjust(nn.Module):
-    """Scale and bias of the response; only the bias is learnt."""
+    """Scale and bias of the response; only the bias is trained."""
 
     scale: torch.Tensor
 
@@ -40,33 +39,31 @@ class _Adjust(nn.Module):
 
 
 class SiamFC(nn.Module):
-    r"""Two branches with the same weights, compared by cross-correlation (Bertinetto 2016).
+    """Two branches with shared weights, compared by cross-correlation (Bertinetto 2016).
 
-    .. math:: M(z, x) = \text{scale} \cdot (\varphi(z) * \varphi(x)) + \text{bias}
+    The response map of an exemplar z and a search region x is
 
-    with :math:`\varphi` the branch: convolution, batch norm, rectifier and
-    pooling, layer by layer, without padding.
+        M(z, x) = scale * (phi(z) * phi(x)) + bias
+
+    where phi is the branch: convolution, batch norm, rectifier and pooling, layer by layer, without padding.
 
     Parameters
     ----------
     layers : tuple of Convolution and MaxPool
         The branch; a pooling layer belongs to the convolution before it.
     scale : float
-        Factor of the response; fixed, as in siamfc-pytorch.
+        Factor of the response, not trained, as in siamfc-pytorch; 0.001 by default.
     bias : float
-        Initial bias of the response; learnt, as in the MATLAB original.
+        Initial bias of the response, trained, as in the MATLAB original; 0 by default.
 
     Raises
     ------
     InputError
-        When a pooling layer comes first.
+        If the first layer is a pooling layer.
 
-    Notes
-    -----
-    Images are RGB in 0..255, shape (B, 3, H, W), float.  Scale and bias are
-    ``adjust.scale`` and ``adjust.bias``, as in the original; a state dictionary
-    without them (siamfc-pytorch's head has neither) keeps those of the network
-    that it is loaded into.
+    Notes ----- Images are RGB, 0 to 255, float, shape (B, 3, H, W). Scale and bias are stored as ``adjust.scale`` and
+    ``adjust.bias``, as in the original. Loading a state dictionary without them (siamfc-pytorch has neither) leaves
+    them unchanged.
     """
 
     def __init__(self, layers: tuple[Layer, ...], scale: float = 0.001, bias: float = 0.0) -> None:
@@ -74,7 +71,7 @@ class SiamFC(nn.Module):
         self.layers = tuple(layers)
         self.backbone = nn.Module()
         self.adjust = _Adjust(scale, bias)
-        # layer name -> its modules, for taking values between the modules of one Sequential
+        # modules by layer name, because a pooling layer shares the Sequential of its convolution
         self.stages = {}
         sequence = None
         for layer in self.layers:
@@ -91,21 +88,28 @@ class SiamFC(nn.Module):
     def from_folded(
         cls, layers: tuple[Layer, ...], weights: Weights, scale: float = 0.001, bias: float = 0.0
     ) -> SiamFC:
-        """Network whose batch norms have been folded into its convolutions.
+        """Build a network from weights with batch norm already folded in.
 
         Parameters
         ----------
         layers : tuple of Convolution and MaxPool
-        weights : dict of str to (numpy.ndarray, numpy.ndarray)
-            Convolution name -> (weights of its ``weight_shape``, bias of shape
-            ``(out_channels,)``).
-        scale, bias : float
-            Those of the response.
+            The branch.
+        weights : dict of str to (ndarray, ndarray)
+            Weights, of shape ``weight_shape``, and bias, of shape ``(out_channels,)``, of each convolution.
+        scale : float
+            Factor of the response; 0.001 by default.
+        bias : float
+            Bias of the response; 0 by default.
+
+        Returns
+        -------
+        SiamFC
+            The network, in evaluation mode.
 
         Raises
         ------
         InputError
-            When a convolution has no weights, or weights of another shape.
+            If a convolution has no weights, or weights of another shape.
         """
         folded = tuple(
             replace(layer, batch_norm=False) if isinstance(layer, Convolution) else layer for layer in layers
@@ -114,39 +118,49 @@ class SiamFC(nn.Module):
         state = {}
         for layer in convolutions(folded):
             if layer.name not in weights:
-                raise InputError(f"{layer.name}: no weights for it; there are some for {sorted(weights)}")
+                raise InputError(f"{layer.name}: has no weights; there are weights for {sorted(weights)}")
             w, b = weights[layer.name]
             if w.shape != layer.weight_shape or b.shape != (layer.out_channels,):
                 raise InputError(
                     f"{layer.name}: expected weights of shape {layer.weight_shape} and a bias of shape "
                     f"{(layer.out_channels,)}, got {w.shape} and {b.shape}"
                 )
-            # a copy, because arrays out of a file may be read-only
+            # copied, because arrays read from a file may be read-only
             state[f"backbone.{layer.name}.0.weight"] = torch.tensor(w)
             state[f"backbone.{layer.name}.0.bias"] = torch.tensor(b)
         network.load_state_dict(state)
         return network.eval()
 
     def embed(self, images: torch.Tensor) -> torch.Tensor:
-        """Features of images: (B, 3, H, W) -> (B, C, H', W')."""
+        """Compute the features of images.
+
+        Parameters
+        ----------
+        images : torch.Tensor, shape (B, 3, H, W)
+            RGB, 0 to 255.
+
+        Returns
+        -------
+        torch.Tensor, shape (B, C, H', W')
+            Output of the last layer.
+        """
         for stage in self.stages.values():
             for module in stage:
                 images = module(images)
         return images
 
     def activations(self, images: torch.Tensor) -> dict[str, torch.Tensor]:
-        """Output of every layer, by layer name, after its rectifier where it has one.
+        """Compute the output of every layer.
 
         Parameters
         ----------
-        images : torch.Tensor
-            Shape (B, 3, H, W).
+        images : torch.Tensor, shape (B, 3, H, W)
+            RGB, 0 to 255.
 
         Returns
         -------
-        dict of str to torch.Tensor
-            Each of shape (B, C, H', W'); a layer without rectifier (conv5 of
-            AlexNet) gives its signed output.
+        dict of str to torch.Tensor, shape (B, C, H', W')
+            Output by layer name, after the rectifier; signed for a layer without one (conv5 of AlexNet).
         """
         result = {}
         for name, stage in self.stages.items():
@@ -156,26 +170,24 @@ class SiamFC(nn.Module):
         return result
 
     def response(self, z: torch.Tensor, x: torch.Tensor) -> torch.Tensor:
-        """Response map of each search crop: scale * (z * x) + bias.
+        """Compute the response map of each search crop, scale * (z * x) + bias.
 
         Parameters
         ----------
-        z : torch.Tensor
-            Features of exemplars, shape (B, C, h, w) or, one for all search
-            crops, (1, C, h, w).
-        x : torch.Tensor
-            Features of search crops, shape (B, C, H, W).
+        z : torch.Tensor, shape (B, C, h, w) or (1, C, h, w)
+            Features of one exemplar per search crop, or of one exemplar for all of them.
+        x : torch.Tensor, shape (B, C, H, W)
+            Features of search crops.
 
         Returns
         -------
-        torch.Tensor
-            Shape (B, H - h + 1, W - w + 1).
+        torch.Tensor, shape (B, H - h + 1, W - w + 1)
+            Response maps.
 
         Raises
         ------
         InputError
-            When there are several exemplars, but not one per search crop, or
-            the channels differ.
+            If there are several exemplars but not one per search crop, or the channels differ.
         """
         if z.shape[1] != x.shape[1] or z.shape[0] not in (1, x.shape[0]):
             raise InputError(
@@ -190,7 +202,20 @@ class SiamFC(nn.Module):
         return self.adjust.scale * maps[:, 0] + self.adjust.bias
 
     def forward(self, exemplars: torch.Tensor, searches: torch.Tensor) -> torch.Tensor:
-        """Response maps of exemplar crops (B, 3, 127, 127) and search crops (B, 3, 255, 255)."""
+        """Compute the response maps of exemplars and search crops.
+
+        Parameters
+        ----------
+        exemplars : torch.Tensor, shape (B, 3, 127, 127) or (1, 3, 127, 127)
+            Exemplar crops, RGB, 0 to 255.
+        searches : torch.Tensor, shape (B, 3, 255, 255)
+            Search crops, RGB, 0 to 255.
+
+        Returns
+        -------
+        torch.Tensor, shape (B, H, W)
+            Response maps.
+        """
         return self.response(self.embed(exemplars), self.embed(searches))
 
     def _load_from_state_dict(self, state_dict, prefix, *arguments):
@@ -200,7 +225,7 @@ class SiamFC(nn.Module):
 
 
 def _modules(layer):
-    """The PyTorch modules of one layer, in the order that they are applied in."""
+    """Create the PyTorch modules of one layer, in the order in which they are applied."""
     if isinstance(layer, MaxPool):
         return [nn.MaxPool2d(layer.kernel, layer.stride)]
     modules: list[nn.Module] = [

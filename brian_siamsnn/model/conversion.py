@@ -1,12 +1,12 @@
-"""From a CNN to integrate-and-fire neurons: weights scaled so that one spike a step is the largest activation.
+"""Convert a CNN to integrate-and-fire neurons by scaling its weights.
 
-With the activation a^l = ReLU(w^l a^(l-1) + b^l) of the CNN and a scale
-lambda^l for each layer, the spiking layer uses
+One spike per time step stands for the activation scale lambda^l of the layer. With the activation
+a^l = ReLU(w^l a^(l-1) + b^l) of the CNN, the spiking layer uses
 
     w^l -> w^l lambda^(l-1) / lambda^l,      b^l -> b^l / lambda^l,
 
-so that its firing rate approximates a^l / lambda^l (Diehl 2015; Rueckauer 2017).
-The first layer sees the pixels themselves (real coding), so lambda^0 = 1.
+so that its firing rate approximates a^l / lambda^l (Diehl 2015; Rueckauer 2017). The input of the first layer is the
+image itself (real coding), so lambda^0 = 1.
 """
 
 from __future__ import annotations
@@ -22,139 +22,30 @@ from .layers import Convolution, MaxPool, convolutions, sizes
 from .projection import Projection
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from ..aliases import FilePath, Shape, Weights
     from .layers import Layer
 
-__all__ = [
-    "PERCENTILE",
-    "ActivationScales",
-    "SpikingModel",
-    "with_activation_scales",
-    "scale_thresholds",
-    "unit_scales",
-]
-
-#: Activations above this percentile saturate: a few outliers would otherwise cost everyone their firing rate.
-PERCENTILE = 99.9
-
-_BINS = 4096
-
-
-class ActivationScales:
-    """Percentiles of activations, gathered crop by crop in constant memory.
-
-    Each channel keeps a histogram of ``log2`` of its positive activations, with
-    bins so narrow (0.7 %) that the percentile is exact enough for a scale.
-
-    Parameters
-    ----------
-    normalisation : {"layer", "channel"}
-        One scale a layer (layer-norm), or one a channel (channel-norm, Kim 2019).
-    percentile : float
-        Of all activations, zeros counted in, as Rueckauer (2017) has it for layer-norm.
-    """
-
-    _LOW, _HIGH = -20.0, 20.0
-
-    def __init__(self, normalisation: str = "layer", percentile: float = PERCENTILE) -> None:
-        if normalisation not in ("layer", "channel"):
-            raise InputError(f"normalisation: expected 'layer' or 'channel', got {normalisation!r}")
-        self.normalisation, self.percentile = normalisation, percentile
-        self._histograms: dict[str, np.ndarray] = {}
-
-    def add(self, activations: dict[str, np.ndarray]) -> None:
-        """Count activations: a dict of layer name to an array (..., channels, height, width)."""
-        for name, a in activations.items():
-            channels = a.shape[-3]
-            # channels first, whatever stands before them
-            a = np.moveaxis(np.asarray(a), -3, 0).reshape(channels, -1)
-            if not np.isfinite(a).all():
-                raise InputError(f"{name}: its activations are not finite; are the weights of another input range?")
-            counts = self._histograms.setdefault(name, np.zeros((channels, _BINS + 1), np.int64))
-            positive = a > 0
-            level = (np.log2(a, where=positive, out=np.zeros_like(a)) - self._LOW) / (self._HIGH - self._LOW)
-            bins = 1 + np.clip((level * _BINS).astype(np.int64), 0, _BINS - 1)
-            bins[~positive] = 0
-            index = bins + np.arange(channels)[:, None] * (_BINS + 1)
-            counts += np.bincount(index.ravel(), minlength=counts.size).reshape(counts.shape)
-
-    def scales(self) -> dict[str, np.ndarray]:
-        """Scale of every channel, by layer name; each an array (channels,).
-
-        Raises
-        ------
-        InputError
-            If nothing was added, or a layer never was active.
-        """
-        if not self._histograms:
-            raise InputError("conversion needs activations of at least one calibration crop, got none")
-        return {name: self._layer(name, counts) for name, counts in self._histograms.items()}
-
-    def _layer(self, name, counts):
-        whole = self._quantile(counts.sum(0))
-        if whole == 0:
-            raise InputError(
-                f"{name}: below its {self.percentile} percentile no neuron was ever active; calibrate with other images"
-            )
-        if self.normalisation == "layer":
-            return np.full(len(counts), whole, np.float32)
-        # a channel that calibration never saw active keeps the layer's scale
-        return np.array([self._quantile(row) or whole for row in counts], np.float32)
-
-    def _quantile(self, counts):
-        bin_ = int(np.searchsorted(np.cumsum(counts), self.percentile / 100 * counts.sum()))
-        return 0.0 if bin_ == 0 else float(2 ** (self._LOW + (bin_ - 0.5) / _BINS * (self._HIGH - self._LOW)))
-
-
-def with_activation_scales(
-    model: SiameseModel,
-    activations: Iterable[dict[str, np.ndarray]],
-    normalisation: str = "layer",
-    percentile: float = PERCENTILE,
-) -> SiameseModel:
-    """Give a CNN the scales that make it a spiking network.
-
-    Parameters
-    ----------
-    model : SiameseModel
-    activations : iterable of dict
-        For each calibration crop (or batch of them) the CNN's activations, layer
-        name to array (..., channels, height, width), after the rectifier; of a
-        layer without one only the positive ones count.
-    normalisation, percentile
-        See `ActivationScales`.
-
-    Returns
-    -------
-    SiameseModel
-        The same, with ``scales``; `SpikingModel` takes it.
-    """
-    gathered = ActivationScales(normalisation, percentile)
-    for crop in activations:
-        gathered.add(crop)
-    return replace(model, scales=gathered.scales(), normalisation=f"{normalisation}-norm, {percentile} percentile")
+__all__ = ["SpikingModel", "scale_thresholds", "unit_scales"]
 
 
 def scale_thresholds(model: SiameseModel, factor: float) -> SiameseModel:
-    """Raise or lower all thresholds, and with them what a spike stands for.
+    """Multiply all thresholds, and with them the activation that a spike stands for.
 
-    A neuron with the threshold ``factor`` whose spikes carry ``factor`` (Eq. 2-3)
-    does what one with the threshold 1 does in a network whose scales lambda^l are
-    all ``factor`` times as large; so this multiplies the scales, and works with
-    every neuron model. Potentials start at the same part of the threshold. Above 1
-    there are fewer spikes, and each stands for more.
+    A neuron with threshold ``factor`` whose spikes have amplitude ``factor`` (Eq. 2-3) behaves like a neuron with
+    threshold 1 in a network whose scales lambda^l are all multiplied by ``factor``. This function multiplies the
+    scales, which works with every neuron model. Initial potentials stay at the same fraction of the threshold.
 
     Parameters
     ----------
     model : SiameseModel
-        Converted.
+        A converted model.
     factor : float
+        Factor of the thresholds. Above 1 there are fewer spikes, each of which stands for more.
 
     Returns
     -------
     SiameseModel
+        The model with scaled thresholds.
 
     Raises
     ------
@@ -168,18 +59,24 @@ def scale_thresholds(model: SiameseModel, factor: float) -> SiameseModel:
 
 @dataclass(frozen=True)
 class SpikingModel:
-    """Weights of the spiking network, in plain NumPy.
+    """Layers and weights of the spiking network, in plain NumPy.
 
     Attributes
     ----------
-    layers : tuple
-        As in the CNN; every convolution becomes a layer of neurons with a
-        threshold of 1, so the last one is rectified whatever the CNN had.
+    layers : tuple of Convolution and MaxPool
+        Layers of the CNN. Every convolution becomes a layer of neurons with threshold 1, so the last layer is rectified
+        even if the CNN's is not.
     weights : dict of str to (ndarray, ndarray)
-        w lambda^(l-1) / lambda^l and b / lambda^l, single precision.
+        Weights, shape (out, in/groups, kernel, kernel), and bias, shape (out,), of each convolution in units of the
+        threshold: w lambda^(l-1) / lambda^l and b / lambda^l, single precision.
     initial_potential : float
-        Membrane potential before the first step; a neuron model that has a
-        parameter ``v_init`` starts there unless another value is asked for.
+        Membrane potential before the first step, in units of the threshold. It is the default of the neuron models'
+        parameter ``v_init``.
+
+    Raises
+    ------
+    InputError
+        If the first layer is not a convolution of three channels in one group.
     """
 
     layers: tuple[Layer, ...]
@@ -193,13 +90,19 @@ class SpikingModel:
         Parameters
         ----------
         model : SiameseModel
+            A converted model.
         v_init : float, optional
-            Initial membrane potential in place of the model's own.
+            Initial membrane potential, in units of the threshold; that of the model by default.
+
+        Returns
+        -------
+        SpikingModel
+            The spiking network.
 
         Raises
         ------
         InputError
-            If the model has no scales yet, or ``v_init`` is not finite.
+            If the model has no scales, ``v_init`` is not finite, or a scaled weight does not fit in single precision.
         """
         v_init = model.initial_potential if v_init is None else v_init
         if not np.isfinite(v_init):
@@ -213,18 +116,15 @@ class SpikingModel:
         for layer in convolutions(model.layers):
             w, b = model.weights[layer.name]
             after = np.asarray(model.scales[layer.name], np.float64)
-            # input channels of each output channel's group
-            per_group = before.reshape(layer.groups, 1, -1)
-            incoming = np.broadcast_to(
-                per_group, (layer.groups, layer.out_channels // layer.groups, per_group.shape[2])
-            )
-            factor = incoming.reshape(layer.out_channels, -1) / after[:, None]
+            # an output channel sees only the input channels of its own group
+            incoming = np.repeat(before.reshape(layer.groups, -1), layer.out_channels // layer.groups, axis=0)
+            factor = incoming / after[:, None]
             with np.errstate(over="ignore"):
                 scaled = (w * factor[:, :, None, None]).astype(np.float32), (b / after).astype(np.float32)
             if not all(np.isfinite(part).all() for part in scaled):
                 raise InputError(
-                    f"{layer.name}: its weights in units of spikes exceed single precision; its scales "
-                    f"go down to {after.min():g}"
+                    f"{layer.name}: its weights in units of the threshold exceed single precision; "
+                    f"its smallest scale is {after.min():g}"
                 )
             weights[layer.name] = scaled
             before = after
@@ -247,7 +147,18 @@ class SpikingModel:
         return model if isinstance(model, SpikingModel) else cls.from_model(load_model(model))
 
     def shapes(self, image_size: int) -> dict[str, Shape]:
-        """(height, width, channels) of every layer, by name, for a square image."""
+        """Compute the output shape of every layer for a square image.
+
+        Parameters
+        ----------
+        image_size : int
+            Side of the image in pixels.
+
+        Returns
+        -------
+        dict of str to (int, int, int)
+            (height, width, channels) by layer name.
+        """
         result: dict[str, Shape] = {}
         channels, sides = 3, sizes(self.layers, image_size)
         for layer in self.layers:
@@ -272,27 +183,30 @@ class SpikingModel:
         first = self.layers[0]
         if isinstance(first, MaxPool) or first.groups != 1 or first.in_channels != 3:
             raise InputError(
-                f"{first.name}: the first layer must be a convolution of 3 channels in one group, it sees the image"
+                f"{first.name}: the first layer must be a convolution of 3 channels in one group, because its input is "
+                "the image"
             )
 
 
 def unit_scales(model: SpikingModel, provenance: dict[str, Any] | None = None) -> SiameseModel:
-    """A spiking network in the form of a model file: its weights are in units of spikes, so all scales are 1.
+    """Turn a spiking network into a model with all scales 1, because its weights are in units of the threshold.
 
     Parameters
     ----------
     model : SpikingModel
+        The spiking network.
     provenance : dict, optional
+        Source, licence and training data, for the model file; empty by default.
 
     Returns
     -------
     SiameseModel
-        `SpikingModel.from_model` gives the same weights again, bit by bit.
+        A model from which `SpikingModel.from_model` returns the same weights, bit by bit.
 
     Raises
     ------
     InputError
-        If the initial potential is not 0 or more and below the threshold, as model files have it.
+        If the initial potential is negative, or not below the threshold; model files do not allow that.
     """
     scales = {layer.name: np.ones(layer.out_channels, np.float32) for layer in convolutions(model.layers)}
     return SiameseModel(

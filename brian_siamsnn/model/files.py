@@ -1,12 +1,9 @@
-"""Model files: read, write, verify.
+"""Model files: one safetensors file serves both the CNN and the spiking network.
 
-A model file is a safetensors file.  Its tensors are ``<layer>.weight`` and
-``<layer>.bias`` with batch norm folded in, in the units of the CNN, and, once
-the model is converted, ``<layer>.scale``: the activation that one spike a step
-stands for (see `conversion`).  Its metadata has one entry,
-``brian_siamsnn``, a JSON object with the layers, the response's scale and bias,
-the input convention, where the weights come from, and a SHA-256 over all of it.
-One file thus serves the CNN and the spiking network alike.
+Its tensors are ``<layer>.weight`` and ``<layer>.bias``, with batch norm folded in and in the units of the CNN, and,
+once the model is converted, ``<layer>.scale``: the activation that one spike per time step stands for (see
+`conversion`). Its metadata has one entry, ``brian_siamsnn``: a JSON object with the layers, the scale and bias of the
+response, the input convention, the provenance, and a SHA-256 over all of it.
 """
 
 from __future__ import annotations
@@ -24,7 +21,8 @@ from safetensors.numpy import save
 
 from ..errors import InputError
 from ..files import find, write_whole
-from .layers import check_layers, convolutions, layers_from_json, layers_to_json
+from .layer_json import layers_from_json, layers_to_json
+from .layers import check_layers, convolutions
 
 if TYPE_CHECKING:
     from typing import Any
@@ -38,37 +36,44 @@ __all__ = ["INPUT_CONVENTION", "SiameseModel", "check_tensor", "load_model", "re
 
 FORMAT = "brian_siamsnn model 1"
 
-_MEND = "fetch it again, or make it with 'brian-siamsnn weights import' or 'train'"
+_FIX = "download it again, or create it with 'brian-siamsnn weights import' or 'train'"
 
-_KINDS = {"response": (dict, "an object"), "normalisation": (str, "text"), "provenance": (dict, "an object")}
+#: Expected type of each entry of the description, and its name in messages.
+_TYPES = {"response": (dict, "an object"), "normalisation": (str, "text"), "provenance": (dict, "an object")}
 
-#: What every model takes; a checkpoint with another convention has it folded into conv1.
+#: Input of every model; for a checkpoint with another convention, the difference is folded into conv1.
 INPUT_CONVENTION = {"channels": "RGB", "range": [0, 255], "mean": 0}
 
 
 @dataclass(frozen=True)
 class SiameseModel:
-    """A Siamese branch with its weights, and how to read its response.
+    """A Siamese branch: layers, weights, scale and bias of the response, and activation scales once it is converted.
 
     Attributes
     ----------
-    layers : tuple
-        Of `Convolution` and ``MaxPool``.
+    layers : tuple of Convolution and MaxPool
+        Layers of the branch.
     weights : dict of str to (ndarray, ndarray)
-        Weights (out, in/groups, kernel, kernel) and bias (out,) of each
-        convolution, batch norm folded in, single precision.
-    response_scale, response_bias : float
-        f(z, x) = scale * (z * x) + bias  (Eq. 1).
-    scales : dict of str to ndarray
-        Per convolution, the activation of one spike a step, shape (out,).
-        Empty until the model is converted.
+        Weights, shape (out, in/groups, kernel, kernel), and bias, shape (out,), of each convolution, with batch norm
+        folded in, single precision.
+    response_scale : float
+        Scale of the response f(z, x) = scale * (z * x) + bias (Eq. 1); 0.001 by default.
+    response_bias : float
+        Bias of the response (Eq. 1); 0 by default.
+    scales : dict of str to ndarray, shape (out,)
+        Activation that one spike per time step stands for, for each channel of each convolution. Empty until the model
+        is converted.
     normalisation : str
-        How the scales came about; empty until the model is converted.
+        How the scales were found. Empty until the model is converted.
     initial_potential : float
-        Membrane potential before the first step that the weights were trained
-        for, in thresholds.
+        Initial membrane potential that the weights were trained for, in units of the threshold: at least 0 and below 1.
     provenance : dict
-        Free text: source, licence, training data.
+        Source, licence and training data, as free text.
+
+    Raises
+    ------
+    InputError
+        If the layers do not fit together, or a tensor is missing, has the wrong shape or a number that is not allowed.
     """
 
     layers: tuple[Layer, ...]
@@ -88,11 +93,11 @@ class SiameseModel:
                 f"response: expected a finite scale and bias, got {self.response_scale} and {self.response_bias}"
             )
         if not 0 <= self.initial_potential < 1:
-            raise InputError(f"initial_potential: expected 0 or more, below 1, got {self.initial_potential}")
+            raise InputError(f"initial_potential: expected 0 or more and below 1, got {self.initial_potential}")
         for layer in convolutions(self.layers):
             if layer.name not in self.weights:
                 raise InputError(f"{layer.name}: the model has no weights for it; it has {sorted(self.weights)}")
-            with np.errstate(over="ignore"):  # what does not fit becomes infinite, and is refused as that
+            with np.errstate(over="ignore"):  # an overflow becomes infinite, which check_tensor rejects
                 w, b = (np.ascontiguousarray(a, dtype=np.float32) for a in self.weights[layer.name])
             check_tensor(f"{layer.name}.weight", w, layer.weight_shape)
             check_tensor(f"{layer.name}.bias", b, (layer.out_channels,))
@@ -107,13 +112,28 @@ class SiameseModel:
 
 
 def check_tensor(name: str, array: np.ndarray, shape: tuple[int, ...]) -> None:
-    """Raise `InputError` with the tensor's name if it has another shape, or numbers that are not finite."""
+    """Require that a tensor has a given shape and only finite numbers.
+
+    Parameters
+    ----------
+    name : str
+        Name of the tensor, for the message.
+    array : ndarray
+        The tensor.
+    shape : tuple of int
+        Expected shape.
+
+    Raises
+    ------
+    InputError
+        If the shape differs, or a number is not finite.
+    """
     if array.shape != shape:
         raise InputError(f"{name}: expected shape {shape}, got {array.shape}; is this another architecture?")
     if not np.isfinite(array).all():
         raise InputError(
             f"{name}: {int((~np.isfinite(array)).sum())} of {array.size} numbers are not finite; "
-            "did its training diverge, or is the file damaged?"
+            "did the training diverge, or is the file damaged?"
         )
 
 
@@ -132,10 +152,17 @@ def write_model(model: SiameseModel, path: FilePath, dtype: npt.DTypeLike = np.f
     Parameters
     ----------
     model : SiameseModel
+        The model.
     path : str or path
-        Replaced if it is there.
+        The file, which is replaced if it exists.
     dtype : dtype
-        ``numpy.float16`` halves the file; what is read back is single precision.
+        Type of the stored weights; single precision by default. ``numpy.float16`` halves the file. `read_model` returns
+        single precision in either case.
+
+    Raises
+    ------
+    InputError
+        If the file cannot be written.
     """
     tensors = {}
     for name, (w, b) in model.weights.items():
@@ -159,11 +186,21 @@ def write_model(model: SiameseModel, path: FilePath, dtype: npt.DTypeLike = np.f
 def read_model(path: FilePath) -> SiameseModel:
     """Read and verify a model file.
 
+    Parameters
+    ----------
+    path : str or path
+        The file.
+
+    Returns
+    -------
+    SiameseModel
+        The model, weights in single precision.
+
     Raises
     ------
     InputError
-        If the file is not there, not a model file, cut short or altered, or if
-        a layer's tensors do not fit its description.
+        If the file does not exist, is not a model file, is truncated or altered, or the tensors of a layer do not match
+        its description.
     """
     path = Path(path)
     if os.path.isdir(path):
@@ -173,43 +210,43 @@ def read_model(path: FilePath) -> SiameseModel:
             text = (file.metadata() or {}).get("brian_siamsnn")
             if text is None:
                 raise InputError(
-                    f"{path}: a safetensors file, but not a model file of this program; "
-                    "a checkpoint is taken by 'brian-siamsnn weights import'"
+                    f"{path}: a safetensors file, but not a model file of brian_siamsnn; "
+                    "to import a checkpoint, use 'brian-siamsnn weights import'"
                 )
             tensors = {name: _tensor(file, name, path) for name in file.keys()}  # noqa: SIM118
     except FileNotFoundError:
         raise InputError(f"{path}: no such file") from None
     except (SafetensorError, OSError, MemoryError) as error:
-        raise InputError(f"{path}: not a whole model file ({str(error):.200}); {_MEND}") from None
+        raise InputError(f"{path}: not a complete model file ({str(error):.200}); {_FIX}") from None
     try:
         return _model(json.loads(text), tensors)
     except InputError as error:
-        raise InputError(f"{path}: {error}" + ("" if "; " in str(error) else f"; {_MEND}")) from None
+        raise InputError(f"{path}: {error}" + ("" if "; " in str(error) else f"; {_FIX}")) from None
     except KeyError as error:
-        raise InputError(f"{path}: its description is incomplete ({error} is missing); {_MEND}") from None
-    except (TypeError, ValueError, ArithmeticError, RecursionError) as error:  # no JSON, or other types in it
-        raise InputError(f"{path}: its description cannot be read ({str(error):.200}); {_MEND}") from None
+        raise InputError(f"{path}: its description is incomplete ({error} is missing); {_FIX}") from None
+    except (TypeError, ValueError, ArithmeticError, RecursionError) as error:  # not JSON, or of unexpected types
+        raise InputError(f"{path}: its description cannot be read ({str(error):.200}); {_FIX}") from None
 
 
 def _tensor(file, name, path):
-    kind = file.get_slice(name).get_dtype()
-    if kind not in ("F16", "F32", "F64"):
-        raise InputError(f"{path}: {name}: expected floating-point numbers (F16, F32, F64), got {kind}; {_MEND}")
+    dtype = file.get_slice(name).get_dtype()
+    if dtype not in ("F16", "F32", "F64"):
+        raise InputError(f"{path}: {name}: expected floating-point numbers (F16, F32, F64), got {dtype}; {_FIX}")
     return file.get_tensor(name)
 
 
 def _model(description, tensors):
-    """The model that a file's description and tensors make, the checksum verified first."""
+    """Build a model from the description and the tensors of a file, after verifying the checksum."""
     if not isinstance(description, dict):
         raise InputError(f"its description: expected a JSON object, got {type(description).__name__}")
-    stated = description.pop("sha256")
+    checksum = description.pop("sha256")
     if description["format"] != FORMAT:
         raise InputError(f"expected the format {FORMAT!r}, got {description['format']!r:.60}")
-    if stated != _digest(tensors, description):
-        raise InputError("its checksum does not fit its content, for it was altered or damaged")
-    for key, (kind, words) in _KINDS.items():
-        if not isinstance(description[key], kind):
-            raise InputError(f"its description: {key}: expected {words}, got {description[key]!r:.60}")
+    if checksum != _digest(tensors, description):
+        raise InputError("its checksum does not match its content, so it was altered or damaged")
+    for key, (expected, name) in _TYPES.items():
+        if not isinstance(description[key], expected):
+            raise InputError(f"its description: {key}: expected {name}, got {description[key]!r:.60}")
     numbers = {
         **{f"response {key}": description["response"][key] for key in ("scale", "bias")},
         "initial_potential": description["initial_potential"],
@@ -222,9 +259,8 @@ def _model(description, tensors):
     for layer in convolutions(layers):
         for part in parts:
             if f"{layer.name}.{part}" not in tensors:
-                raise InputError(
-                    f"{layer.name}.{part}: expected in the file, which holds {', '.join(sorted(tensors)[:9]) or 'none'}"
-                )
+                found = ", ".join(sorted(tensors)[:9]) or "none"
+                raise InputError(f"{layer.name}.{part}: missing from the file; its first tensors are {found}")
     names = [layer.name for layer in convolutions(layers)]
     return SiameseModel(
         layers,
@@ -250,6 +286,7 @@ def load_model(model: FilePath | SiameseModel) -> SiameseModel:
     Returns
     -------
     SiameseModel
+        The model.
 
     Raises
     ------

@@ -1,21 +1,19 @@
-r"""Fixed-point weights: what arrives at a neuron in a step is a 16-bit integer, as on a digital chip.
+"""Fixed-point weights: the synaptic input of a neuron in one time step is a 16-bit integer, as on a digital chip.
 
-The weights of a convolution become multiples of a unit u, a power of two, one for
-each output channel o,
+The weights and the bias of each output channel o become multiples of a unit u_o, a power of two:
 
-.. math:: w_o \to u_o\,\mathrm{round}(w_o / u_o), \qquad b_o \to u_o\,\mathrm{round}(b_o / u_o),
+    w_o -> u_o round(w_o / u_o),      b_o -> u_o round(b_o / u_o)
 
-where u is the smallest for which no sum of the weights under an output can leave
-16 bits, whichever of its inputs fire:
+The unit is the smallest for which no sum of weights exceeds 16 bits, whichever inputs of a neuron fire:
 
-.. math:: \sum_{w > 0} w / u \le 2^{15} - 1, \qquad \sum_{w < 0} -w / u \le 2^{15} - 1,
-          \qquad |b| / u \le 2^{15} - 1.
+    sum of w / u over w > 0   <=  2^15 - 1
+    sum of -w / u over w < 0  <=  2^15 - 1
+    |b| / u                   <=  2^15 - 1
 
-Potentials then are multiples of u as well, below 2^24 u for 256 steps and more, so
-single precision holds them exactly: sums have the same value in any order, and all
-devices and both forms of connectivity give the same spikes, bit by bit. The kernel
-adds such weights twice as many at a time. The first layer sees pixels, not spikes,
-and stays as it is.
+Membrane potentials are then multiples of u too, and stay below 2^24 u for at least 256 steps. Single precision holds
+them exactly, so sums do not depend on the order, and all devices and both forms of connectivity give the same spikes,
+bit by bit. The kernel adds twice as many such weights per instruction. The input of the first layer is pixels, not
+spikes, so its weights are not rounded.
 """
 
 from __future__ import annotations
@@ -33,7 +31,7 @@ if TYPE_CHECKING:
 
 __all__ = ["fixed_point", "rounding", "shared_units"]
 
-#: What a model file then says of its scales, behind how they came about.
+#: Appended to the `normalisation` of a fixed-point model.
 _NOTE = "; fixed-point, in units of spikes"
 
 #: The largest sum of a window's weights, in units.
@@ -46,12 +44,12 @@ def fixed_point(model: SiameseModel) -> SiameseModel:
     Parameters
     ----------
     model : SiameseModel
-        Converted.
+        A converted model.
 
     Returns
     -------
     SiameseModel
-        With weights in units of spikes, so that all scales are 1.
+        The model with rounded weights. They are in units of the threshold, so all scales are 1.
 
     Raises
     ------
@@ -60,18 +58,17 @@ def fixed_point(model: SiameseModel) -> SiameseModel:
 
     Notes
     -----
-    The response of the CNN of these weights keeps its size if one scale held for all channels of the last layer.
+    The response of the CNN with these weights has the same magnitude as before, provided that all channels of the last
+    layer had the same scale.
     """
     spiking = SpikingModel.from_model(model)
     weights = dict(spiking.weights)
     for layer in convolutions(model.layers)[1:]:
         w, b = weights[layer.name]
         unit = _smallest_units(w, b)
-        wide = unit[:, None, None, None]
-        weights[layer.name] = (
-            (np.round(w / wide) * wide).astype(np.float32),
-            (np.round(b / unit) * unit).astype(np.float32),
-        )
+        rounded_w = np.round(w / unit[:, None, None, None]) * unit[:, None, None, None]
+        rounded_b = np.round(b / unit) * unit
+        weights[layer.name] = rounded_w.astype(np.float32), rounded_b.astype(np.float32)
     rounded = unit_scales(replace(spiking, weights=weights), model.provenance)
     last = np.asarray(model.scales[convolutions(model.layers)[-1].name], np.float64)
     return replace(
@@ -83,17 +80,20 @@ def fixed_point(model: SiameseModel) -> SiameseModel:
 
 
 def rounding(before: SpikingModel, after: SpikingModel) -> dict[str, tuple[int, float]]:
-    """What became of the weights that were rounded.
+    """Measure how rounding changed the weights.
 
     Parameters
     ----------
-    before, after : SpikingModel
-        A network, and its fixed-point form.
+    before : SpikingModel
+        A network.
+    after : SpikingModel
+        Its fixed-point form.
 
     Returns
     -------
     dict of str to (int, float)
-        By layer, the largest weight in units, and the root of the mean square of the errors over that of the weights.
+        By layer, the largest weight in units, and the root mean square of the rounding errors relative to that of the
+        weights.
     """
     result = {}
     for layer in convolutions(after.layers)[1:]:
@@ -106,11 +106,11 @@ def rounding(before: SpikingModel, after: SpikingModel) -> dict[str, tuple[int, 
 
 
 def _smallest_units(w, b):
-    """The unit of every output channel of weights that are to be rounded."""
+    """Return the unit of every output channel, for weights that are still to be rounded."""
     parts = w.reshape(len(w), -1).astype(np.float64), b.astype(np.float64)
     exponent = np.ceil(np.log2(np.maximum(_largest_sums(*parts), np.finfo(np.float32).tiny) / _LARGEST))
     while (over := _largest_sums(*(np.round(part / 2.0 ** _like(exponent, part)) for part in parts)) > _LARGEST).any():
-        exponent[over] += 1  # rounding up can add half a unit for each weight
+        exponent[over] += 1  # rounding up adds up to half a unit per weight
     return 2.0**exponent
 
 
@@ -119,30 +119,32 @@ def _like(exponent, part):
 
 
 def _largest_sums(w, b):
-    """The largest that the weights of each channel, shape (out, inputs), or its bias can come to, without the sign."""
+    """Return the largest absolute value of a sum of each channel's weights, shape (out, inputs), or of its bias."""
     return np.maximum(np.maximum(np.maximum(w, 0).sum(1), np.maximum(-w, 0).sum(1)), np.abs(b))
 
 
 def shared_units(weights: np.ndarray, bias: np.ndarray, *values: float) -> np.ndarray | None:
-    """The units of fixed-point weights; None if they are not that.
+    """Find the units of fixed-point weights.
 
     Parameters
     ----------
     weights : ndarray, shape (out, in/groups, kernel, kernel)
+        Weights of a convolution.
     bias : ndarray, shape (out,)
+        Bias of the convolution.
     *values : float
-        Other values that a potential may start from or change by.
+        Other values that a membrane potential may start from or change by.
 
     Returns
     -------
     ndarray, shape (out,), or None
-        For each output channel the largest power of two, 1 at the most, that divides its weights, its bias and the
-        values, if no sum of the weights, nor the bias, exceeds 16 bits of it.
+        For each output channel, the largest power of two, at most 1, that divides its weights, its bias and the values.
+        None if, in these units, a sum of weights or a bias exceeds 16 bits, so the weights are not fixed-point.
     """
     w = weights.reshape(len(weights), -1).astype(np.float64)
-    everything = np.column_stack([w, bias, np.ones(len(w)), *(np.full(len(w), value) for value in values)])
-    mantissa, exponent = np.frexp(everything)
+    numbers = np.column_stack([w, bias, np.ones(len(w)), *(np.full(len(w), value) for value in values)])
+    mantissa, exponent = np.frexp(numbers)
     whole = np.ldexp(mantissa, 53).astype(np.int64)
-    last_bit = np.ldexp((whole & -whole).astype(np.float64), exponent - 53)  # its value: the largest power that divides
-    unit = np.where(everything == 0, np.inf, last_bit).min(1)
+    last_bit = np.ldexp((whole & -whole).astype(np.float64), exponent - 53)  # the largest power of two that divides it
+    unit = np.where(numbers == 0, np.inf, last_bit).min(1)
     return unit if (_largest_sums(w / unit[:, None], bias / unit) <= _LARGEST).all() else None

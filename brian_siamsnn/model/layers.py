@@ -1,12 +1,12 @@
-"""Layers of a Siamese branch, and their sizes.
+"""Describe the layers of a Siamese branch, and compute their sizes.
 
-A branch is a tuple of `Convolution` and `MaxPool`; nothing here
-knows PyTorch or Brian2, so a model file describes itself with these.
+A branch is a tuple of `Convolution` and `MaxPool`. They depend on neither PyTorch nor Brian2, and are what a model file
+stores as its description.
 """
 
 import re
-from dataclasses import MISSING, asdict, dataclass, fields
-from typing import Any, TypeAlias
+from dataclasses import dataclass, fields
+from typing import TypeAlias
 
 from ..errors import InputError
 
@@ -21,19 +21,18 @@ __all__ = [
     "check_layers",
     "compact",
     "convolutions",
-    "layers_from_json",
-    "layers_to_json",
     "output_size",
     "sizes",
 ]
 
 
-#: Far beyond any layer: a number of channels, a kernel or a stride above it is a damaged description.
+#: Largest number of channels, kernel or stride; far more than any layer has, so a larger one means a damaged
+#: description.
 _LARGEST = 2**16
 
 
 def _check_fields(layer):
-    # the name becomes that of Brian2 objects, with endings such as _input
+    # Brian2 objects are named after the layer, with suffixes such as _input
     if not (isinstance(layer.name, str) and re.fullmatch("[A-Za-z][A-Za-z0-9]{0,39}", layer.name)):
         raise InputError(f"layer: expected a name of letters and digits, got {layer.name!r:.60}")
     for field in fields(layer)[1:]:
@@ -45,10 +44,33 @@ def _check_fields(layer):
 
 @dataclass(frozen=True)
 class Convolution:
-    """A convolution without padding, followed by a rectifier where it says so.
+    """A convolution without padding, optionally followed by batch norm and a rectifier.
 
-    Its weights have the shape ``(out_channels, in_channels // groups, kernel,
-    kernel)`` and its bias ``(out_channels,)``.
+    Its weights have the shape ``(out_channels, in_channels // groups, kernel, kernel)``, its bias ``(out_channels,)``.
+
+    Attributes
+    ----------
+    name : str
+        Name of the layer: up to 40 letters and digits, beginning with a letter.
+    in_channels : int
+        Number of input channels.
+    out_channels : int
+        Number of output channels.
+    kernel : int
+        Side of the square kernel.
+    stride : int
+        Stride in both directions; 1 by default.
+    groups : int
+        Number of groups, which must divide both numbers of channels; 1 by default.
+    rectify : bool
+        Whether a rectifier follows; true by default.
+    batch_norm : bool
+        Whether the network has a batch norm here while it is trained; true by default.
+
+    Raises
+    ------
+    InputError
+        If a field has another type or is out of range, or the groups do not divide the channels.
     """
 
     name: str
@@ -76,7 +98,22 @@ class Convolution:
 
 @dataclass(frozen=True)
 class MaxPool:
-    """Maximum over windows of ``kernel`` x ``kernel``, ``stride`` apart."""
+    """Max pooling without padding.
+
+    Attributes
+    ----------
+    name : str
+        Name of the layer: up to 40 letters and digits, beginning with a letter.
+    kernel : int
+        Side of the square window.
+    stride : int
+        Stride in both directions.
+
+    Raises
+    ------
+    InputError
+        If a field has another type or is out of range.
+    """
 
     name: str
     kernel: int
@@ -86,7 +123,7 @@ class MaxPool:
         _check_fields(self)
 
 
-#: What a branch is made of.
+#: A layer of a branch.
 Layer: TypeAlias = Convolution | MaxPool
 
 #: SiamFC's AlexNet (Bertinetto 2016): exemplar 127 -> 6x6x256, search 255 -> 22x22x256.
@@ -102,25 +139,26 @@ ALEXNET = (
 
 
 def compact(description: str) -> tuple[Convolution, ...]:
-    """A network of the compact family: strided convolutions, each rectified, without pooling.
+    """Create a network of the compact family: strided convolutions, each rectified, without pooling.
 
-    The first two convolutions are 11x11/4 and 5x5/2, all others 3x3/1: stride 8
-    and a 17x17 response, as SiamFC has.
+    The first two convolutions are 11x11/4 and 5x5/2, all others 3x3/1. The total stride is 8 and the response map
+    is 17x17, as in SiamFC.
 
     Parameters
     ----------
     description : str
-        Output channels of each layer, with its groups where it has several:
-        ``"16-32-48-32"``, ``"16-64g2-32"``.
+        Output channels of each layer, followed by ``gN`` for a layer with N groups: ``"16-32-48-32"``,
+        ``"16-64g2-32"``.
 
     Returns
     -------
     tuple of Convolution
+        Layers named conv1, conv2, ...
 
     Raises
     ------
     InputError
-        If it is not such a description, or groups do not divide the channels.
+        If the description has another form, or groups do not divide the channels.
     """
     if not re.fullmatch(r"\d+(-\d+(g\d+)?)+", description):
         raise InputError(f"architecture: expected channels such as 16-32-48-32 or 16-64g2-32, got {description!r}")
@@ -129,8 +167,8 @@ def compact(description: str) -> tuple[Convolution, ...]:
         out, groups = (int(number) for number in (*part.split("g"), "1")[:2])
         if 0 in (out, groups) or out % groups or channels % groups:
             raise InputError(
-                f"architecture: {part} in {description}: expected groups that divide its {out} channels "
-                f"and the {channels} before it"
+                f"architecture: {part} in {description}: expected groups that divide its {out} output and "
+                f"{channels} input channels"
             )
         kernel, stride = ((11, 4), (5, 2))[k] if k < 2 else (3, 1)
         layers.append(Convolution(f"conv{k + 1}", channels, out, kernel, stride, groups))
@@ -141,11 +179,28 @@ def compact(description: str) -> tuple[Convolution, ...]:
 #: The shipped compact network: exemplar 127 -> 7x7x32, search 255 -> 23x23x32.
 COMPACT = compact("16-32-48-48-32")
 
+#: Architectures by name.
 ARCHITECTURES = {"alexnet": ALEXNET, "compact": COMPACT}
 
 
 def architecture(name: str) -> tuple[Layer, ...]:
-    """Layers by name in `ARCHITECTURES`, or by description, see `compact`."""
+    """Look up an architecture.
+
+    Parameters
+    ----------
+    name : str
+        A key of `ARCHITECTURES` (``"alexnet"``, ``"compact"``), or a description as for `compact`.
+
+    Returns
+    -------
+    tuple of Convolution and MaxPool
+        Its layers.
+
+    Raises
+    ------
+    InputError
+        If there is no such architecture, or the description is not valid.
+    """
     if name in ARCHITECTURES:
         return ARCHITECTURES[name]
     if name[:1].isdecimal():
@@ -155,34 +210,68 @@ def architecture(name: str) -> tuple[Layer, ...]:
 
 
 def convolutions(layers: tuple[Layer, ...]) -> tuple[Convolution, ...]:
-    """The convolutions among ``layers``, in order."""
+    """Select the convolutions of a branch.
+
+    Parameters
+    ----------
+    layers : tuple of Convolution and MaxPool
+        The branch.
+
+    Returns
+    -------
+    tuple of Convolution
+        Its convolutions, in order.
+    """
     return tuple(layer for layer in layers if isinstance(layer, Convolution))
 
 
 def check_layers(layers: tuple[Layer, ...]) -> None:
-    """Check that layers follow on each other.
+    """Check that layers fit together.
+
+    Parameters
+    ----------
+    layers : tuple of Convolution and MaxPool
+        The branch.
 
     Raises
     ------
     InputError
-        If the first is not a convolution, two have one name, or a convolution
-        takes another number of channels than the one before it gives.
+        If the first layer is not a convolution, two layers have the same name, or a convolution has another number of
+        input channels than its predecessor has output channels.
     """
     if not layers or not isinstance(layers[0], Convolution):
         raise InputError(f"layers: expected a convolution first, got {layers[0].name if layers else 'no layer'}")
     names = [layer.name for layer in layers]
     if twice := {name for name in names if names.count(name) > 1}:
-        raise InputError(f"layers: expected a name of its own for each, got {sorted(twice)} more than once")
+        raise InputError(f"layers: expected unique names, got {sorted(twice)} more than once")
     for before, after in zip(convolutions(layers), convolutions(layers)[1:], strict=False):
         if before.out_channels != after.in_channels:
             raise InputError(
-                f"{after.name}: expected {before.out_channels} input channels, as many as {before.name} "
-                f"gives, got {after.in_channels}"
+                f"{after.name}: expected {before.out_channels} input channels, the output channels of {before.name}, "
+                f"got {after.in_channels}"
             )
 
 
 def output_size(layer: Layer, size: int) -> int:
-    """Side of a layer's output for an input of side ``size``: (size - kernel) // stride + 1."""
+    """Compute the side of a layer's output, (size - kernel) // stride + 1.
+
+    Parameters
+    ----------
+    layer : Convolution or MaxPool
+        The layer.
+    size : int
+        Side of its input.
+
+    Returns
+    -------
+    int
+        Side of its output.
+
+    Raises
+    ------
+    InputError
+        If the input is smaller than the kernel.
+    """
     result = (size - layer.kernel) // layer.stride + 1
     if size < layer.kernel:
         raise InputError(f"{layer.name}: an input of {size} pixels is smaller than its kernel of {layer.kernel}")
@@ -190,35 +279,26 @@ def output_size(layer: Layer, size: int) -> int:
 
 
 def sizes(layers: tuple[Layer, ...], image_size: int) -> dict[str, int]:
-    """Side of every layer's output, by layer name, for a square image."""
+    """Compute the side of every layer's output for a square image.
+
+    Parameters
+    ----------
+    layers : tuple of Convolution and MaxPool
+        The branch.
+    image_size : int
+        Side of the image in pixels.
+
+    Returns
+    -------
+    dict of str to int
+        Side by layer name.
+
+    Raises
+    ------
+    InputError
+        If the image is too small for the branch.
+    """
     result, size = {}, image_size
     for layer in layers:
         size = result[layer.name] = output_size(layer, size)
     return result
-
-
-def layers_to_json(layers: tuple[Layer, ...]) -> list[dict[str, Any]]:
-    """Plain lists and dictionaries that `layers_from_json` reads back."""
-    return [{"type": type(layer).__name__, **asdict(layer)} for layer in layers]
-
-
-def layers_from_json(entries: list[dict[str, Any]]) -> tuple[Layer, ...]:
-    """Rebuild layers; raises `InputError` naming the entry that is off."""
-    kinds = {"Convolution": Convolution, "MaxPool": MaxPool}
-    layers = []
-    if not isinstance(entries, list):
-        raise InputError(f"layers: expected a list, got {entries!r:.60}")
-    for k, entry in enumerate(entries):
-        if not isinstance(entry, dict) or entry.get("type") not in tuple(kinds):
-            raise InputError(
-                f"layers: expected a description with a type out of {list(kinds)}, got {entry!r:.60} as number {k}"
-            )
-        kind, values = kinds[entry["type"]], {key: value for key, value in entry.items() if key != "type"}
-        known = [field.name for field in fields(kind)]
-        absent = [field.name for field in fields(kind) if field.default is MISSING and field.name not in values]
-        unknown = sorted(values.keys() - set(known))
-        if absent or unknown:
-            problem = f"{absent[0]!r} is missing" if absent else f"{unknown[0]!r:.60} is none of its keys {known}"
-            raise InputError(f"layer {entry.get('name', k)!r:.60}: not a layer description: {problem}")
-        layers.append(kind(**values))
-    return tuple(layers)

@@ -1,12 +1,11 @@
-"""Spiking networks as NIR graphs, which other simulators and neuromorphic toolchains read and write.
+"""Exchange spiking networks with other simulators and neuromorphic toolchains as NIR graphs.
 
-NIR (Neuromorphic Intermediate Representation, Pedersen 2024) is a graph of nodes
-in continuous time. A branch becomes
+NIR (Neuromorphic Intermediate Representation, Pedersen 2024) is a graph of nodes in continuous time. A branch becomes
 
     Input -> Conv2d -> IF -> Conv2d -> IF -> ... -> Output
 
-with channels before height and width, as NIR has them. What NIR leaves open, and
-what a reader has to set for the same spikes, is in docs/interchange.md.
+with channels before height and width, as NIR defines them. docs/interchange.md explains what NIR leaves open, and what
+a reader must set to get the same spikes.
 """
 
 from __future__ import annotations
@@ -30,48 +29,46 @@ if TYPE_CHECKING:
 
 __all__ = ["from_nir", "read_nir", "to_nir", "write_nir"]
 
-#: How the neurons are reset; NIR has no word for it, so it is written beside them.
+#: Reset of the neurons. NIR cannot express it, so it is written into the metadata of the node.
 _RESET = "subtract"
 
 
 def to_nir(model: SpikingModel, image_size: int) -> nir.NIRGraph:
-    r"""A spiking network as a NIR graph.
+    """Convert a spiking network to a NIR graph.
 
-    Each convolution is a ``Conv2d`` with the weights in units of spikes, and an
-    ``IF`` with
+    Each convolution becomes a ``Conv2d`` with weights in units of the threshold, and an ``IF`` with
 
-    .. math:: \dot v = R I, \qquad R = 1, \qquad v_{th} = 1,
+        dv/dt = R I,      R = 1,      v_th = 1
 
-    where one step of the simulation is one unit of time. The metadata of each
-    ``IF`` has what NIR cannot say: ``reset`` ("subtract") and ``v_init``, the
-    potential before the first step. Of v = v_th, where neurons here fire, NIR
-    says that they do not. Groups are written out as one, with zeros between them
-    (nir 1.0 takes the channels of a group for those of the input), and named in
-    the metadata of the ``Conv2d``.
+    where one time step of the simulation is one unit of time. The metadata of each ``IF`` has what NIR cannot express:
+    ``reset`` ("subtract") and ``v_init``, the membrane potential before the first step. At v = v_th the neurons here
+    fire, whereas those of NIR do not. A convolution with several groups is written with one group and zeros between the
+    groups, because nir 1.0 mistakes the channels of a group for those of the input; its metadata name the number of
+    groups.
 
     Parameters
     ----------
     model : SpikingModel
+        The spiking network.
     image_size : int
-        Side of the square images; a NIR graph is for one size.
+        Side of the square images in pixels; a NIR graph has a fixed input size.
 
     Returns
     -------
     nir.NIRGraph
-        Of the input (3, image_size, image_size): RGB, 0 to 255, the same in every step.
+        Graph for an input of shape (3, image_size, image_size): RGB, 0 to 255, the same in every time step.
 
     Raises
     ------
     InputError
-        If the model has max-pooling gates, which NIR has no node for, or nir is
-        not installed.
+        If the model has max pooling, for which NIR has no node, or the package nir is not installed.
     """
     nir = _nir()
     pools = [layer.name for layer in model.layers if isinstance(layer, MaxPool)]
     if pools:
         raise InputError(
             f"{', '.join(pools)}: NIR has no node for max pooling of spikes; "
-            "export a network whose convolutions stride instead, such as compact"
+            "export a network with strided convolutions instead, such as compact"
         )
     nodes, side = {"input": nir.Input({"input": np.array([3, image_size, image_size])})}, image_size
     for layer in convolutions(model.layers):
@@ -100,41 +97,38 @@ def to_nir(model: SpikingModel, image_size: int) -> nir.NIRGraph:
 
 
 def from_nir(graph: nir.NIRGraph) -> SpikingModel:
-    """A spiking network from a NIR graph.
+    """Convert a NIR graph to a spiking network.
 
-    Taken are graphs that are a chain of ``Conv2d`` and ``IF`` in turn, as
-    `to_nir` and many other programs write them. Resistances and thresholds
-    that are the same over a feature map are folded into its weights:
-    w R / v_th. Neurons are reset by subtraction, whatever the writer meant (NIR
-    cannot say it), unless its metadata says otherwise.
+    The graph must be a chain of alternating ``Conv2d`` and ``IF``, as `to_nir` and many other programs write it.
+    Resistances and thresholds that are constant over a feature map are folded into its weights: w R / v_th. NIR does
+    not specify the reset; neurons are reset by subtraction. A graph whose metadata ask for another reset is rejected.
 
     Parameters
     ----------
     graph : nir.NIRGraph
+        The graph.
 
     Returns
     -------
     SpikingModel
-        Its layers are called conv1, conv2, ..., in the graph's order.
+        The spiking network; its layers are named conv1, conv2, ... in the order of the graph.
 
     Raises
     ------
     InputError
-        If the graph has a node, padding, dilation or reset that this package's
-        networks have not, branches, or does not begin with three channels; the
-        message names the node.
+        If the graph branches, does not begin with three channels, or has a node, padding, dilation or reset that
+        networks of this package do not support; the message names the node.
     """
     chain = _chain(graph)
     if len(chain) % 2 or not chain:
-        raise InputError(f"NIR graph: expected Conv2d and IF in turn, got {_described(chain)}")
+        raise InputError(f"NIR graph: expected alternating Conv2d and IF, got {_described(chain)}")
     layers, weights, potentials = [], {}, {}
     for k in range(0, len(chain), 2):
         (name, convolution), (neurons_name, neurons) = chain[k : k + 2]
         for node_name, node, expected in ((name, convolution, "Conv2d"), (neurons_name, neurons, "IF")):
             if type(node).__name__ != expected:
                 raise InputError(
-                    f"{node_name}: expected {expected}, got {type(node).__name__}; a network here is "
-                    "Conv2d and IF in turn"
+                    f"{node_name}: expected {expected}, got {type(node).__name__}; a graph must alternate Conv2d and IF"
                 )
         w, groups = _grouped(name, convolution)
         b = np.asarray(convolution.bias, np.float32)
@@ -145,20 +139,27 @@ def from_nir(graph: nir.NIRGraph) -> SpikingModel:
         potentials[neurons_name] = _initial(neurons_name, neurons)
     if len(set(potentials.values())) > 1:
         raise InputError(f"v_init: expected the same in all layers, got {potentials}")
-    # the model's own checks of shapes and numbers
+    # checks shapes and numbers
     checked = SiameseModel(tuple(layers), weights)
     return SpikingModel(checked.layers, checked.weights, next(iter(potentials.values())))
 
 
 def write_nir(model: SpikingModel, image_size: int, path: FilePath) -> None:
-    """Write `to_nir`'s graph to a file (HDF5), whole or not at all.
+    """Write a spiking network to a NIR file (HDF5), whole or not at all.
 
     Parameters
     ----------
     model : SpikingModel
+        The spiking network.
     image_size : int
+        Side of the square images in pixels.
     path : str or path
-        Replaced if it is there.
+        The file, which is replaced if it exists.
+
+    Raises
+    ------
+    InputError
+        As for `to_nir`, or if the file cannot be written.
     """
     nir, content = _nir(), io.BytesIO()
     nir.write(content, to_nir(model, image_size))
@@ -166,20 +167,30 @@ def write_nir(model: SpikingModel, image_size: int, path: FilePath) -> None:
 
 
 def read_nir(path: FilePath) -> SpikingModel:
-    """Read a file of a NIR graph; see `from_nir`.
+    """Read a spiking network from a NIR file.
+
+    Parameters
+    ----------
+    path : str or path
+        The file.
+
+    Returns
+    -------
+    SpikingModel
+        The spiking network, see `from_nir`.
 
     Raises
     ------
     InputError
-        Also if the file is not there, or is none.
+        As for `from_nir`, or if the file does not exist or is not a NIR graph.
     """
     nir = _nir()
     if not Path(path).is_file():
         raise InputError(f"{path}: no such file")
     try:
         graph = nir.read(path)
-    except Exception as error:  # h5py and nir raise whatever they meet
-        raise InputError(f"{path}: not a file of a NIR graph ({str(error).splitlines()[0]})") from None
+    except Exception as error:  # h5py and nir raise many types
+        raise InputError(f"{path}: not a NIR file ({str(error).splitlines()[0]})") from None
     return from_nir(graph)
 
 
@@ -192,20 +203,20 @@ def _nir():
 
 
 def _chain(graph):
-    """Name and node of all but input and output, from one to the other."""
-    following: dict[str, str] = {}
+    """Return name and node of all nodes between input and output, in order."""
+    successors: dict[str, str] = {}
     for before, after in graph.edges:
-        if before in following or after in following.values():
-            raise InputError(f"NIR graph: expected a chain of nodes, and it branches at {before} -> {after}")
-        following[before] = after
-    begin = [name for name, node in graph.nodes.items() if type(node).__name__ == "Input"]
-    if len(begin) != 1:
-        raise InputError(f"NIR graph: expected one Input, got {len(begin)}")
-    name, chain = begin[0], []
-    while name in following:
-        name = following.pop(name)
+        if before in successors or after in successors.values():
+            raise InputError(f"NIR graph: expected a chain of nodes, but it branches at {before} -> {after}")
+        successors[before] = after
+    inputs = [name for name, node in graph.nodes.items() if type(node).__name__ == "Input"]
+    if len(inputs) != 1:
+        raise InputError(f"NIR graph: expected one Input, got {len(inputs)}")
+    name, chain = inputs[0], []
+    while name in successors:
+        name = successors.pop(name)
         chain.append((name, graph.nodes[name]))
-    if following or len(chain) + 1 != len(graph.nodes) or not chain or type(chain[-1][1]).__name__ != "Output":
+    if successors or len(chain) + 1 != len(graph.nodes) or not chain or type(chain[-1][1]).__name__ != "Output":
         raise InputError(f"NIR graph: expected a chain from Input to Output, got {_described(graph.nodes.items())}")
     return chain[:-1]
 
@@ -215,7 +226,7 @@ def _described(nodes):
 
 
 def _dense(w, groups):
-    """The weights of a grouped convolution as those of one group: zeros where nothing is joined."""
+    """Write the weights of a grouped convolution as one group, with zeros between the groups."""
     out, inputs = w.shape[:2]
     dense = np.zeros((out, groups * inputs, *w.shape[2:]), w.dtype)
     for group, rows in enumerate(np.split(np.arange(out), groups)):
@@ -224,7 +235,10 @@ def _dense(w, groups):
 
 
 def _grouped(name, node):
-    """Weights and groups of a Conv2d node; those that its metadata name are found again if the rest is zero."""
+    """Return weights and number of groups of a Conv2d node.
+
+    The groups that its metadata name are restored if the weights between them are zero.
+    """
     w, groups = np.asarray(node.weight, np.float32), int(node.groups)
     if w.ndim != 4 or w.shape[2] != w.shape[3]:
         raise InputError(f"{name}: expected square kernels (out, in/groups, k, k), got weights {w.shape}")
@@ -239,20 +253,19 @@ def _grouped(name, node):
 
 
 def _layer(name, node_name, node, w, groups):
-    """The convolution of a Conv2d node."""
+    """Return the convolution of a Conv2d node."""
     padding = (0, 0) if isinstance(node.padding, str) and node.padding == "valid" else node.padding
-    fixed = {"padding": (padding, 0, "without it, as SiamFC does"), "dilation": (node.dilation, 1, "without it")}
-    for setting, (value, expected, how) in fixed.items():
+    for setting, value, expected in (("padding", padding, 0), ("dilation", node.dilation, 1)):
         if isinstance(value, str) or (np.asarray(value) != expected).any():
-            raise InputError(f"{node_name}: {setting} {value}: the layers here convolve {how}")
+            raise InputError(f"{node_name}: {setting}: expected {expected}, as in SiamFC, got {value}")
     strides = set(np.ravel(node.stride).tolist())
     if len(strides) != 1:
-        raise InputError(f"{node_name}: expected the same stride both ways, got {node.stride}")
+        raise InputError(f"{node_name}: expected the same stride in both directions, got {node.stride}")
     return Convolution(name, w.shape[1] * groups, w.shape[0], w.shape[2], int(strides.pop()), groups)
 
 
 def _gain(name, neurons, channels):
-    """R / v_th of each channel; the reset has to be to 0, or by subtraction."""
+    """Return R / v_th of each channel, after checking that the neurons can be reset by subtraction."""
     values = {}
     for key in ("r", "v_threshold"):
         array = np.asarray(getattr(neurons, key), np.float32)
@@ -262,10 +275,10 @@ def _gain(name, neurons, channels):
         values[key] = array[:, 0]
     v_reset = getattr(neurons, "v_reset", None)
     if v_reset is not None and np.any(np.asarray(v_reset) != 0):
-        raise InputError(f"{name}: v_reset differs from 0; the neurons here are reset by subtraction")
+        raise InputError(f"{name}: v_reset: expected 0, because neurons are reset by subtraction, got another value")
     reset = (neurons.metadata or {}).get("reset", _RESET)
     if reset != _RESET:
-        raise InputError(f"{name}: its metadata ask for the reset {reset!r}; the neurons here have {_RESET!r}")
+        raise InputError(f"{name}: reset in its metadata: expected {_RESET!r}, got {reset!r}")
     return np.broadcast_to(values["r"] / values["v_threshold"], channels)
 
 
@@ -277,10 +290,10 @@ def _initial(name, neurons):
         value = float("nan")
     if not np.isfinite(value):
         raise InputError(f"{name}: v_init in its metadata: expected a finite number, got {v_init!r}")
-    parts = set((value / np.ravel(neurons.v_threshold)).tolist())
-    if len(parts) > 1:
+    fractions = set((value / np.ravel(neurons.v_threshold)).tolist())
+    if len(fractions) > 1:
         raise InputError(
-            f"{name}: v_init is {v_init} with thresholds that differ; here potentials start at the same "
-            "part of every threshold"
+            f"{name}: v_init is {v_init} with thresholds that differ; "
+            "expected the same fraction of the threshold for all neurons"
         )
-    return parts.pop()
+    return fractions.pop()

@@ -1,4 +1,4 @@
-"""The CNN's activations in plain NumPy, for comparison with spikes where PyTorch is not installed."""
+"""Activations of the CNN in plain NumPy, to compare spikes with when PyTorch is not installed."""
 
 from __future__ import annotations
 
@@ -15,24 +15,25 @@ __all__ = ["cnn_activations"]
 
 
 def cnn_activations(model: SiameseModel, image: np.ndarray) -> dict[str, np.ndarray]:
-    """Output of every layer of the CNN for one image.
+    """Compute the output of every layer of the CNN for one image.
 
     Parameters
     ----------
     model : SiameseModel
+        The CNN.
     image : ndarray, shape (H, W, 3)
         RGB, 0 to 255.
 
     Returns
     -------
-    dict of str to ndarray, shape (H', W', C), single precision
-        By layer name, after the rectifier where the layer has one.
+    dict of str to ndarray, shape (H', W', C)
+        Output by layer name, single precision, after the rectifier; signed for a layer without one.
     """
     x: np.ndarray = np.asarray(image, np.float32)
     result = {}
     for layer in model.layers:
         kernel = (layer.kernel, layer.kernel)
-        # NumPy's stubs know one axis only
+        # NumPy's stubs allow a single axis only
         windows = np.lib.stride_tricks.sliding_window_view(x, kernel, (0, 1))  # type: ignore[call-overload]
         windows = windows[:: layer.stride, :: layer.stride]
         if isinstance(layer, MaxPool):
@@ -45,7 +46,7 @@ def cnn_activations(model: SiameseModel, image: np.ndarray) -> dict[str, np.ndar
 
 
 def _convolution(windows, weights, bias, layer):
-    """Windows (H', W', in, k, k) times weights (out, in/groups, k, k), plus bias, rectified where the layer says so."""
+    """Apply one convolution to windows (H', W', in, k, k), with its rectifier if it has one."""
     height, width = windows.shape[:2]
     inputs = layer.in_channels // layer.groups
     parts = [

@@ -1,7 +1,7 @@
-"""Neuron models from ``equations/*.toml`` to Brian2 groups.
+"""Neuron models as Brian2 equations with values, and the groups made from them.
 
-What runs is what is written in the file: its strings are handed to Brian2 as
-they are, after the named choices (``{reading}``) are filled in.
+Brian2 runs the strings of the model file (``equations/*.toml``) unchanged, once the named choices (``{reading}``) are
+filled in.
 """
 
 from __future__ import annotations
@@ -27,34 +27,47 @@ if TYPE_CHECKING:
 __all__ = ["TIME_STEP", "Coding", "Codings", "NeuronEquations", "load_equations", "split_values"]
 
 
-#: A neuron model, or the name or file of one.
+#: A neuron model: its name, its file, or the equations themselves.
 Coding: TypeAlias = Union[str, os.PathLike[str], "NeuronEquations"]
 
-#: One for all layers, or one for each by the layer's name.
+#: One neuron model for all layers, or a mapping from layer name to neuron model.
 Codings: TypeAlias = Coding | Mapping[str, Coding]
 
-#: Time step of the simulation, and of TrueNorth.
+#: Time step of the simulation; the same as TrueNorth's tick.
 TIME_STEP = 1 * ms
 
 
 @dataclass(frozen=True)
 class NeuronEquations:
-    """One neuron model: Brian2 strings, with every parameter given a value.
+    """A neuron model as Brian2 strings, with a value for every parameter.
 
     Attributes
     ----------
-    model, update, threshold, reset : str
-        As for `brian2.NeuronGroup`; ``update`` is run once a step, before
-        the threshold, and adds the input current.
-    on_pre, synapse : str
-        What a spike does that arrives here, and the synapses' own variables.
-        ``{amplitude}`` stands for the amplitude of the sender.
+    name : str
+        Name of the model.
+    description : str
+        What the model does, in a few sentences.
+    model : str
+        State variables and subexpressions, as for `brian2.NeuronGroup`.
+    threshold : str
+        Condition for a spike, as for `brian2.NeuronGroup`.
     amplitude : str
-        Variable of this model that holds what one of its spikes carries.
+        Variable of this model that holds the amplitude of its spikes.
+    equation : str
+        Equation or section of the paper; may be empty.
+    update : str
+        Statements that run once per time step, before the threshold; they add the input current.
+    reset : str
+        Statements that run after a spike, as for `brian2.NeuronGroup`.
+    on_pre : str
+        Effect of a presynaptic spike on this neuron, as for `brian2.Synapses`. ``{amplitude}`` stands for the amplitude
+        variable of the presynaptic model.
+    synapse : str
+        Variables that each synapse onto this neuron has, besides its weight.
     parameters : dict of str to float or int
-        Constants; those that the model declares as variables are set there.
+        Constants of the equations. A parameter that `model` declares as a variable is set as such.
     initial : dict of str to float
-        State before the first step; 0 for a variable that is not named.
+        State before the first step; a variable without an entry starts at 0.
     """
 
     name: str
@@ -73,24 +86,25 @@ class NeuronEquations:
     def group(
         self, size: int, name: str, clock: Clock, dtype: npt.DTypeLike = np.float64, method: Any | None = None
     ) -> NeuronGroup:
-        """Make a population of these neurons, in their initial state.
+        """Create a population of these neurons in their initial state.
 
         Parameters
         ----------
         size : int
             Number of neurons.
         name : str
-            Of the group; its code is cached by it.
+            Name of the group. Generated code is cached under it.
         clock : brian2.Clock
-            Its step is the time step of Eq. 2.
+            Clock whose time step is one step of Eq. 2.
         dtype : dtype
-            Of the state variables.
+            Type of the state variables; double precision by default.
         method : brian2.StateUpdateMethod, optional
-            How differential equations of the model are stepped; Brian2 chooses by default.
+            Integration method for differential equations in the model; Brian2 chooses one by default.
 
         Returns
         -------
         brian2.NeuronGroup
+            The population.
 
         Raises
         ------
@@ -101,8 +115,8 @@ class NeuronEquations:
             return self._group(size, name, clock, dtype, method)
         except Exception as error:  # Brian2 raises whatever its parsers do
             raise InputError(
-                f"{self.name}: Brian2 does not accept these equations: {reason_of(error)}; 'brian-siamsnn "
-                f"equations NAME' prints them as it is given them"
+                f"{self.name}: Brian2 does not accept these equations: {reason_of(error)}; "
+                "'brian-siamsnn equations NAME' prints what Brian2 is given"
             ) from error
 
     def _group(self, size, name, clock, dtype, method):
@@ -122,22 +136,27 @@ class NeuronEquations:
         for parameter in self.parameters.keys() - constants.keys():
             setattr(group, parameter, self.parameters[parameter])
         if self.update:
-            # a discrete update, as Eq. 2 is: an ODE would round dt in and out
+            # Eq. 2 is a discrete update; written as an ODE it would be divided and multiplied by dt, with rounding
             group.run_regularly(self.update, when="groups", name=f"{name}_update", clock=clock)
-        # by assignment, which every device takes
+        # by assignment, which works on every device
         for variable, value in self.initial.items():
             setattr(group, variable, value)
         return group
 
-    def arriving(self, sender: NeuronEquations) -> str:
-        """``on_pre`` for spikes that come from another model.
+    def arriving(self, presynaptic: NeuronEquations) -> str:
+        """Return the ``on_pre`` statements for spikes from another model.
 
         Parameters
         ----------
-        sender : NeuronEquations
-            Model of the presynaptic neurons; its amplitude is filled in.
+        presynaptic : NeuronEquations
+            Model of the presynaptic neurons, whose amplitude variable is filled in.
+
+        Returns
+        -------
+        str
+            Statements for the ``on_pre`` argument of `brian2.Synapses`.
         """
-        return self.on_pre.strip().replace("{amplitude}", sender.amplitude)
+        return self.on_pre.strip().replace("{amplitude}", presynaptic.amplitude)
 
     def __str__(self) -> str:
         parts = [
@@ -156,29 +175,33 @@ class NeuronEquations:
 
 
 def load_equations(name: FilePath, *, defaults: dict[str, float] | None = None, **values: Any) -> NeuronEquations:
-    """Read a neuron model.
+    """Load a neuron model and give its parameters values.
 
     Parameters
     ----------
     name : str or path
-        A model that ships (``"rate"``, ``"two_status"``, ...) or a TOML file,
-        and after a colon what shall differ from its defaults:
-        ``"two_status:reading=ceil,beta=0.7"``.
+        A shipped model (``"rate"``, ``"two_status"``, ...) or a TOML file, optionally followed by a colon and values
+        that differ from the defaults: ``"two_status:reading=ceil,beta=0.7"``.
     defaults : dict of str to float, optional
-        Defaults to take in place of the file's, for the parameters that it has.
-    **values
-        Parameters and choices that shall differ from the file's defaults.
+        Defaults that replace those of the file. Names that the model does not have are ignored.
+    **values : number or str
+        Values of parameters and options of choices, which take precedence over those in `name`.
 
     Returns
     -------
     NeuronEquations
+        The checked model.
 
     Raises
     ------
     InputError
-        If there is no such model, its file is not a neuron model or says what
-        Brian2 would not understand (`equation_checks`), or a
-        value names no parameter of it.
+        If there is no such model, its file is not a neuron model or contains what `check_equations` rejects, or a value
+        is not allowed or does not belong to a parameter of the model.
+
+    Examples
+    --------
+    >>> load_equations("two_status", beta=0.7).parameters["beta"]
+    0.7
     """
     name, given = split_values(os.fspath(name))
     file = EquationFile.read(name)
@@ -190,7 +213,25 @@ def load_equations(name: FilePath, *, defaults: dict[str, float] | None = None, 
 
 
 def split_values(name: str) -> tuple[str, dict[str, str]]:
-    """Name and values of ``name:key=value,key=value``; a path that is there is taken as it stands."""
+    """Split ``"name:key=value,key=value"`` into the name and its values.
+
+    Parameters
+    ----------
+    name : str
+        Name or path of a model, optionally with values. The path of an existing file is not split.
+
+    Returns
+    -------
+    name : str
+        The part before the colon.
+    values : dict of str to str
+        Text of each value; empty without a colon.
+
+    Raises
+    ------
+    InputError
+        If the part after the colon is not a list of ``key=value``.
+    """
     if ":" not in str(name) or os.path.isfile(name):
         return name, {}
     name, _, rest = str(name).partition(":")

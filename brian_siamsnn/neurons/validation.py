@@ -1,10 +1,8 @@
-"""What a neuron model's strings may say, checked before Brian2 meets them.
+"""Check the equations of a neuron model before Brian2 sees them, so that a file cannot run code.
 
-Only Brian2's expressions: names, numbers, operators, and calls of Brian2's own
-functions. There are no attributes, texts, indices or other functions in these,
-so nothing in a file from elsewhere can run code; at worst it simulates
-nonsense. Names must be known and quantities dimensionless, and what is wrong is
-said with the key that it is in.
+Only Brian2 expressions are allowed: names, numbers, operators, and calls of Brian2's own functions. Attributes,
+strings, indexing and other calls are rejected, so a file from an unknown source can at worst simulate nonsense. Names
+must be known, quantities must be dimensionless, and every message names the key it is about.
 """
 
 from __future__ import annotations
@@ -31,7 +29,7 @@ if TYPE_CHECKING:
 
 __all__ = ["INPUTS", "check_equations"]
 
-#: Constants of a model that are set from outside: the input current of a neuron, the value of a pixel.
+#: Constants that the network sets, not the model file: the input current of a neuron, the value of a pixel.
 INPUTS = ("I", "value")
 
 _NODES = (
@@ -50,32 +48,35 @@ _NODES = (
     ast.cmpop,
 )
 _FLAGS = {"constant", "shared", "constant over dt"}
-#: Larger powers of constants are worked out before anything runs, and could take for ever.
+#: Brian2 evaluates powers of constants while it parses; large ones could take forever.
 _LARGEST_POWER = 1000
 
 
 def check_equations(
     path: Path, texts: dict[str, str], parameters: Mapping[str, float], initial: dict[str, Any]
 ) -> None:
-    """Check a neuron model whose choices are filled in.
+    """Check the equations of a neuron model whose choices are filled in.
 
     Parameters
     ----------
     path : Path
-        Its file, for messages.
+        File of the model, for messages.
     texts : dict of str to str
+        Strings of the model, as `EquationFile.fill` returns them.
     parameters : dict of str to number
-    initial : dict of str
+        Value of every parameter.
+    initial : dict of str to number or str
+        Initial values, as in `EquationFile`.
 
     Raises
     ------
     InputError
-        Naming the file and the key.
+        If a string is not valid; the message names the file and the key.
     """
     model = _model(path, "model", texts["model"])
     fixed = {"t": second.dim, "dt": second.dim, "i": DIMENSIONLESS, "N": DIMENSIONLESS}
     if taken := sorted(parameters.keys() & {*fixed, "j", "w", *DEFAULT_FUNCTIONS, *DEFAULT_CONSTANTS, *DEFAULT_UNITS}):
-        raise InputError(f"{path}: parameters: expected a name of its own, got {taken[0]!r}, which has a meaning here")
+        raise InputError(f"{path}: parameters: {taken[0]!r} already has a meaning in the equations; use another name")
     variables = {**_brian2_names(), **{name: Variable(name, dim) for name, dim in fixed.items()}}
     variables |= {name: Variable(name, DIMENSIONLESS) for name in parameters} | _variables(model)
     for equation in model.values():
@@ -89,10 +90,10 @@ def check_equations(
             )
     _dimensions(path, "threshold", texts["threshold"], variables)
     try:
-        fires = is_boolean_expression(texts["threshold"].strip(), variables)
+        is_condition = is_boolean_expression(texts["threshold"].strip(), variables)
     except SyntaxError as error:
         raise InputError(f"{path}: 'threshold': {error.msg}") from None
-    if not fires:
+    if not is_condition:
         raise InputError(f"{path}: 'threshold': expected a condition such as v >= v_th, got {texts['threshold']!r}")
     for key in ("update", "reset"):
         _statements(path, key, texts.get(key, ""), variables, model)
@@ -102,18 +103,16 @@ def check_equations(
             f"{path}: 'amplitude': expected a variable of the model {sorted(model.names)}, got {texts['amplitude']!r}"
         )
     synapse = _model(path, "synapse", texts.get("synapse", ""))
-    arriving = {**variables, **_variables(synapse)}
-    arriving |= {name: Variable(name, DIMENSIONLESS) for name in ("w", "j", "amplitude_pre")}
-    arriving |= {f"{name}_post": variables[name] for name in model.names}
-    _statements(path, "on_pre", texts.get("on_pre", "").replace("{amplitude}", "amplitude"), arriving, model)
+    synaptic = {**variables, **_variables(synapse)}
+    synaptic |= {name: Variable(name, DIMENSIONLESS) for name in ("w", "j", "amplitude_pre")}
+    synaptic |= {f"{name}_post": variables[name] for name in model.names}
+    _statements(path, "on_pre", texts.get("on_pre", "").replace("{amplitude}", "amplitude"), synaptic, model)
     for name in initial:
         if name not in model.names or model[name].type == SUBEXPRESSION or "constant" in model[name].flags:
-            raise InputError(
-                f"{path}: initial {name}: expected a variable of the model that changes, out of {_changing(model)}"
-            )
+            raise InputError(f"{path}: initial {name}: expected one of the state variables {_state_variables(model)}")
 
 
-def _changing(model):
+def _state_variables(model):
     return [e.varname for e in model.values() if e.type != SUBEXPRESSION and "constant" not in e.flags]
 
 
@@ -131,31 +130,33 @@ def _variables(equations):
 
 
 def _model(path, key, text):
-    """Equations of Brian2, all dimensionless.
+    """Parse dimensionless Brian2 equations.
 
-    Expressions are looked at before Brian2's parser is: it works out constants.
+    Expressions are checked before Brian2 parses them, because its parser evaluates constants.
     """
     for line in filter(None, (line.partition("#")[0].strip() for line in text.splitlines())):
         left, _, right = line.partition(":")
         unit = right.partition("(")[0].strip()
         if unit not in ("1", "integer", "boolean"):
             raise InputError(
-                f"{path}: {key!r}: expected one variable a line, of unit 1, integer or boolean, for all "
-                f"quantities are dimensionless, such as 'v : 1'; got {line!r}"
+                f"{path}: {key!r}: expected one variable per line, of unit 1, integer or boolean (all quantities are "
+                f"dimensionless), such as 'v : 1'; got {line!r}"
             )
         _, equals, expression = left.partition("=")
         if equals:
-            _language(path, key, _tree(path, key, expression, "eval"))
+            _check_language(path, key, _tree(path, key, expression, "eval"))
     try:
         equations = Equations(textwrap.dedent(text))
-    except Exception as error:  # its parser raises whatever it does
+    except Exception as error:  # Brian2's parser raises many types
         raise InputError(
-            f"{path}: {key!r}: not equations of Brian2: {reason_of(error)}; "
+            f"{path}: {key!r}: not Brian2 equations: {reason_of(error)}; "
             "expected lines such as 'v : 1' or 'x = 2*v : 1'"
         ) from None
     for equation in equations.values():
-        if odd := sorted(set(equation.flags) - _FLAGS):
-            raise InputError(f"{path}: {key!r}: {equation.varname}: expected flags out of {sorted(_FLAGS)}, got {odd}")
+        if unknown := sorted(set(equation.flags) - _FLAGS):
+            raise InputError(
+                f"{path}: {key!r}: {equation.varname}: expected flags out of {sorted(_FLAGS)}, got {unknown}"
+            )
     return equations
 
 
@@ -165,36 +166,35 @@ def _tree(path, key, text, mode):
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
         got = text.strip()
         got = got if len(got) < 100 else f"{got[:100]} ..."
-        raise InputError(f"{path}: {key!r}: not an expression of Brian2: {reason_of(error)}; got {got!r}") from None
+        raise InputError(f"{path}: {key!r}: not a Brian2 expression: {reason_of(error)}; got {got!r}") from None
 
 
-def _language(path, key, tree):
-    """Refuse what is not an expression of Brian2."""
+def _check_language(path, key, tree):
+    """Reject everything that is not a Brian2 expression."""
     for node in ast.walk(tree):
-        if not _in_the_language(node):
+        if not _is_allowed(node):
             raise InputError(
-                f"{path}: {key!r}: expected names, numbers, operators and functions of Brian2, "
-                f"got {ast.unparse(node)!r}"
+                f"{path}: {key!r}: expected names, numbers, operators and Brian2 functions, got {ast.unparse(node)!r}"
             )
         if isinstance(node, ast.Call) and not (isinstance(node.func, ast.Name) and node.func.id in DEFAULT_FUNCTIONS):
             raise InputError(
-                f"{path}: {key!r}: {ast.unparse(node.func)!r} is not a function of Brian2; "
-                f"known are {sorted(DEFAULT_FUNCTIONS)}"
+                f"{path}: {key!r}: {ast.unparse(node.func)!r} is not a Brian2 function; "
+                f"known functions are {sorted(DEFAULT_FUNCTIONS)}"
             )
         if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Pow) and not _names(node):
-            for part in (node.left, node.right):
-                if not (isinstance(part, ast.Constant) and isinstance(part.value, int | float | complex)) or (
-                    abs(part.value) > _LARGEST_POWER
-                ):
-                    raise InputError(
-                        f"{path}: {key!r}: expected a power of smaller constants, got {ast.unparse(node)!r}"
-                    )
+            if not (_is_small(node.left) and _is_small(node.right)):
+                raise InputError(f"{path}: {key!r}: expected a power of smaller constants, got {ast.unparse(node)!r}")
 
 
-def _in_the_language(node):
+def _is_allowed(node):
     if isinstance(node, ast.Constant):
         return isinstance(node.value, bool | int | float)
     return isinstance(node, _NODES) and not (isinstance(node, ast.Call) and node.keywords)
+
+
+def _is_small(node):
+    number = isinstance(node, ast.Constant) and isinstance(node.value, int | float | complex)
+    return number and abs(node.value) <= _LARGEST_POWER
 
 
 def _names(tree):
@@ -202,8 +202,9 @@ def _names(tree):
 
 
 def _dimensions(path, key, text, variables, expected=DIMENSIONLESS):
+    """Check the names and the physical dimension of one expression."""
     tree = _tree(path, key, text, "eval")
-    _language(path, key, tree)
+    _check_language(path, key, tree)
     if unknown := [name for name in _names(tree) if name not in variables and name not in ("True", "False")]:
         raise InputError(
             f"{path}: {key!r}: {unknown[0]!r} is neither a variable of the model nor one of its parameters; "
@@ -220,16 +221,19 @@ def _dimensions(path, key, text, variables, expected=DIMENSIONLESS):
 
 
 def _statements(path, key, text, variables, model):
-    """Assignments, one a line; each may set a variable that changes, or a name for later lines."""
+    """Check assignments, one per line; each sets a state variable, or defines a name for the lines after it."""
     variables = dict(variables)
     for node in _tree(path, key, text, "exec").body:
         targets = node.targets if isinstance(node, ast.Assign) else [getattr(node, "target", None)]
         if not isinstance(node, ast.Assign | ast.AugAssign) or [type(target) for target in targets] != [ast.Name]:
             raise InputError(f"{path}: {key!r}: expected statements such as v += I, got {ast.unparse(node)!r}")
-        name = targets[0].id  # type: ignore[union-attr]  # its type was looked at just now
-        own = name.removesuffix("_post") if key == "on_pre" else name
-        if own in model.names and own not in _changing(model) or name in {*_brian2_names(), "t", "dt", "i", "j", "N"}:
-            raise InputError(f"{path}: {key!r}: {name} cannot be set; what changes is {_changing(model)}")
+        name = targets[0].id  # type: ignore[union-attr]  # checked in the line above
+        variable = name.removesuffix("_post") if key == "on_pre" else name
+        fixed = variable in model.names and variable not in _state_variables(model)
+        if fixed or name in {*_brian2_names(), "t", "dt", "i", "j", "N"}:
+            raise InputError(
+                f"{path}: {key!r}: {name} cannot be set; the state variables are {_state_variables(model)}"
+            )
         if isinstance(node, ast.AugAssign) and name not in variables:
             raise InputError(f"{path}: {key!r}: {name!r} is neither a variable of the model nor one of its parameters")
         _dimensions(path, key, ast.unparse(node.value), variables)

@@ -15,7 +15,7 @@ import numpy as np
 
 from ..crops import SEARCH_SIZE
 from ..energy.cost_models import load_cost_models
-from ..energy.operations import price
+from ..energy.pricing import price
 from ..energy.report import HOST
 from ..metrics import overlap
 from ..network.snapshot import take_snapshot

@@ -1,8 +1,7 @@
-"""Batches of a training run: which pairs a step sees, which window of each, and each cut while the last is used.
+"""Assemble the batches of a training run: choose the pairs of a step, and cut a window from each search crop.
 
-Nothing is padded in the network, so a response cell sees the same pixels in a
-window as in the whole crop; a window costs a third less and is another one in
-each epoch.
+The network does not pad, so a cell of the response map sees the same pixels in a window as in the whole crop. A window
+costs a third less, and differs from epoch to epoch.
 """
 
 from __future__ import annotations
@@ -29,37 +28,59 @@ if TYPE_CHECKING:
 
 __all__ = ["ahead", "new_batch", "pooled_batch", "to_tensors", "windows"]
 
-#: Side of the search crops that are trained on, pixels.
+#: Side of the windows cut from search crops, in pixels.
 WINDOW = 207
-_ROOM = (SEARCH_SIZE - WINDOW) // STRIDE
+#: Largest offset of a window in its crop, in strides.
+_LARGEST_OFFSET = (SEARCH_SIZE - WINDOW) // STRIDE
 
 
 def windows(displacements: npt.ArrayLike, rng: np.random.Generator) -> np.ndarray:
-    """A window of each search crop that keeps its target where the response can show it.
+    """Choose a window of each search crop, with its target inside the response map.
 
     Parameters
     ----------
     displacements : ndarray, shape (B, 2)
-        Of the targets from the middle of their crops (x, y), pixels.
+        Displacement (x, y) of each target from the centre of its crop, in pixels.
     rng : numpy.random.Generator
+        Random number generator.
 
     Returns
     -------
     ndarray of int, shape (B, 2)
-        First cell (x, y) of each, in strides from the crop's corner.
+        Offset (x, y) of each window from the corner of its crop, in strides.
     """
-    cells = np.arange(_ROOM + 1)
-    left = np.asarray(displacements)[..., None] - (cells - _ROOM / 2) * STRIDE
-    # the middle one always does
-    return np.array([[rng.choice(cells[np.abs(axis) <= MAX_SHIFT]) for axis in row] for row in left])
+    offsets = np.arange(_LARGEST_OFFSET + 1)
+    remaining = np.asarray(displacements)[..., None] - (offsets - _LARGEST_OFFSET / 2) * STRIDE
+    # never empty, because the central window keeps the displacement
+    return np.array([[rng.choice(offsets[np.abs(axis) <= MAX_SHIFT]) for axis in row] for row in remaining])
 
 
 def pooled_batch(pool: PairPool, recipe: Recipe, step: int) -> tuple[np.ndarray, ...]:
-    """Pairs of a pool, with what the teacher said of them; the same for a step whenever it is asked for.
+    """Take the pairs of one step from a pool, with the features of the teacher.
+
+    The result depends on the step and the seed only.
+
+    Parameters
+    ----------
+    pool : PairPool
+        The pool.
+    recipe : Recipe
+        Settings of the training run.
+    step : int
+        Number of the step.
 
     Returns
     -------
-    exemplars, searches, displacements, exemplar features, search features : ndarray
+    exemplars : ndarray of uint8, shape (B, 127, 127, 3)
+        Exemplar crops.
+    searches : ndarray of uint8, shape (B, 207, 207, 3)
+        Windows of the search crops.
+    displacements : ndarray, shape (B, 2)
+        Displacement (x, y) of each target from the centre of its window, in pixels.
+    exemplar_features : ndarray, shape (B, h, h, 64)
+        Features of the teacher for the exemplars.
+    search_features : ndarray, shape (B, H, H, 64)
+        Features of the teacher for the windows.
     """
     rng = np.random.default_rng((recipe.seed, 1, step))
     indices = np.sort(rng.choice(pool.size, recipe.batch, replace=False))
@@ -67,11 +88,27 @@ def pooled_batch(pool: PairPool, recipe: Recipe, step: int) -> tuple[np.ndarray,
 
 
 def new_batch(sampler: PairSampler, recipe: Recipe, step: int) -> tuple[np.ndarray, ...]:
-    """Pairs that were not seen before; the same for a step whenever it is asked for.
+    """Create new pairs for one step.
+
+    The result depends on the step and the seed only.
+
+    Parameters
+    ----------
+    sampler : PairSampler
+        Source of the pairs.
+    recipe : Recipe
+        Settings of the training run.
+    step : int
+        Number of the step.
 
     Returns
     -------
-    exemplars, searches, displacements : ndarray
+    exemplars : ndarray of uint8, shape (B, 127, 127, 3)
+        Exemplar crops.
+    searches : ndarray of uint8, shape (B, 207, 207, 3)
+        Windows of the search crops.
+    displacements : ndarray, shape (B, 2)
+        Displacement (x, y) of each target from the centre of its window, in pixels.
     """
     pairs = [sampler(index) for index in range(step * recipe.batch, (step + 1) * recipe.batch)]
     exemplars, searches, displacements = (np.stack(part) for part in zip(*pairs, strict=True))
@@ -80,7 +117,20 @@ def new_batch(sampler: PairSampler, recipe: Recipe, step: int) -> tuple[np.ndarr
 
 
 def to_tensors(arrays: tuple[np.ndarray, ...], device: str) -> Batch:
-    """The arrays of `new_batch` or `pooled_batch` on a device; displacements in response cells."""
+    """Move the arrays of `new_batch` or `pooled_batch` to a device.
+
+    Parameters
+    ----------
+    arrays : tuple of ndarray
+        Result of `new_batch` or `pooled_batch`.
+    device : str
+        PyTorch device.
+
+    Returns
+    -------
+    Batch
+        Tensors, with displacements in cells of the response map.
+    """
     exemplars, searches, displacements, *teacher = arrays
     features = tuple(torch.from_numpy(values).to(device).permute(0, 3, 1, 2) for values in teacher)
     cells = torch.from_numpy(displacements / STRIDE).float().to(device)
@@ -88,13 +138,28 @@ def to_tensors(arrays: tuple[np.ndarray, ...], device: str) -> Batch:
 
 
 def ahead(cut: Callable[[int], tuple[np.ndarray, ...]], start: int, stop: int) -> Iterator[tuple[np.ndarray, ...]]:
-    """Batches number ``start`` to ``stop``, each cut in a second thread while the one before is used."""
+    """Prefetch batches: each is cut in a second thread while the one before it is used.
+
+    Parameters
+    ----------
+    cut : callable
+        Returns the batch of a step, given its number.
+    start : int
+        First step.
+    stop : int
+        Step after the last one.
+
+    Yields
+    ------
+    tuple of ndarray
+        Result of ``cut`` for each step.
+    """
     if start >= stop:
         return
     with ThreadPoolExecutor(1) as thread:
-        upcoming = thread.submit(cut, start)
+        pending = thread.submit(cut, start)
         for step in range(start, stop):
-            current = upcoming.result()
+            current = pending.result()
             if step + 1 < stop:
-                upcoming = thread.submit(cut, step + 1)
+                pending = thread.submit(cut, step + 1)
             yield current

@@ -1,12 +1,11 @@
-r"""What a student is asked to learn from a teacher: its responses and its features.
+"""Losses of a student network against the responses and features of a teacher.
 
-Both losses are the share of the teacher's variance that the student leaves
-unexplained,
+Both losses are the fraction of the teacher's variance that the student does not explain,
 
-.. math:: U(s, t) = \frac{\sum (s - t)^2}{\sum (t - \bar t)^2},
+    U(s, t) = sum (s - t)^2 / sum (t - mean(t))^2
 
-which is 0 for a perfect student and 1 for one that always answers the mean, so
-they need no weights that depend on the teacher's units.
+which is 0 for a perfect student and 1 for one that always predicts the mean. So their weights do not depend on the
+teacher's units.
 """
 
 from __future__ import annotations
@@ -17,31 +16,55 @@ __all__ = ["Distillation", "cross_responses", "unexplained"]
 
 
 def unexplained(student: torch.Tensor, teacher: torch.Tensor) -> torch.Tensor:
-    """Share of the teacher's variance that the student leaves unexplained, a scalar; shapes are equal."""
+    """Compute the fraction of the teacher's variance that the student does not explain.
+
+    Parameters
+    ----------
+    student : torch.Tensor
+        Values of the student, of any shape.
+    teacher : torch.Tensor
+        Values of the teacher, of the same shape.
+
+    Returns
+    -------
+    torch.Tensor
+        A scalar, 0 for a perfect student.
+    """
     return (student - teacher).square().sum() / (teacher - teacher.mean()).square().sum()
 
 
 def cross_responses(z: torch.Tensor, x: torch.Tensor) -> torch.Tensor:
-    """Response of every exemplar of a batch on every search crop: (B, C, h, h), (B, C, H, H) -> (B, B, r, r).
+    """Compute the response of every exemplar of a batch on every search crop.
 
-    Entry [j, i] is z_i * x_j, without scale and bias. The pairs that do not
-    belong together show what the teacher takes for different.
+    Pairs that do not belong together show what the teacher considers different.
+
+    Parameters
+    ----------
+    z : torch.Tensor, shape (B, C, h, h)
+        Features of exemplars.
+    x : torch.Tensor, shape (B, C, H, H)
+        Features of search crops.
+
+    Returns
+    -------
+    torch.Tensor, shape (B, B, r, r)
+        Response maps without scale and bias; entry [j, i] is z_i * x_j.
     """
     return functional.conv2d(x, z)
 
 
 class Distillation(nn.Module):
-    """Losses of a student against a teacher's features.
+    """Losses of a student against the features of a teacher.
 
-    A linear adapter maps the student's channels to the teacher's directions; it
-    is learnt beside the student and dropped afterwards.
+    A linear adapter maps the channels of the student to the directions of the teacher's features. It is trained
+    together with the student and discarded afterwards.
 
     Parameters
     ----------
     channels : int
-        Of the student's features.
+        Number of channels of the student's features.
     directions : int
-        Of the teacher's features.
+        Number of directions of the teacher's features.
     """
 
     def __init__(self, channels: int, directions: int) -> None:
@@ -54,41 +77,45 @@ class Distillation(nn.Module):
         teacher: tuple[torch.Tensor, torch.Tensor],
         scales: tuple[tuple[float, float], tuple[float, float]],
     ) -> tuple[torch.Tensor, torch.Tensor]:
-        """Unexplained share of responses and of features.
+        """Compute both losses.
 
         Parameters
         ----------
-        student, teacher : tuple of two torch.Tensor
-            Features (z, x) of exemplars and search crops, (B, C, h, h) and (B, C, H, H).
-        scales : tuple of two (scale, bias)
-            Of the student's and of the teacher's response.
+        student : tuple of torch.Tensor, shapes (B, C, h, h) and (B, C, H, H)
+            Features of exemplars and of search crops.
+        teacher : tuple of torch.Tensor, shapes (B, D, h', h') and (B, D, H', H')
+            Features of the teacher for the same crops.
+        scales : tuple of (float, float)
+            Scale and bias of the student's response, and of the teacher's.
 
         Returns
         -------
-        responses, features : torch.Tensor
-            Scalars.
+        responses : torch.Tensor
+            Unexplained fraction of the responses, a scalar.
+        features : torch.Tensor
+            Unexplained fraction of the features, a scalar.
         """
         maps = [
             scale * cross_responses(*features) + bias
             for features, (scale, bias) in zip((student, teacher), scales, strict=True)
         ]
-        lost = [unexplained(*_align(self.adapter(ours), theirs)) for ours, theirs in zip(student, teacher, strict=True)]
-        return unexplained(*maps), torch.stack(lost).mean()
+        pairs = zip(student, teacher, strict=True)
+        losses = [unexplained(*_align(self.adapter(ours), theirs)) for ours, theirs in pairs]
+        return unexplained(*maps), torch.stack(losses).mean()
 
 
 def _align(student, teacher):
-    """The middle of both feature maps, on one grid.
+    """Crop both feature maps to their common centre, on one grid.
 
-    Both grids are centred on the crop and have the same stride. Where their
-    sides differ by an odd number their cells lie half a stride apart, and the
-    mean of 2 x 2 of the student's lies where the teacher's are.
+    Both grids are centred on the crop and have the same stride. If their sides differ by an odd number, their cells are
+    half a stride apart, and the mean of 2 x 2 cells of the student is aligned with a cell of the teacher.
     """
     if (student.shape[-1] - teacher.shape[-1]) % 2:
         student = functional.avg_pool2d(student, 2, 1)
     side = min(student.shape[-1], teacher.shape[-1])
-    return _middle(student, side), _middle(teacher, side)
+    return _centre(student, side), _centre(teacher, side)
 
 
-def _middle(features, side):
+def _centre(features, side):
     margin = (features.shape[-1] - side) // 2
     return features[..., margin : margin + side, margin : margin + side]

@@ -1,4 +1,4 @@
-"""Train SiamFC so that its activations can be spike counts, and write a model that is ready to spike."""
+"""Train SiamFC so that its activations can be spike counts, and write the converted model."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from ..files import write_whole
 from ..model.calibration import calibration_crops, convert
 from ..model.checkpoints import export
 
-# by way of siamfc, which says what to install where PyTorch is missing
+# imported from here because this module says what to install if PyTorch is missing
 from ..model.cnn import SiamFC, torch
 from ..model.files import write_model
 from ..sequences.sources import image_sequence
@@ -40,37 +40,39 @@ if TYPE_CHECKING:
 
 __all__ = ["held_out_score", "train"]
 
-#: Held-out pairs per video.
+#: Number of held-out pairs per video.
 HELD_OUT_PAIRS = 40
 
 
 def held_out_score(
     network: SiamFC, pairs: list[Pair], device: str = "cpu", operations: Callable[..., Any] | None = None
 ) -> dict[str, Any]:
-    """How well the response maps of a network find the targets of pairs.
+    """Measure how well the response maps of a network locate the targets of pairs.
 
     Parameters
     ----------
     network : SiamFC
+        The network.
     pairs : list of Pair
+        Pairs that it was not trained on.
     device : str
-        Where the network is.
+        PyTorch device of the network; the CPU by default.
     operations : callable, optional
-        Synaptic operations of the search crops that the network was shown last.
+        Returns the mean synaptic operations of the search crops that the network saw last, see
+        `TrainingRun.operations`; not counted by default.
 
     Returns
     -------
-    dict
-        ``held_out_loss``, the balanced loss; ``distance``, the mean distance
-        from the peak of the response to the target (response cells);
-        ``within_1``, the share of peaks at most one cell away; and, where
-        ``operations`` is given, their mean for a search crop.
+    dict of str to float
+        ``held_out_loss``, the balanced loss; ``distance``, the mean distance from the peak of the response map to the
+        target, in cells; ``within_1``, the fraction of peaks at most one cell away; and, with ``operations``, their
+        mean per search crop.
     """
     was_training = network.training
     network.eval()
     responses, counts = [], []
     with torch.no_grad():
-        # in pieces, because the activations of a large network for all pairs may not fit into memory
+        # in chunks, because the activations of a large network for all pairs may not fit in memory
         for start in range(0, len(pairs), 10):
             exemplars, searches, _ = zip(*pairs[start : start + 10], strict=True)
             responses.append(network(*(images_to_tensor(images, device) for images in (exemplars, searches))).cpu())
@@ -101,46 +103,44 @@ def train(
     pool: FilePath | None = None,
     device: str = "cpu",
 ) -> SiameseModel:
-    """Train a network and write it to ``output``; a killed run goes on where it last reported.
+    """Train a network and write it to a model file.
 
-    Beside ``output`` are written, at every report, the checkpoint
-    ``STEM.checkpoint.pt`` and the figure ``STEM.png`` of loss and held-out
-    score.
+    At every report, the checkpoint ``STEM.checkpoint.pt`` and the figure ``STEM.png`` of loss and held-out score are
+    written next to the output. A run that was interrupted continues from its checkpoint.
 
     Parameters
     ----------
-    data : path
-        Folder with ``video/NAME/img/*.jpg``, ``video/NAME/groundtruth_rect.txt``
-        and ``photos/*.jpg``.
-    output : path
-        The model file to write.
+    data : str or path
+        Folder with ``video/NAME/img/*.jpg``, ``video/NAME/groundtruth_rect.txt`` and ``photos/*.jpg``.
+    output : str or path
+        Model file to write.
     recipe : Recipe, optional
-        The default one where it is absent.
+        Settings of the run; the defaults of `Recipe` by default.
     teacher : SiameseModel, optional
-        A larger network whose responses and features are learnt from.
-    initial : path, optional
-        Checkpoint of an earlier run of the same architecture to start from, in place of random weights.
-    pool : path, optional
-        Folder of the pairs that the teacher was shown; ``STEM.pool`` beside
-        ``output`` by default. Runs that differ in the student can share one.
+        A larger network, whose responses and features the network learns to reproduce; none by default.
+    initial : str or path, optional
+        Checkpoint of an earlier run of the same architecture, whose weights are used; random weights by default.
+    pool : str or path, optional
+        Folder for the pairs that the teacher processes; ``STEM.pool`` next to the output by default. Runs that differ
+        only in the student can share one.
     device : str
-        A PyTorch device: ``"cpu"``, ``"cuda"``.
+        PyTorch device, such as ``"cpu"`` (the default) or ``"cuda"``.
 
     Returns
     -------
     SiameseModel
-        What ``output`` holds, with scales; its provenance holds the recipe,
-        the history (one row per report) and the seconds it took.
+        The model in the output file, with scales. Its provenance contains the recipe, the history (one row per report)
+        and the training time in seconds.
 
     Raises
     ------
     InputError
-        When the data, a setting or ``output`` are not as described, the
-        checkpoint comes from other settings, or the loss is no longer finite.
+        If the data or a setting are not valid, ``output`` cannot be written, the checkpoint is from other settings, or
+        the loss is not finite.
     """
     recipe, output = recipe or Recipe(), Path(output)
     if not output.parent.is_dir():
-        raise InputError(f"{output}: expected a file in a folder that is there; create {output.parent} first")
+        raise InputError(f"{output}: its folder does not exist; create {output.parent} first")
     videos, photos = read_videos(Path(data) / "video"), read_photos(Path(data) / "photos")
     names = [video.name for video in videos]
     if missing := sorted(set(recipe.held_out) - set(names)):
@@ -176,7 +176,7 @@ def train(
 
 
 def _optimise(run, cut, scored, settings, checkpoint, figure):
-    """Advance a run to its end; ``cut(step)`` gives the batch of a step."""
+    """Advance a run to its end; ``cut(step)`` returns the batch of a step."""
     recipe, losses = run.recipe, []
     started = perf_counter() - run.seconds
     with tqdm(total=recipe.steps, initial=run.step, desc="training", unit="step", disable=None) as progress:
@@ -198,12 +198,12 @@ def _optimise(run, cut, scored, settings, checkpoint, figure):
 
 
 def _restore(run, checkpoint, settings):
-    """Take up a checkpoint of the same settings."""
+    """Continue from a checkpoint with the same settings."""
     state = _load_checkpoint(checkpoint, run.device)
     differing = [name for name, value in settings.items() if state["settings"].get(name) != value]
     if differing:
         raise InputError(
-            f"{checkpoint}: a checkpoint with another {', '.join(differing)}; delete it, or choose another output"
+            f"{checkpoint}: a checkpoint with another {', '.join(differing)}; delete it, or choose another --output"
         )
     run.restore(state)
 
@@ -216,19 +216,19 @@ def _read(file):
 
 
 def _load_checkpoint(file, device):
-    """The state in a checkpoint of `train`."""
+    """Read the state in a checkpoint of `train`."""
     content = _read(file)
     try:
         state = torch.load(BytesIO(content), weights_only=True, map_location=device)
-    except Exception:  # torch raises many kinds, none of them documented, with advice to load unsafely
+    except Exception:  # torch raises many undocumented types, with advice to load unsafely
         state = None
     if not isinstance(state, dict) or not {"settings", "recipe", "network", "optimizer"} <= set(state):
-        raise InputError(f"{file}: not a checkpoint of a training run; delete it to start anew, or give another")
+        raise InputError(f"{file}: not a checkpoint of a training run; delete it to start over, or use another")
     return state
 
 
 def _digest(model):
-    """What tells one teacher's weights from another's; None for none."""
+    """Return a hash of a teacher's weights, or None without a teacher."""
     if model is None:
         return None
     digest = hashlib.sha256()
@@ -238,7 +238,7 @@ def _digest(model):
 
 
 def _model(run, photos, log):
-    """The trained network as a model with scales: the learnt bounds, or what calibration on photos finds."""
+    """Convert the trained network, with the learnt bounds as scales, or else by calibration on the photos."""
     bounds, recipe = run.bounds(), run.recipe
     provenance = {"training": log}
     if not bounds:
@@ -250,7 +250,7 @@ def _model(run, photos, log):
 
 
 def _draw(history, spiking_from, file):
-    """Loss and held-out score over the steps."""
+    """Plot loss and held-out score against the steps."""
     steps = [row["step"] for row in history]
     figure = Figure(figsize=(8, 3.2), layout="constrained")
     left, right = figure.subplots(1, 2)

@@ -1,4 +1,4 @@
-"""The balanced logistic loss of SiamFC, and its labels."""
+"""The balanced logistic loss of SiamFC and its labels."""
 
 from __future__ import annotations
 
@@ -9,27 +9,27 @@ from ..model.cnn import torch
 __all__ = ["balanced_loss", "labels"]
 
 
-#: Positive labels within this distance (|dx| + |dy|, response cells): SiamFC's 16 pixels at a stride of 8.
+#: Radius of the positive labels (|dx| + |dy|, in cells of the response map): SiamFC's 16 pixels at a stride of 8.
 RADIUS = 2
 
 
 def labels(displacements: torch.Tensor, size: int) -> torch.Tensor:
-    """Where a response map should be high: 1 within ``RADIUS`` of the target, else 0.
+    """Create the labels of response maps: 1 within `RADIUS` of the target, else 0.
 
-    Cell (row, column) is positive where |column - c - dx| + |row - c - dy| <= 2,
-    with c = (size - 1)/2 the centre of the map.
+    Cell (row, column) is positive if |column - c - dx| + |row - c - dy| <= 2, where c = (size - 1)/2 is the centre of
+    the map.
 
     Parameters
     ----------
-    displacements : torch.Tensor
-        Target (dx, dy) from the centre of each response map, cells, shape (B, 2).
+    displacements : torch.Tensor, shape (B, 2)
+        Displacement (dx, dy) of each target from the centre of its response map, in cells.
     size : int
-        Side of the response map, cells.
+        Side of the response map, in cells.
 
     Returns
     -------
-    torch.Tensor
-        Shape (B, size, size).
+    torch.Tensor, shape (B, size, size)
+        Labels, 0 or 1.
     """
     cells = torch.arange(size, device=displacements.device) - (size - 1) / 2
     dx, dy = (cells - displacements[:, axis, None] for axis in (0, 1))
@@ -37,18 +37,20 @@ def labels(displacements: torch.Tensor, size: int) -> torch.Tensor:
 
 
 def balanced_loss(responses: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
-    """Logistic loss in which positive and negative cells of a batch weigh one half each.
+    """Compute the logistic loss, with equal weight for the positive and the negative cells of a batch.
 
     Parameters
     ----------
-    responses, targets : torch.Tensor
-        Shape (B, H, W); targets are 0 or 1.
+    responses : torch.Tensor, shape (B, H, W)
+        Response maps.
+    targets : torch.Tensor, shape (B, H, W)
+        Labels, 0 or 1.
 
     Returns
     -------
     torch.Tensor
-        A scalar: half the mean of log(1 + exp(-r)) over positive cells plus
-        half the mean of log(1 + exp(r)) over negative ones.
+        A scalar: half the mean of log(1 + exp(-r)) over positive cells plus half the mean of log(1 + exp(r)) over
+        negative cells.
     """
     positive = targets.sum()
     weights = torch.where(targets > 0, 0.5 / positive, 0.5 / (targets.numel() - positive))

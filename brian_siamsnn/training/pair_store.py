@@ -1,9 +1,8 @@
-"""A pool of training pairs on disk, with what a teacher makes of them.
+"""Store training pairs on disk, together with the features of a teacher.
 
-A full-size teacher takes ten times as long for a pair as a compact student
-trains on it, so its features are worked out once and used in every epoch. Only
-their main directions are kept: responses are inner products of features, and
-the leading eigenvectors of the features' second moment keep those best.
+A full-size teacher takes ten times as long for a pair as a compact student needs to train on it, so its features are
+computed once and used in every epoch. Only their principal directions are stored: responses are inner products of
+features, which the leading eigenvectors of the features' second moment preserve best.
 """
 
 from __future__ import annotations
@@ -33,50 +32,63 @@ if TYPE_CHECKING:
 
 __all__ = ["DIRECTIONS", "PairPool", "cut_windows", "images_to_tensor"]
 
-#: Directions of the teacher's features that are kept.
+#: Number of directions of the teacher's features that are stored.
 DIRECTIONS = 64
-#: Pairs whose features the directions are found from, and pairs in one step of the teacher.
-_FIRST, _CHUNK = 128, 8
+#: Number of pairs from whose features the directions are computed.
+_DIRECTION_PAIRS = 128
+#: Number of pairs that the teacher processes at once.
+_CHUNK = 8
 
 
 def images_to_tensor(images: np.ndarray | list[np.ndarray], device: str = "cpu") -> torch.Tensor:
-    """Images (B, H, W, 3), uint8, as a float tensor (B, 3, H, W).
+    """Convert images to a float tensor.
 
-    A view with channels first of memory with channels last, which is the
-    faster layout on a processor.
+    Parameters
+    ----------
+    images : ndarray or list of ndarray, shape (B, H, W, 3)
+        Images, uint8.
+    device : str
+        PyTorch device; the CPU by default.
+
+    Returns
+    -------
+    torch.Tensor, shape (B, 3, H, W)
+        Tensor with channels last in memory, which is the faster layout on a CPU.
     """
     return torch.from_numpy(np.stack(list(images))).to(device).permute(0, 3, 1, 2).float()
 
 
 class PairPool:
-    """Pairs number 0 to ``size`` - 1 of a sampler, and a teacher's features of them.
+    """The first pairs of a sampler, with the features of a teacher, in a folder.
 
-    What is there already is taken up, so a pool that was stopped goes on, and
-    several training runs can share one.
+    An existing pool is continued, so filling it can be interrupted, and several training runs can share one.
 
     Parameters
     ----------
-    folder : path
-        Made if it is not there; takes about 300 KB a pair.
+    folder : str or path
+        Folder of the pool, created if it does not exist. It takes about 300 KB per pair.
     sampler : PairSampler
+        Source of the pairs.
     teacher : SiamFC
-        Its response is compared as it is, with its scale and bias.
+        The teacher network.
     identity : dict
-        What the pairs and features come from; a folder of another is refused.
+        Origin of pairs and features. A folder with another identity is rejected.
     size : int
-        Pairs.
+        Number of pairs.
     device : str
-        Where the teacher runs.
+        PyTorch device of the teacher; the CPU by default.
 
     Attributes
     ----------
-    scale, bias : float
-        Of the teacher's response.
+    scale : float
+        Scale of the teacher's response.
+    bias : float
+        Bias of the teacher's response.
 
     Raises
     ------
     InputError
-        If the folder holds another pool, or cannot be written.
+        If the folder contains another pool, cannot be written, or the disk is too small.
     """
 
     def __init__(
@@ -112,7 +124,7 @@ class PairPool:
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            raise InputError(f"{self.folder}: cannot be written to ({error.strerror})") from None
+            raise InputError(f"{self.folder}: cannot be written ({error.strerror}); choose another folder") from None
         if not description.exists():
             write_whole(description, json.dumps(identity, indent=2).encode())
         try:
@@ -122,19 +134,20 @@ class PairPool:
         differing = [key for key, value in identity.items() if found.get(key) != value]
         if differing:
             raise InputError(
-                f"{self.folder}: a pool of pairs with another {', '.join(differing)}; delete it, or choose another"
+                f"{self.folder}: a pool of pairs with another {', '.join(differing)}; "
+                "delete it, or choose another folder"
             )
 
     def _check_space(self, contents):
-        """Refuse what the disk cannot hold: a mapped file that cannot be written ends the whole process."""
+        """Reject a pool that the disk cannot hold, because a failed write to a memory-mapped file kills the process."""
         if all((self.folder / f"{name}.npy").exists() for name in contents):
             return
         needed = self.size * sum(np.dtype(dtype).itemsize * int(np.prod(shape)) for dtype, *shape in contents.values())
         free = shutil.disk_usage(self.folder).free
         if needed > free:
             raise InputError(
-                f"{self.folder}: a pool of {self.size} pairs takes {needed / 2**30:.1f} GiB, "
-                f"{free / 2**30:.1f} GiB are free; take fewer pairs, or another folder"
+                f"{self.folder}: a pool of {self.size} pairs takes {needed / 2**30:.1f} GiB, but "
+                f"{free / 2**30:.1f} GiB are free; use fewer pairs, or another folder"
             )
 
     def _array(self, name, dtype, *shape):
@@ -147,10 +160,10 @@ class PairPool:
                 raise InputError(f"{file}: expected {np.dtype(dtype)} {shape}, got {array.dtype} {array.shape}")
             return np.lib.format.open_memmap(file, "w+", dtype, shape)
         except (OSError, ValueError) as error:
-            raise InputError(f"{file}: not a pool's array, or not to be written ({error}); delete the folder") from None
+            raise InputError(f"{file}: cannot be used as an array of the pool ({error}); delete the folder") from None
 
     def fill(self) -> None:
-        """Cut the pairs that are not there yet and show them to the teacher; a bar shows how far it is."""
+        """Create the missing pairs and compute the teacher's features, with a progress bar."""
         counter = self.folder / "filled.json"
         filled = json.loads(counter.read_text(encoding="utf-8")) if counter.exists() else 0
         if filled == self.size:
@@ -163,22 +176,22 @@ class PairPool:
                     self._arrays[name][rows.start : rows.stop] = values
                 for array in self._arrays.values():
                     array.flush()
-                # counted once they are on disk, so that a pair is there whole or made again
+                # counted only when they are on disk, so that an incomplete pair is created again
                 write_whole(counter, json.dumps(rows.stop).encode())
                 progress.update(len(rows))
 
     def _directions(self):
-        """Leading eigenvectors of the second moment of the teacher's features, shape (C, DIRECTIONS)."""
+        """Return the leading eigenvectors of the second moment of the teacher's features, shape (C, DIRECTIONS)."""
         file = self.folder / "directions.npy"
         if not file.exists():
             moment = 0
-            for start in range(0, min(_FIRST, self.size), _CHUNK):
+            for start in range(0, min(_DIRECTION_PAIRS, self.size), _CHUNK):
                 searches = [self._sampler(index).search for index in range(start, min(start + _CHUNK, self.size))]
                 features = self._embed(searches).flatten(0, 2).double()
                 moment = moment + features.T @ features
             _, vectors = torch.linalg.eigh(moment)
             vectors = vectors.flip(1)[:, :DIRECTIONS].float().cpu().numpy()
-            # a teacher with fewer channels than that fills up with zeros
+            # zeros if the teacher has fewer channels than directions
             vectors = np.pad(vectors, ((0, 0), (0, DIRECTIONS - vectors.shape[1])))
             content = BytesIO()
             np.save(content, vectors)
@@ -195,33 +208,49 @@ class PairPool:
         return {"exemplars": exemplars, "searches": searches, "displacements": displacements, "z": z, "x": x}
 
     def displacements(self, indices: npt.ArrayLike) -> np.ndarray:
-        """Displacements (B, 2) of the targets from the centres of the search crops, in pixels."""
+        """Return the displacements of targets from the centres of their search crops.
+
+        Parameters
+        ----------
+        indices : array_like of int, shape (B,)
+            Numbers of the pairs.
+
+        Returns
+        -------
+        ndarray, shape (B, 2)
+            Displacements (x, y) in pixels.
+        """
         return self._arrays["displacements"][indices]
 
     def batch(
         self, indices: npt.ArrayLike, starts: np.ndarray, window: int
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-        """Some pairs, each search crop cut to a window of itself.
+        """Return pairs with a window of each search crop.
 
-        The teacher's features of the window are those of the crop, cut: neither
-        pads, and the window starts at a multiple of the stride.
+        The teacher's features of a window are cut from those of the whole crop, which gives the same values, because
+        the network does not pad and a window starts at a multiple of the stride.
 
         Parameters
         ----------
-        indices : sequence of int
+        indices : array_like of int, shape (B,)
+            Numbers of the pairs.
         starts : ndarray of int, shape (B, 2)
-            First cell (x, y) of each window, in strides.
+            Offset (x, y) of each window from the corner of its crop, in strides.
         window : int
             Side of the windows, in pixels.
 
         Returns
         -------
         exemplars : ndarray of uint8, shape (B, 127, 127, 3)
+            Exemplar crops.
         searches : ndarray of uint8, shape (B, window, window, 3)
+            Windows of the search crops.
         displacements : ndarray, shape (B, 2)
-            Of the target from the centre of the window, in pixels.
-        z, x : ndarray, shape (B, h, h, 64) and (B, H, H, 64)
-            The teacher's features of both, single precision.
+            Displacement (x, y) of each target from the centre of its window, in pixels.
+        z : ndarray, shape (B, h, h, 64)
+            Features of the teacher for the exemplars, single precision.
+        x : ndarray, shape (B, H, H, 64)
+            Features of the teacher for the windows, single precision.
         """
         cells = self._arrays["x"].shape[1] - (SEARCH_SIZE - window) // STRIDE
         rows = {name: [array[index] for index in np.ravel(indices)] for name, array in self._arrays.items()}
@@ -234,23 +263,25 @@ class PairPool:
 def cut_windows(
     searches: Iterable[np.ndarray], displacements: np.ndarray, starts: np.ndarray, window: int
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Windows of search crops, and where their targets are.
+    """Cut windows from search crops.
 
     Parameters
     ----------
-    searches : sequence of ndarray, shape (255, 255, 3)
+    searches : iterable of ndarray, shape (255, 255, 3)
+        Search crops.
     displacements : ndarray, shape (B, 2)
-        Of the targets from the centres of the crops, in pixels.
+        Displacement (x, y) of each target from the centre of its crop, in pixels.
     starts : ndarray of int, shape (B, 2)
-        First cell (x, y) of each window, in strides.
+        Offset (x, y) of each window from the corner of its crop, in strides.
     window : int
         Side of the windows, in pixels.
 
     Returns
     -------
     windows : ndarray, shape (B, window, window, 3)
+        The windows.
     displacements : ndarray, shape (B, 2)
-        Of the targets from the centres of the windows, in pixels.
+        Displacement (x, y) of each target from the centre of its window, in pixels.
     """
     windows = [_cut(image, start * STRIDE, window) for image, start in zip(searches, starts, strict=True)]
     return np.stack(windows), displacements - (starts * STRIDE - (SEARCH_SIZE - window) / 2)

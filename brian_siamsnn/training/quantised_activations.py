@@ -1,7 +1,7 @@
-"""Activations that a spiking network can express, for the last part of a training run.
+"""Activation functions that a spiking network can express, for the last part of a training run.
 
-Each is put behind a rectifier and learns the bound lambda of its layer, which
-then is the activation of one spike a step (`conversion`).
+Each follows a rectifier and learns the bound lambda of its layer, which becomes its activation scale (see
+`conversion`).
 """
 
 from __future__ import annotations
@@ -14,29 +14,29 @@ __all__ = ["ACTIVATIONS", "ClipFloorShift", "ClipNoise", "percentile_bound"]
 
 
 class ClipFloorShift(nn.Module):
-    r"""Activation as the spike count of an integrate-and-fire neuron can express it (Bu 2022).
+    """Activation quantised to the spike counts of an integrate-and-fire neuron (Bu 2022).
 
-    .. math:: h(x) = \frac{\lambda}{T}\,\mathrm{clip}\left(
-              \left\lfloor \frac{x T}{\lambda} + \frac12 \right\rfloor, 0, T\right)
+    The function
 
-    is the mean output over T time steps of a neuron with threshold
-    :math:`\lambda` that starts at :math:`v = \lambda/2`.  The gradient passes
-    the floor unchanged, and reaches :math:`\lambda`, which is learnt.
+        h(x) = lambda / T * clip(floor(x T / lambda + 1/2), 0, T)
+
+    is the mean output over T time steps of a neuron with threshold lambda and initial potential lambda / 2. The
+    gradient passes the floor unchanged and reaches lambda, which is trained.
 
     Parameters
     ----------
     bound : float
-        Initial :math:`\lambda`, in units of the activation.
+        Initial lambda, in units of the activation.
     levels : int
-        T, time steps.
+        Number of time steps T.
 
     Attributes
     ----------
     rate : torch.Tensor
-        Mean of h / lambda over the last input: spikes a neuron and step.
+        Mean of h / lambda over the last input: spikes per neuron and time step.
     """
 
-    #: Where the membrane potential starts, in thresholds.
+    #: Initial membrane potential, in units of the threshold.
     initial_potential = 0.5
 
     def __init__(self, bound: float, levels: int) -> None:
@@ -45,7 +45,18 @@ class ClipFloorShift(nn.Module):
         self.levels, self.rate = levels, None
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        """h(x), of the shape of ``x``."""
+        """Compute h(x).
+
+        Parameters
+        ----------
+        x : torch.Tensor
+            Activations.
+
+        Returns
+        -------
+        torch.Tensor
+            Quantised activations, of the shape of ``x``.
+        """
         counts = x * (self.levels / self.bound) + 0.5
         counts = counts + (counts.floor() - counts).detach()
         return self._clipped(counts)
@@ -57,25 +68,57 @@ class ClipFloorShift(nn.Module):
 
 
 class ClipNoise(ClipFloorShift):
-    r"""Clipped activation with noise in place of rounding.
+    """Clipped activation with noise instead of rounding.
 
-    .. math:: h(x) = \mathrm{clip}\left(x + \frac{\lambda}{T} u, 0, \lambda\right),
-              \qquad u \sim U(-\tfrac12, \tfrac12) \text{ where } x > 0
+    The function
 
-    has the spread of the rounding error, without its steps.
+        h(x) = clip(x + lambda / T * u, 0, lambda),      u uniform in (-1/2, 1/2) where x > 0, else 0
+
+    has the variance of the rounding error without its discontinuities.
+
+    Parameters
+    ----------
+    bound : float
+        Initial lambda, in units of the activation.
+    levels : int
+        Number of time steps T.
     """
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        """h(x), of the shape of ``x``."""
+        """Compute h(x).
+
+        Parameters
+        ----------
+        x : torch.Tensor
+            Activations.
+
+        Returns
+        -------
+        torch.Tensor
+            Noisy activations, of the shape of ``x``.
+        """
         counts = x * (self.levels / self.bound)
         return self._clipped(counts + (torch.rand_like(counts) - 0.5) * (x > 0))
 
 
-#: What the last part of a training run can put behind the rectifiers, by name.
+#: Activation functions by name, for `Recipe.activation`.
 ACTIVATIONS = {"clip_floor_shift": ClipFloorShift, "clip_noise": ClipNoise}
 
 
 def percentile_bound(values: np.ndarray, percentile: float = 99.9) -> float:
-    """Bound that clips one positive activation in a thousand; 1 where nothing is active."""
+    """Compute a bound that clips few activations.
+
+    Parameters
+    ----------
+    values : ndarray
+        Activations of a layer.
+    percentile : float
+        Percentile of the positive activations; by default 99.9, so that one in a thousand is clipped.
+
+    Returns
+    -------
+    float
+        The bound; 1 if no activation is positive.
+    """
     positive = values[values > 0]
     return float(np.percentile(positive, percentile)) if len(positive) else 1.0

@@ -1,4 +1,4 @@
-"""How a network is trained: every setting that its weights depend on."""
+"""Settings of a training run: everything that the trained weights depend on."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from ..model.layers import architecture
 
 __all__ = ["HELD_OUT", "Recipe"]
 
-#: Videos that never train: what the held-out score is measured on.
+#: Videos that are excluded from training, on which the held-out score is measured.
 HELD_OUT = ("biker", "davis_car-shadow", "davis_libby", "davis_parkour", "tld_pedestrian3")
 
-#: Names of what can stand behind a rectifier in the last part of a run; "relu" for nothing.
+#: Activation functions for the last part of a run; "relu" adds none to the rectifier.
 _ACTIVATIONS = ("clip_floor_shift", "clip_noise", "relu")
 
 
@@ -23,37 +23,40 @@ class Recipe:
     Parameters
     ----------
     architecture : str
-        A name or channels, see `architecture`.
+        Name of an architecture, or its channels, see `architecture`; ``"compact"`` by default.
     steps : int
-        Batches in all.
+        Number of batches; 12,000 by default.
     batch : int
-        Pairs in a batch.
+        Pairs per batch; 16 by default.
     learning_rate : float
-        The first one of AdamW; it falls to a hundredth.
+        Initial learning rate of AdamW, which decays to one hundredth; 0.002 by default.
     activation : {"clip_floor_shift", "clip_noise", "relu"}
-        What stands behind the rectifiers in the last part, see
-        `quantisation`; ``"relu"`` trains an ordinary network.
+        Activation function behind the rectifiers in the last part of the run, see `quantised_activations`. ``"relu"``
+        trains an ordinary network.
     spiking_share : float
-        Share of the steps, the last ones, that are trained with it.
+        Fraction of the steps, at the end of the run, that use this activation function; 0.4 by default.
     levels : int
-        T, time steps of the spiking network that the last part stands for.
+        Number of time steps T of the spiking network for which the last part trains; 20 by default.
     operations_weight : float
-        Weight in the loss of the share of synapses that carry a spike in a step.
-    response_weight, feature_weight : float
-        Weights of the teacher's responses and features, where there is a teacher.
+        Weight of the operations term of the loss: the fraction of synapses that transmit a spike in a time step; 0 by
+        default.
+    response_weight : float
+        Weight of the loss on the teacher's responses, if there is a teacher; 1 by default.
+    feature_weight : float
+        Weight of the loss on the teacher's features, if there is a teacher; 1 by default.
     pairs : int
-        Pairs that a teacher is shown; without one every pair is new.
+        Number of pairs that the teacher processes; 6,000 by default. Without a teacher every pair is new.
     seed : int
-        Of weights and pairs.
+        Seed of the initial weights and the pairs; 0 by default.
     held_out : tuple of str
-        Names of the videos that only score.
+        Names of the videos that are used only for the held-out score; `HELD_OUT` by default.
     report_every : int
-        Steps between two reports.
+        Steps between two reports; 500 by default.
 
     Raises
     ------
     InputError
-        When a setting is not as described; the message names it.
+        If a setting is not valid; the message names it.
     """
 
     architecture: str = "compact"
@@ -84,11 +87,11 @@ class Recipe:
         if not 0 <= self.spiking_share <= 1:
             raise InputError(f"spiking_share: expected 0 to 1, got {self.spiking_share}")
         if self.pairs < self.batch:
-            raise InputError(f"pairs: expected at least a batch of {self.batch}, got {self.pairs}")
+            raise InputError(f"pairs: expected at least one batch of {self.batch}, got {self.pairs}")
         if not self.held_out:
             raise InputError("held_out: expected names of videos, got none")
 
     @property
     def spiking_from(self) -> int:
-        """The step from which on activations are those that spikes can express."""
+        """First step in which the activations are those that spikes can express."""
         return self.steps if self.activation == "relu" else round(self.steps * (1 - self.spiking_share))

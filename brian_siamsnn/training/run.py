@@ -1,9 +1,8 @@
-"""One training run: everything that changes while a network is trained.
+"""State of a training run: everything that changes while a network is trained.
 
-The first part of a run is ordinary: balanced logistic loss over response maps,
-batch norm, rectifiers, and where there is a teacher its responses and features.
-In the last part batch norm is frozen and every rectifier is followed by what a
-spiking network with T time steps can express (`quantisation`).
+The first part of a run is conventional: balanced logistic loss on response maps, batch norm, rectifiers, and, with a
+teacher, losses on its responses and features. In the last part, batch norm is frozen, and every rectifier is followed
+by an activation function that a spiking network with T time steps can express (`quantised_activations`).
 """
 
 from __future__ import annotations
@@ -30,16 +29,23 @@ if TYPE_CHECKING:
 
 __all__ = ["Batch", "TrainingRun", "outgoing_synapses"]
 
-#: The learning rate decays exponentially to this share of its first value.
+#: The learning rate decays exponentially to this fraction of its initial value.
 FINAL_LEARNING_RATE = 0.01
 
 
 class Batch(NamedTuple):
-    """Tensors of one step.
+    """Tensors of one training step.
 
-    Exemplars (B, 3, 127, 127), search crops (B, 3, S, S), displacements of the
-    targets (B, 2) in response cells; ``teacher`` is None, or its features
-    (z, x), (B, C, h, h) and (B, C, H, H).
+    Attributes
+    ----------
+    exemplars : torch.Tensor, shape (B, 3, 127, 127)
+        Exemplar crops.
+    searches : torch.Tensor, shape (B, 3, S, S)
+        Windows of the search crops.
+    displacements : torch.Tensor, shape (B, 2)
+        Displacement (x, y) of each target from the centre of its window, in cells of the response map.
+    teacher : tuple of torch.Tensor, shapes (B, C, h, h) and (B, C, H, H), or None
+        Features of the teacher for exemplars and windows, if there is a teacher.
     """
 
     exemplars: torch.Tensor
@@ -49,25 +55,36 @@ class Batch(NamedTuple):
 
 
 class TrainingRun:
-    """A network, its optimiser and its history; can be put down and taken up again.
+    """A network with its optimiser and history, which can be saved and restored.
 
     Parameters
     ----------
     recipe : Recipe
+        Settings of the run.
     initial : dict, optional
-        State of an earlier run to start from, as `state` gave it; random weights by default.
-    teacher_response : tuple of float, optional
-        Scale and bias of the teacher's response, where there is a teacher.
+        State of an earlier run whose weights are used, as `state` returns it; random weights by default.
+    teacher_response : tuple of (float, float), optional
+        Scale and bias of the teacher's response, if there is a teacher.
     device : str
+        PyTorch device; the CPU by default.
 
     Attributes
     ----------
     network : SiamFC
+        The network.
     gates : torch.nn.ModuleDict
-        Layer name -> what stands behind its rectifier in the last part.
+        Activation function behind each layer's rectifier in the last part, by layer name.
     step : int
+        Number of completed steps.
     seconds : float
+        Training time so far, in seconds.
     history : list of dict
+        One row per report.
+
+    Raises
+    ------
+    InputError
+        If ``initial`` is from another architecture.
     """
 
     def __init__(
@@ -80,8 +97,8 @@ class TrainingRun:
         self.recipe, self.device = recipe, device
         self.step, self.seconds = 0, 0.0
         self.history: list[dict[str, Any]] = []
-        self._teacher_response, self._given = teacher_response, initial is not None
-        # spikes are never negative, so the last layer is trained rectified, whatever SiamFC's was
+        self._teacher_response, self._has_initial = teacher_response, initial is not None
+        # the last layer is rectified too, unlike SiamFC's, because spike counts are never negative
         layers = tuple(
             replace(layer, rectify=True) if isinstance(layer, Convolution) else layer
             for layer in architecture(recipe.architecture)
@@ -91,47 +108,63 @@ class TrainingRun:
             torch.manual_seed(recipe.seed)
             self.network = SiamFC(layers)
             self._distillation = Distillation(last.out_channels, DIRECTIONS) if teacher_response else nn.Module()
-        if self._given:
+        if self._has_initial:
             self._start_from(initial)
         self.network.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]  # not in its stubs
         self._distillation.to(device)
-        kind = ACTIVATIONS.get(recipe.activation)
-        self.gates = nn.ModuleDict({layer.name: kind(1.0, recipe.levels) for layer in convolutions(layers) if kind}).to(
-            device
-        )
+        activation = ACTIVATIONS.get(recipe.activation)
+        names = [layer.name for layer in convolutions(layers)]
+        gates = {name: activation(1.0, recipe.levels) for name in names} if activation else {}
+        self.gates = nn.ModuleDict(gates).to(device)
         parameters = [*self.network.parameters(), *self.gates.parameters(), *self._distillation.parameters()]
         self._optimizer = torch.optim.AdamW(parameters, recipe.learning_rate, weight_decay=1e-4)
         self._synapses = outgoing_synapses(self.network.layers)
 
     def _start_from(self, state):
-        """Take over the weights of an earlier run, and its adapter to the teacher where both have one."""
+        """Load the weights of an earlier run, and its adapter to the teacher if both runs have one."""
         try:
-            # batch norm comes along: folded weights of pixels would be so small that a step destroys them
+            # batch norm is not folded in: weights on pixels would become so small that one step destroys them
             self.network.load_state_dict(state["network"])
             if self._teacher_response and state["distillation"]:
                 self._distillation.load_state_dict(state["distillation"])
         except RuntimeError:
             raise InputError(
-                f"initial: its layers are not those of the architecture {self.recipe.architecture}; "
-                f"it was trained as {state['recipe']['architecture']}"
+                f"initial: expected a checkpoint of the architecture {self.recipe.architecture}, "
+                f"got one of {state['recipe']['architecture']}"
             ) from None
 
     @property
     def spiking(self) -> bool:
-        """Whether the activations are those that spikes can express."""
+        """Whether the last completed step used activations that spikes can express."""
         return self.step > self.recipe.spiking_from
 
     def advance(self, batch: Batch) -> float:
-        """One step of the optimiser; returns the loss."""
+        """Take one step of the optimiser.
+
+        Parameters
+        ----------
+        batch : Batch
+            Pairs of the step.
+
+        Returns
+        -------
+        float
+            The loss before the step.
+
+        Raises
+        ------
+        InputError
+            If the loss is not finite.
+        """
         recipe = self.recipe
-        # noise and its like depend on the step alone, so a run that goes on ends as one that was not stopped
+        # the noise depends on the step only, so an interrupted run gives the same result as an uninterrupted one
         torch.manual_seed(recipe.seed * 2**32 + self.step)
-        if self.step == 0 and not self._given:
+        if self.step == 0 and not self._has_initial:
             self._scale_response(batch)
         if self.step == recipe.spiking_from:
             self._set_bounds(batch)
             self._attach_gates()
-        # the statistics of batch norm are frozen once the activations are quantised: they are folded away later
+        # batch norm is frozen once activations are quantised, because it is folded into the weights afterwards
         self.network.train(self.step < recipe.spiking_from)
         for group in self._optimizer.param_groups:
             group["lr"] = recipe.learning_rate * FINAL_LEARNING_RATE ** (self.step / recipe.steps)
@@ -154,31 +187,37 @@ class TrainingRun:
             from_responses, from_features = self._distillation((z, x), batch.teacher, scales)
             loss = loss + self.recipe.response_weight * from_responses + self.recipe.feature_weight * from_features
         if self.step >= self.recipe.spiking_from and self.recipe.operations_weight:
-            # x was the last to pass the gates, so the rates are those of the search crops
+            # the gates have the rates of the search crops, which they saw last
             loss = loss + self.recipe.operations_weight * self._operations() / sum(self._synapses.values())
         return loss
 
     def _gate(self, name: str) -> Any:
-        """One of the activations of `quantisation`, which have a bound and a rate."""
+        # ModuleDict's stubs hide the attributes bound and rate
         return self.gates[name]
 
     def _operations(self) -> Any:
-        """Synapses that carry a spike in a step, of one search crop, by the rates of the last images shown."""
+        """Return the synaptic operations per time step of one search crop, at the rates of the last images."""
         return sum(count * self._gate(name).rate for name, count in self._synapses.items() if name in self.gates)
 
     def operations(self) -> float:
-        """Synaptic operations for a search crop over T steps, once activations are quantised."""
+        """Count the synaptic operations of a search crop over T time steps, at the rates of the last images.
+
+        Returns
+        -------
+        float
+            Mean number of operations per crop. Available once activations are quantised.
+        """
         return self.recipe.levels * float(self._operations().detach())
 
     def _scale_response(self, batch):
-        """Responses of the untrained network start with mean 0 and spread 1, so that the loss has a slope."""
+        """Give the responses of the untrained network mean 0 and variance 1, so that the loss has a gradient."""
         with torch.no_grad():
             responses = self.network(batch.exemplars, batch.searches)
             self.network.adjust.scale /= responses.std()
             self.network.adjust.bias.copy_(-responses.mean() / responses.std())
 
     def _set_bounds(self, batch):
-        """Bounds start where one activation in a thousand is clipped."""
+        """Set the initial bounds so that one activation in a thousand is clipped."""
         self.network.eval()
         with torch.no_grad():
             activations = [self.network.activations(images) for images in (batch.exemplars, batch.searches)]
@@ -188,17 +227,29 @@ class TrainingRun:
                 )
 
     def _attach_gates(self):
-        # a forward hook, not a module of the network: the state dictionary stays that of a plain SiamFC
+        # forward hooks leave the state dictionary as that of a plain SiamFC, which modules would not
         for name, gate in self.gates.items():
             rectifier = self.network.stages[name][-1]
             rectifier.register_forward_hook(lambda module, inputs, output, gate=gate: gate(output))
 
     def bounds(self) -> dict[str, float]:
-        """Learnt upper bound of each layer's activation; empty for an ordinary network."""
+        """Return the learnt upper bound of each layer's activation.
+
+        Returns
+        -------
+        dict of str to float
+            Bounds by layer name; empty while activations are not quantised.
+        """
         return {name: self._gate(name).bound.item() for name in self.gates} if self.spiking else {}
 
     def state(self) -> dict[str, Any]:
-        """Plain state, for `restore`."""
+        """Return the state of the run, for `restore`.
+
+        Returns
+        -------
+        dict
+            Numbers, strings and tensors, which `torch.save` can write.
+        """
         return {
             "recipe": asdict(self.recipe),
             "step": self.step,
@@ -211,7 +262,13 @@ class TrainingRun:
         }
 
     def restore(self, state: dict[str, Any]) -> None:
-        """Take up what `state` gave."""
+        """Restore a saved state.
+
+        Parameters
+        ----------
+        state : dict
+            Result of `state` of a run with the same settings.
+        """
         self.step, self.seconds, self.history = state["step"], state["seconds"], state["history"]
         self.network.load_state_dict(state["network"])
         self.gates.load_state_dict(state["gates"])
@@ -222,7 +279,18 @@ class TrainingRun:
 
 
 def outgoing_synapses(layers: tuple[Layer, ...]) -> dict[str, int]:
-    """Synapses from each layer of a search branch to the next, by layer name."""
+    """Count the synapses from each layer of a search branch to the next.
+
+    Parameters
+    ----------
+    layers : tuple of Convolution and MaxPool
+        The branch.
+
+    Returns
+    -------
+    dict of str to int
+        Number of outgoing synapses by layer name; the last layer has no entry.
+    """
     shapes = SpikingModel(layers, {}).shapes(SEARCH_SIZE)
     pairs = zip(layers, layers[1:], strict=False)
     return {a.name: synapse_count(shapes[a.name], shapes[b.name], b) for a, b in pairs}

@@ -24,7 +24,8 @@ from brian_siamsnn.files import find, write_whole
 from brian_siamsnn.model.checkpoints import import_checkpoint
 from brian_siamsnn.model.conversion import SpikingModel
 from brian_siamsnn.model.files import _digest, load_model, read_model, write_model
-from brian_siamsnn.model.layers import Convolution, MaxPool, convolutions, layers_to_json
+from brian_siamsnn.model.layer_json import layers_to_json
+from brian_siamsnn.model.layers import Convolution, MaxPool, convolutions
 from brian_siamsnn.neurons.equations import load_equations
 from brian_siamsnn.sequences.annotations import read_boxes
 from brian_siamsnn.sequences.frames import Sequence, read_image
