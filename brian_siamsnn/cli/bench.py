@@ -91,7 +91,7 @@ def bench_command(
         branch = matcher.search_branch
         side = exemplar_side(*tracker.box[:1:-1]) * SEARCH_SIZE / EXEMPLAR_SIZE
         image = crop(frame, box_centre(tracker.box)[::-1], side, SEARCH_SIZE, frame.mean((0, 1)).tolist())
-        spent = profile_branch(branch, np.stack([image] * branch.images) if branch.images > 1 else image)
+        spent = profile_branch(branch, np.stack([image] * branch.batch_size))
         result["profile_ms"] = [
             {"layer": layer, **{phase: 1e3 * spent.get((layer, phase), 0.0) for phase in PHASES}}
             for layer in branch.groups

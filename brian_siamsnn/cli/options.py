@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import click
 
 from ..matching.similarity import MATCHINGS
+from ..tracking.config import TrackerConfig
 from ..tracking.tracker import SCALES
 
 if TYPE_CHECKING:

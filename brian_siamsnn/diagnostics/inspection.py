@@ -157,7 +157,9 @@ def inspect_conversion(
     for image in crops:
         if branch is None:
             names = [layer.name for layer in model.layers]
-            branch = SpikingBranch(spiking, len(image), steps, coding, hidden_coding, pooling, record=names)
+            branch = SpikingBranch(
+                spiking, len(image), steps, coding, hidden_coding=hidden_coding, pooling=pooling, record=names
+            )
             statistics = {name: _Statistics(name, scale, steps) for name, scale in _scales(model).items()}
         branch.run(image)
         for name, activation in cnn_activations(model, image).items():

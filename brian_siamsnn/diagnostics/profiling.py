@@ -27,8 +27,9 @@ _SUFFIXES = {
     "_input": "input",
     "_input_pre": "input",
     "_spike_resetter": "reset",
-    "_tally": "record",
+    "_count": "record",
     "_spikes": "record",
+    "_states": "record",
     "": "record",
 }
 
@@ -40,8 +41,8 @@ def profile_branch(branch: SpikingBranch, images: np.ndarray, repeats: int = 5) 
     ----------
     branch : SpikingBranch
         The branch.
-    images : ndarray
-        Images, as for `SpikingBranch.run`.
+    images : ndarray, shape (batch_size, image_size, image_size, 3)
+        Images, as for `SpikingBranch.run_batch`.
     repeats : int
         Number of runs, over which the median is taken; 5 by default.
 
@@ -58,13 +59,13 @@ def profile_branch(branch: SpikingBranch, images: np.ndarray, repeats: int = 5) 
     """
     if repeats < 1:
         raise InputError(f"repeats: expected 1 or more, got {repeats}")
-    branch.run(images)
+    branch.run_batch(images)
     owners = {f"{layer}{suffix}": (layer, phase) for layer in branch.groups for suffix, phase in _SUFFIXES.items()}
     first = branch.model.layers[0].name
     spent: defaultdict[tuple[str, str], np.ndarray] = defaultdict(lambda: np.zeros(repeats))
     for repeat in range(repeats):
         began = time.perf_counter()
-        for image in np.reshape(images, (-1, *np.shape(images)[-3:])):
+        for image in images:
             branch.first_layer.current(image, branch.threads)
         spent[first, "current"][repeat] = time.perf_counter() - began
 
@@ -73,5 +74,6 @@ def profile_branch(branch: SpikingBranch, images: np.ndarray, repeats: int = 5) 
             obj.run()
             spent[owners[obj.name]][repeat] += time.perf_counter() - began
 
-        branch.run(images, execute=timed)
+        for _ in branch.stepwise(images, execute=timed):
+            pass
     return {key: float(np.median(seconds)) for key, seconds in spent.items()}

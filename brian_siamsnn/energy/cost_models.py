@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from ..connectivity.explicit import synapse_count
 from ..errors import InputError
 from ..model.layers import Convolution
+from ..model.projection import Projection
 
 if TYPE_CHECKING:
     from ..aliases import FilePath
@@ -140,7 +141,7 @@ class CostModel:
         for before, layer in zip((None, *layers), layers, strict=False):
             count = math.prod(shapes[layer.name])
             inputs = _inputs(layer) if before else 0
-            incoming = synapse_count(shapes[before.name], shapes[layer.name], layer) if before else 0
+            incoming = synapse_count(Projection(layer, shapes[before.name], shapes[layer.name])) if before else 0
             parts = max(1, math.ceil(inputs / self.value("fan_in", math.inf)))
             needed = math.ceil(count * parts / self.value("neurons_per_core"))
             if "synapses_per_core" in self.constants:

@@ -132,7 +132,7 @@ class OperationCounter:
         """
         self.matcher.set_exemplar(crop)
         branch = self.matcher.exemplar_branch
-        shape = branch.shapes[branch.model.layers[-1].name]
+        shape = branch.shapes[branch.last_layer]
         self.exemplar = count_branch(branch, host=crop_macs(EXEMPLAR_SIZE) + smoothing_macs(shape, branch.steps))
         self.frames = []
 
@@ -149,11 +149,11 @@ class OperationCounter:
         ndarray, shape (scales, H, W)
             Response maps of the wrapped matcher.
         """
-        branch, single = self.search_branch, self.search_branch.images == 1
+        branch, single = self.search_branch, self.search_branch.batch_size == 1
         responses, counts = [], []
         for group in [[crop] for crop in crops] if single else [crops]:
             responses.append(self.matcher.match(group))
-            counts.append(self._count(branch, len(group)))
+            counts.append(self._count(branch))
         self.frames.append(counts)
         self.localisation = localisation_macs(responses[0].shape[-1], len(crops))
         return np.concatenate(responses)
@@ -188,9 +188,8 @@ class OperationCounter:
         """
         return [reduce(add, counts) / len(counts) for counts in zip(*self.frames, strict=True)]
 
-    def _count(self, branch, crops):
-        last = branch.model.layers[-1].name
-        trains = branch.trains(last)
+    def _count(self, branch):
+        last, crops = branch.last_layer, branch.batch_size
         side = self.matcher.exemplar_branch.shapes[last][0]
-        matching = sum(matching_operations(one, side) for one in (trains if crops > 1 else [trains]))
+        matching = sum(matching_operations(branch.trains(last, crop), side) for crop in range(crops))
         return count_branch(branch, matching, crops * crop_macs(SEARCH_SIZE))

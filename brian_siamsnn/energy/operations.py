@@ -26,6 +26,7 @@ import numpy as np
 
 from ..connectivity.explicit import fan_out, synapse_count
 from ..model.layers import Convolution, convolutions, sizes
+from ..model.projection import Projection
 
 if TYPE_CHECKING:
     from ..model.layers import Layer
@@ -211,7 +212,7 @@ def matching_operations(trains: SpikeTrains, exemplar_side: int) -> np.ndarray:
     height, width, channels = trains.shape
     layer = Convolution("matching", channels, 1, exemplar_side)
     response = (height - exemplar_side + 1, width - exemplar_side + 1, 1)
-    operations = fan_out(trains.shape, response, layer).ravel()[trains.neuron // channels]
+    operations = fan_out(Projection(layer, trains.shape, response)).ravel()[trains.neuron // channels]
     return np.bincount(trains.step, operations, trains.steps).astype(np.int64)
 
 
@@ -232,25 +233,22 @@ def count_branch(branch: SpikingBranch, matching: np.ndarray | int = 0, host: fl
     OperationCounts
         Operations of all images of the run.
     """
-    layers, before = [], None
-    first = branch.model.layers[0]
-    images = branch.images
+    first, images = branch.model.layers[0], branch.batch_size
     macs = images * convolution_macs((first,), branch.image_size)[first.name]
+    layers = []
     for layer in branch.model.layers:
-        shape = branch.shapes[layer.name]
-        neurons = int(np.prod(shape))
-        spikes = np.asarray(branch.spikes[layer.name])
+        projection = branch.projections.get(layer.name)  # the first layer has none
+        neurons = int(np.prod(branch.shapes[layer.name]))
         layers.append(
             LayerCounts(
-                layer.name,
-                not isinstance(layer, Convolution),
-                neurons,
-                synapse_count(branch.shapes[before], shape, layer) if before else 0,
-                0 if before else macs,
-                spikes,
-                np.asarray(branch.operations[layer.name]) if before else np.zeros(branch.steps, np.int64),
-                np.where(np.arange(branch.steps) < branch.steps_run, images * neurons, 0),
+                name=layer.name,
+                pooling=not isinstance(layer, Convolution),
+                neurons=neurons,
+                synapses=synapse_count(projection) if projection else 0,
+                macs=0 if projection else macs,
+                spikes=branch.spikes[layer.name],
+                operations=branch.operations.get(layer.name, np.zeros(branch.steps, np.int64)),
+                updates=np.where(np.arange(branch.steps) < branch.steps_run, images * neurons, 0),
             )
         )
-        before = layer.name
     return OperationCounts(tuple(layers), matching + np.zeros(branch.steps, np.int64), host)

@@ -38,19 +38,26 @@ _REPORT_INTERVAL = 0.5
 
 
 def evaluate(
-    configuration: TrackerConfig, dataset: Dataset, folder: FilePath, workers: int = 1, scheduler: str | None = None
+    config: TrackerConfig,
+    dataset: Dataset,
+    folder: FilePath,
+    frames: int | None = None,
+    workers: int = 1,
+    scheduler: str | None = None,
 ) -> dict[str, Any]:
     """Evaluate one tracker configuration on a data set.
 
     Parameters
     ----------
-    configuration : TrackerConfig
+    config : TrackerConfig
         Tracker, model and settings.
     dataset : Dataset
         Sequences to evaluate, from `open_dataset`.
-    folder : path-like
+    folder : str or path
         Folder for the results. If it holds an unfinished run of the same
-        configuration, that run is continued.
+        config, that run is continued.
+    frames : int, optional
+        First frames of each sequence to track; all by default.
     workers : int
         Number of processes on this machine, 1 by default. With several, each uses
         one thread.
@@ -67,24 +74,26 @@ def evaluate(
     Raises
     ------
     InputError
-        If the folder belongs to another configuration, no sequence can be
+        If the folder belongs to another config, no sequence can be
         evaluated, or Dask is needed but not installed.
     """
+    if frames is not None and frames < 1:
+        raise InputError(f"frames: expected 1 or more, got {frames}")
     store = Store(Path(folder))
-    store.claim(configuration, versions())
+    store.claim(config, frames, versions())
     rows, failed, waiting, total = {}, {}, {}, 0
     for item in dataset.items:
         try:
             sequence = item.open()
-            done = store.load(item, sequence, configuration.frames)
+            done = store.load(item, sequence, frames)
             if done is None:
                 waiting[item.name] = item
             else:
                 rows[item.name] = score_sequence(done, sequence)
-            total += min(filter(None, (sequence.frame_count, configuration.frames)))
+            total += min(filter(None, (sequence.frame_count, frames)))
         except InputError as error:
             failed[item.name] = str(error)
-    with tqdm(total=total, desc=configuration.label, unit=" frames", disable=None) as bar:
+    with tqdm(total=total, desc=config.label, unit=" frames", disable=None) as bar:
         finished = sum(row["frames"] for row in rows.values())
         bar.update(finished)
         counts = {}
@@ -94,7 +103,7 @@ def evaluate(
             counts[name] = frames
             bar.update(finished + sum(counts.values()) - bar.n)
 
-        jobs = {name: (configuration, item, configuration.hash) for name, item in waiting.items()}
+        jobs = {name: (config, item, frames, config.hash) for name, item in waiting.items()}
         for name, result in distribute(run_sequence, jobs, workers, scheduler, tell):
             if "failed" in result:
                 failed[name] = result["failed"]
@@ -103,7 +112,7 @@ def evaluate(
                 item = waiting[name]
                 store.save(item, result)
                 sequence = item.open()
-                kept = store.load(item, sequence, configuration.frames)
+                kept = store.load(item, sequence, frames)
                 if kept is None:
                     raise InputError(f"{name}: its boxes were changed by another program right after they were saved")
                 rows[name] = score_sequence(kept, sequence)
@@ -112,20 +121,27 @@ def evaluate(
         name, reason = next(iter(failed.items()))
         raise InputError(f"none of the {len(failed)} sequences could be evaluated; {name}: {reason}")
     rows = {item.name: rows[item.name] for item in dataset.items if item.name in rows}
-    return make_report(configuration.label, rows, dataset, failed, store.manifest())
+    return make_report(config.label, rows, dataset, failed, store.manifest())
 
 
 def run_sequence(
-    configuration: TrackerConfig, item: Item, expected_hash: str, threads: int | None, tell: Callable[..., Any]
+    config: TrackerConfig,
+    item: Item,
+    frames: int | None,
+    expected_hash: str,
+    threads: int | None,
+    tell: Callable[..., Any],
 ) -> dict[str, Any]:
     """Track one sequence; this is the function that a worker runs.
 
     Parameters
     ----------
-    configuration : TrackerConfig
+    config : TrackerConfig
         Tracker, model and settings.
     item : Item
         Sequence to track.
+    frames : int or None
+        First frames to track; None for all.
     expected_hash : str
         Hash of the configuration on the machine that started the evaluation. A
         different hash here means that a file or this package differs between the
@@ -148,17 +164,17 @@ def run_sequence(
         If the user interrupts the run.
     """
     try:
-        if configuration.hash != expected_hash:
+        if config.hash != expected_hash:
             raise InputError(
                 "worker: expected the model file, equations and package of the machine that started the evaluation, "
                 "got different ones; use the same on all machines"
             )
-        matcher = _matcher(configuration, expected_hash, threads)
-        if configuration.tracker == "snn":
+        matcher = _matcher(config, expected_hash, threads)
+        if config.tracker == "snn":
             matcher.reset_counts()
         progress = _FrameCounter(tell)
-        tracker = SiameseTracker(matcher, configuration.scales)
-        result = track(item.open(), tracker, frames=configuration.frames, progress=progress)
+        tracker = SiameseTracker(matcher, config.scales)
+        result = track(item.open(), tracker, frames=frames, progress=progress)
     except Exception as error:  # the other sequences must not be lost with this one
         # the command line shows no traceback, so an exception that is a bug is at least named by its type
         return {"failed": str(error) if isinstance(error, InputError) else f"{type(error).__name__}: {error}"}
@@ -177,18 +193,18 @@ def run_sequence(
 
 
 @functools.lru_cache(maxsize=1)
-def _matcher(configuration, _hash, threads):
+def _matcher(config, _hash, threads):
     """The matcher of this process, built once; the hash makes the cache notice a model file that has changed."""
     quiet()
     if threads is not None:
         import cv2
 
         cv2.setNumThreads(threads)
-        if configuration.tracker == "cnn":
+        if config.tracker == "cnn":
             import torch
 
             torch.set_num_threads(threads)
-    matcher = configuration.matcher(threads)
+    matcher = config.build_matcher(threads=threads)
     matcher.prepare()
     return matcher
 

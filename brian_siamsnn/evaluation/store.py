@@ -21,13 +21,27 @@ import numpy as np
 from ..errors import InputError
 from ..files import write_json, write_whole
 from ..sequences.annotations import read_boxes
+from ..tracking.config import identity_hash
 
 if TYPE_CHECKING:
     from ..sequences.datasets import Item
     from ..sequences.frames import Sequence
     from ..tracking.config import TrackerConfig
 
-__all__ = ["Store"]
+__all__ = ["Store", "evaluation_identity"]
+
+
+def evaluation_identity(config: TrackerConfig, frames: int | None) -> dict[str, Any]:
+    """What the boxes of an evaluation depend on, as a dict for JSON.
+
+    Parameters
+    ----------
+    config : TrackerConfig
+        Configuration of the tracker.
+    frames : int or None
+        First frames of each sequence; None for all.
+    """
+    return {**config.identity, "frames": frames}
 
 
 @dataclass(frozen=True)
@@ -42,13 +56,15 @@ class Store:
 
     folder: Path
 
-    def claim(self, configuration: TrackerConfig, versions: dict[str, Any]) -> None:
+    def claim(self, config: TrackerConfig, frames: int | None, versions: dict[str, Any]) -> None:
         """Reserve the folder for a configuration, or check that it already belongs to it.
 
         Parameters
         ----------
-        configuration : TrackerConfig
+        config : TrackerConfig
             Configuration to be evaluated.
+        frames : int or None
+            First frames of each sequence; None for all.
         versions : dict of str to str
             Package versions, for a new manifest.
 
@@ -62,17 +78,18 @@ class Store:
             (self.folder / "boxes").mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise InputError(f"{self.folder}: cannot be written to ({error.strerror})") from None
+        identity = evaluation_identity(config, frames)
         manifest = self.manifest()
         if manifest is None:
             content = {
-                "label": configuration.label,
-                "configuration": configuration.identity,
-                "hash": configuration.hash,
+                "label": config.label,
+                "configuration": identity,
+                "hash": identity_hash(identity),
                 "versions": versions,
             }
             write_json(self.folder / "manifest.json", content)
-        elif manifest.get("hash") != configuration.hash:
-            before, now = manifest.get("configuration", {}), configuration.identity
+        elif manifest.get("hash") != identity_hash(identity):
+            before, now = manifest.get("configuration", {}), identity
             changed = [f"{key} {before.get(key)} -> {now.get(key)}" for key in now if before.get(key) != now.get(key)]
             raise InputError(
                 f"{self.folder}: holds the results of another configuration ({'; '.join(changed) or 'unknown'}); "

@@ -1,8 +1,4 @@
-"""What turns crops into response maps: the spiking network, or the CNN it was converted from.
-
-A matcher has ``set_exemplar(crop)`` and ``match(crops)``, which returns one
-response map for each crop, shape (crops, 17, 17).
-"""
+"""Matchers turn crops into response maps: the spiking network, or the CNN it was converted from."""
 
 from __future__ import annotations
 
@@ -14,8 +10,10 @@ from typing import TYPE_CHECKING, Protocol
 import numpy as np
 
 from ..crops import EXEMPLAR_SIZE, SEARCH_SIZE, STRIDE
+from ..defaults import CODING, HIDDEN_CODING, LAMBDA_T, LAMBDA_V, MATCHING, POOLING, SCALES, STEPS, TAU
 from ..errors import InputError
 from ..model.conversion import SpikingModel
+from ..model.files import load_model
 from ..model.layers import convolutions
 from ..network.runtime import SpikingBranch
 from .similarity import Template, matching_kernel
@@ -23,6 +21,7 @@ from .similarity import Template, matching_kernel
 if TYPE_CHECKING:
     import torch
 
+    from ..aliases import FilePath
     from ..model.files import SiameseModel
     from ..neurons.equations import Codings
 
@@ -30,108 +29,130 @@ __all__ = ["ConvolutionalMatcher", "Matcher", "SpikingMatcher"]
 
 
 class Matcher(Protocol):
-    """What a tracker needs of whatever turns crops into response maps: two methods, and no base class.
+    """What a tracker needs of a matcher: two methods, and no base class.
 
-    Those that ship are in `matchers`; `OperationCounter` wraps another one.
+    `SpikingMatcher` and `ConvolutionalMatcher` are matchers, and so is
+    `OperationCounter`, which wraps one. A matcher that can only take a fixed
+    number of crops says so in an attribute ``crops``.
     """
 
     def set_exemplar(self, crop: np.ndarray) -> None:
-        """Take the object that is looked for.
+        """Store the object to look for.
 
         Parameters
         ----------
         crop : ndarray of uint8, shape (127, 127, 3)
-            RGB, the object in its middle.
+            RGB, the object in the middle.
         """
 
     def match(self, crops: list[np.ndarray]) -> np.ndarray:
-        """Compare search regions with the exemplar.
+        """Compare search crops with the exemplar.
 
         Parameters
         ----------
         crops : list of ndarray of uint8, each of shape (255, 255, 3)
-            RGB, one for each scale of the tracker, the smallest first.
+            RGB, one per scale of the tracker, the smallest scale first.
 
         Returns
         -------
         ndarray, shape (crops, n, n)
-            One response map each, higher where the object is more likely. Neighbours are 8 pixels of the crop apart,
-            and the middle of the map is the middle of the crop; n is 17 for the networks here. Maps that are not
-            finite, or the same everywhere, leave the box where it is.
+            Response maps, higher where the object is more likely. Neighbouring
+            values are 8 pixels of the crop apart, and the middle of the map is the
+            middle of the crop; n is 17 for the networks of this package. The box
+            stays where it is if the maps are not finite, or constant.
         """
 
 
 class SpikingMatcher:
-    """Spike trains of exemplar and search crops, compared by PSM, TSM or HSM.
+    """Compares the spike trains of exemplar and search crops by PSM, TSM or HSM (Eq. 6-9).
 
-    The bias b of Eq. 9 is left out: it is the same everywhere, so it moves no
-    peak.
+    The bias b of Eq. 9 is left out: it is the same everywhere, so it moves no peak.
 
     Parameters
     ----------
-    model : SiameseModel
-        Converted, see `conversion`.
+    model : str, path or SiameseModel
+        Name of a shipped model, a model file, or a loaded model; it must be converted.
     steps : int
-        T.
+        T, the time steps that each crop is shown for; 20 by default.
     matching : {"hsm", "psm", "tsm"}
-    coding, hidden_coding, pooling : str, NeuronEquations or dict
-        Neuron models of the output layer, of the convolutions before it, and of
-        the pools, see `SpikingBranch`.
+        Similarity of spike trains, ``"hsm"`` by default; see `similarity.matching_kernel`.
+    coding : str, path or NeuronEquations
+        Neuron equations of the output layer, ``"rate"`` by default.
+    hidden_coding : str, path, NeuronEquations or dict
+        Neuron equations of the convolutions before it, ``"rate"`` by default; see `Branch`.
+    pooling : str, path or NeuronEquations
+        Gate of the pooling layers, ``"max_pool"`` by default.
     v_init : float, optional
-        See `from_model`.
-    threads : int, optional
-        Of the kernels.
+        Membrane potential before the first step, in thresholds; the model's own by default.
+    tau : int
+        Response period threshold of Eq. 8, in steps; 1 by default.
+    lambda_v : float
+        Weight of potential matching in Eq. 9, 1 by default.
+    lambda_t : float
+        Weight of temporal matching in Eq. 9, 20 by default.
     crops : int
-        Search crops that are embedded side by side: the tracker's scales.
+        Search crops that are simulated side by side, the tracker's scales; 3 by default.
     early_stop : int, optional
-        Stop before T once the highest response, over all crops, has been in the
-        same place for so many steps; responses then are means over fewer steps.
-        By default all T steps are run.
-    tau, lambda_v, lambda_t
-        Constants of the matching, see `matching_kernel`.
+        Stop before T once the highest response, over all crops, has stayed at the
+        same position for this many steps; the response is then scaled up to T
+        steps. By default all T steps are run.
+    threads : int, optional
+        Threads of the kernels; by default all processors that this process may use.
 
     Attributes
     ----------
-    spikes, operations, pooling_events : int
-        Since the matcher was made, or `reset_counts`: spikes of all layers, synaptic operations
-        of the convolutions (spikes times fan-out), and events into the pooling
-        gates.
+    exemplar_branch, search_branch : SpikingBranch
+    spikes : int
+        Spikes of all layers since the matcher was built, or since `reset_counts`.
+    operations : int
+        Synaptic operations of the convolutions (spikes times fan-out), counted likewise.
+    pooling_events : int
+        Spikes that arrived at pooling gates, counted likewise.
+
+    Raises
+    ------
+    InputError
+        If an argument is invalid.
     """
 
     def __init__(
         self,
-        model: SiameseModel,
-        steps: int = 20,
-        matching: str = "hsm",
-        coding: Codings = "rate",
-        threads: int | None = None,
-        crops: int = 3,
-        early_stop: int | None = None,
+        model: FilePath | SiameseModel,
+        steps: int = STEPS,
+        matching: str = MATCHING,
+        coding: Codings = CODING,
         *,
-        hidden_coding: Codings = "rate",
-        pooling: Codings = "max_pool",
+        hidden_coding: Codings = HIDDEN_CODING,
+        pooling: Codings = POOLING,
         v_init: float | None = None,
-        tau: int = 1,
-        lambda_v: float = 1.0,
-        lambda_t: float = 20.0,
+        tau: int = TAU,
+        lambda_v: float = LAMBDA_V,
+        lambda_t: float = LAMBDA_T,
+        crops: int = SCALES,
+        early_stop: int | None = None,
+        threads: int | None = None,
     ) -> None:
         if early_stop is not None and early_stop < 1:
-            raise InputError(f"early stop: expected 1 step or more, got {early_stop}")
+            raise InputError(f"early_stop: expected 1 step or more, got {early_stop}")
+        model = load_model(model)
         _check_stride(model.layers)
         spiking = SpikingModel.from_model(model, v_init)
         self._kernel = matching_kernel(matching, steps, tau, lambda_v, lambda_t)
         if not self._kernel.any():
             raise InputError(
-                "matching: expected a weight above 0, got lambda_v = lambda_t = 0: nothing would be compared"
+                "matching: expected lambda_v or lambda_t above 0, got 0 for both: nothing would be compared"
             )
-        self.exemplar_branch, self.search_branch = (
-            SpikingBranch(spiking, size, steps, coding, hidden_coding, pooling, threads=threads, images=images)
-            for size, images in ((EXEMPLAR_SIZE, 1), (SEARCH_SIZE, crops))
-        )
+        self._name, self.crops = matching, crops
+        network = {"steps": steps, "coding": coding, "hidden_coding": hidden_coding, "pooling": pooling}
+        self.exemplar_branch = SpikingBranch(spiking, EXEMPLAR_SIZE, threads=threads, **network)
+        self.search_branch = SpikingBranch(spiking, SEARCH_SIZE, threads=threads, batch_size=crops, **network)
         self._convolutions = {layer.name for layer in convolutions(model.layers)}
         self._template: Template | None = None
         self._patience = early_stop
         self.reset_counts()
+
+    def __repr__(self) -> str:
+        return f"<SpikingMatcher {self._name}, {self.crops} crops, {self.search_branch!r}>"
 
     def reset_counts(self) -> None:
         """Count spikes and operations from zero again."""
@@ -141,14 +162,13 @@ class SpikingMatcher:
 
     @property
     def firing_rates(self) -> dict[str, float]:
-        """Mean firing rate N / T (Eq. 5) of each layer, over what was counted, by its name."""
+        """Mean firing rate N / T (Eq. 5) of each layer since counting began."""
         return {layer: self._spikes[layer] / neuron_steps for layer, neuron_steps in self._neuron_steps.items()}
 
     def _embed(self, branch, crops):
-        crops = np.asarray(crops)
-        trains = branch.run(crops if branch.images > 1 else crops[0])
+        trains = branch.run_batch(np.asarray(crops))
         self._count(branch)
-        return [one.dense() for one in (trains if branch.images > 1 else [trains])]
+        return [one.dense() for one in trains]
 
     def _count(self, branch):
         for layer, spikes in branch.spikes.items():
@@ -162,44 +182,60 @@ class SpikingMatcher:
                 self.pooling_events += int(events.sum())
 
     def prepare(self) -> None:
-        """Make the code of the equations, which takes a while the first time on a machine."""
+        """Generate and compile the code of the equations, which takes a while the first time on a machine."""
         self.exemplar_branch.prepare()
         self.search_branch.prepare()
 
     def set_exemplar(self, crop: np.ndarray) -> None:
-        """Take the exemplar: its spike trains are smoothed in time once."""
+        """Store the object to look for; its spike trains are smoothed in time once.
+
+        Parameters
+        ----------
+        crop : ndarray of uint8, shape (127, 127, 3)
+            RGB, the object in the middle.
+        """
         self._template = Template.from_trains(self._embed(self.exemplar_branch, [crop])[0], self._kernel)
 
     def match(self, crops: np.ndarray | list[np.ndarray]) -> np.ndarray:
-        """Response maps of search crops, shape (crops, 17, 17).
+        """Compare search crops with the exemplar.
+
+        Parameters
+        ----------
+        crops : list of ndarray of uint8, each of shape (255, 255, 3)
+            As many as the matcher was built for.
+
+        Returns
+        -------
+        ndarray, shape (crops, 17, 17)
+            Response maps.
 
         Raises
         ------
         InputError
-            If they are not as many as the matcher was made for.
+            If there are more or fewer crops, or there is no exemplar yet.
         """
-        if len(crops) != self.search_branch.images:
+        if len(crops) != self.crops:
             raise InputError(
-                f"match: this matcher was made for {self.search_branch.images} crops at a time, "
-                f"got {len(crops)}; give SpikingMatcher crops={len(crops)}"
+                f"match: this matcher was built with crops={self.crops}, got {len(crops)} crops; "
+                f"build SpikingMatcher with crops={len(crops)}"
             )
         if self._template is None:
-            raise InputError("match: no exemplar yet; call set_exemplar(crop) before")
+            raise InputError("match: no exemplar yet; call set_exemplar(crop) first")
         if self._patience is not None:
             return self._match_until_decided(np.asarray(crops), self._template)
         return np.stack([self._template.match(trains) for trains in self._embed(self.search_branch, crops)])
 
     def _match_until_decided(self, crops, templates):
         branch = self.search_branch
-        responses, place, since = 0, None, 0
-        with closing(branch.stepwise(crops if branch.images > 1 else crops[0])) as steps:
+        responses, peak, since = 0, None, 0
+        with closing(branch.stepwise(crops)) as steps:
             for step, fired in enumerate(steps):
                 template = templates.at(step)
                 responses = responses + np.stack([template.match(one[None]) for one in fired])
                 highest = int(responses.max(0).argmax())
                 # a map without any spike has no peak
-                since = since + 1 if highest == place and responses.any() else 0
-                place = highest
+                since = since + 1 if highest == peak and responses.any() else 0
+                peak = highest
                 if since == self._patience:
                     break
         self._count(branch)
@@ -207,12 +243,12 @@ class SpikingMatcher:
 
 
 class ConvolutionalMatcher:
-    """SiamFC itself, for comparison (Eq. 1).
+    """SiamFC's own cross-correlation of CNN features (Eq. 1), for comparison.
 
     Parameters
     ----------
-    model : SiameseModel
-        Its weights; it need not be converted.
+    model : str, path or SiameseModel
+        Name of a shipped model, a model file, or a loaded model; it need not be converted.
 
     Raises
     ------
@@ -220,9 +256,10 @@ class ConvolutionalMatcher:
         If PyTorch is not installed.
     """
 
-    def __init__(self, model: SiameseModel) -> None:
-        from ..model.cnn import SiamFC  # the only need for PyTorch while tracking
+    def __init__(self, model: FilePath | SiameseModel) -> None:
+        from ..model.cnn import SiamFC  # nothing else in tracking needs PyTorch
 
+        model = load_model(model)
         _check_stride(model.layers)
         self._network = SiamFC.from_folded(model.layers, model.weights, model.response_scale, model.response_bias)
         self._exemplar: torch.Tensor | None = None
@@ -235,26 +272,48 @@ class ConvolutionalMatcher:
             return self._network.embed(images.contiguous())
 
     def prepare(self) -> None:
-        """Nothing has to be made ready."""
+        """Do nothing: a CNN needs no preparation."""
 
     def set_exemplar(self, crop: np.ndarray) -> None:
-        """Take the exemplar."""
+        """Store the object to look for.
+
+        Parameters
+        ----------
+        crop : ndarray of uint8, shape (127, 127, 3)
+            RGB, the object in the middle.
+        """
         self._exemplar = self._embed([crop])
 
     def match(self, crops: np.ndarray | list[np.ndarray]) -> np.ndarray:
-        """Response maps of search crops, shape (crops, 17, 17)."""
+        """Compare search crops with the exemplar.
+
+        Parameters
+        ----------
+        crops : list of ndarray of uint8, each of shape (255, 255, 3)
+            Any number of them.
+
+        Returns
+        -------
+        ndarray, shape (crops, 17, 17)
+            Response maps.
+
+        Raises
+        ------
+        InputError
+            If there is no exemplar yet.
+        """
         import torch
 
         if self._exemplar is None:
-            raise InputError("match: no exemplar yet; call set_exemplar(crop) before")
+            raise InputError("match: no exemplar yet; call set_exemplar(crop) first")
         with torch.inference_mode():
             return self._network.response(self._exemplar, self._embed(crops)).numpy()
 
 
 def _check_stride(layers):
-    """The tracker takes neighbours in a response to be `STRIDE` pixels apart: another model would mislead it."""
+    """The tracker assumes that neighbouring responses are `STRIDE` pixels apart."""
     if (stride := math.prod(layer.stride for layer in layers)) != STRIDE:
         raise InputError(
-            f"model: expected strides of its layers that make {STRIDE} pixels together, got {stride}; "
-            "it belongs to another tracker"
+            f"model: expected layers with a total stride of {STRIDE} pixels, got {stride}; "
+            "this tracker cannot use the model"
         )

@@ -45,7 +45,7 @@ _TYPES = {"response": (dict, "an object"), "normalisation": (str, "text"), "prov
 INPUT_CONVENTION = {"channels": "RGB", "range": [0, 255], "mean": 0}
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class SiameseModel:
     """A Siamese branch: layers, weights, scale and bias of the response, and activation scales once it is converted.
 
@@ -84,6 +84,14 @@ class SiameseModel:
     normalisation: str = ""
     initial_potential: float = 0.0
     provenance: dict[str, Any] = field(default_factory=dict)
+
+    def __repr__(self) -> str:
+        names = "-".join(str(layer.out_channels) for layer in convolutions(self.layers))
+        return f"<SiameseModel {names} channels, {self.normalisation or 'not converted'}>"
+
+    def digest(self) -> str:
+        """SHA-256 of all weights and settings, in hexadecimal."""
+        return _digest(_tensors(self), _description(self))
 
     def __post_init__(self) -> None:
         checked = {}
@@ -137,6 +145,17 @@ def check_tensor(name: str, array: np.ndarray, shape: tuple[int, ...]) -> None:
         )
 
 
+def _tensors(model, dtype=np.float32):
+    """The arrays of a model as they are written to its file, by name."""
+    tensors = {}
+    for name, (w, b) in model.weights.items():
+        tensors[f"{name}.weight"] = np.ascontiguousarray(w, dtype=dtype)
+        tensors[f"{name}.bias"] = np.ascontiguousarray(b, dtype=np.float32)
+        if model.scales:
+            tensors[f"{name}.scale"] = np.ascontiguousarray(model.scales[name], dtype=np.float32)
+    return tensors
+
+
 def _digest(tensors, description):
     digest = hashlib.sha256(json.dumps(description, sort_keys=True).encode())
     for name in sorted(tensors):
@@ -144,6 +163,18 @@ def _digest(tensors, description):
         digest.update(f"{name} {array.dtype.str} {array.shape}".encode())
         digest.update(array.tobytes())
     return digest.hexdigest()
+
+
+def _description(model):
+    return {
+        "format": FORMAT,
+        "layers": layers_to_json(model.layers),
+        "response": {"scale": model.response_scale, "bias": model.response_bias},
+        "input": INPUT_CONVENTION,
+        "normalisation": model.normalisation,
+        "initial_potential": model.initial_potential,
+        "provenance": model.provenance,
+    }
 
 
 def write_model(model: SiameseModel, path: FilePath, dtype: npt.DTypeLike = np.float32) -> None:
@@ -164,21 +195,8 @@ def write_model(model: SiameseModel, path: FilePath, dtype: npt.DTypeLike = np.f
     InputError
         If the file cannot be written.
     """
-    tensors = {}
-    for name, (w, b) in model.weights.items():
-        tensors[f"{name}.weight"] = np.ascontiguousarray(w, dtype=dtype)
-        tensors[f"{name}.bias"] = np.ascontiguousarray(b, dtype=np.float32)
-        if model.scales:
-            tensors[f"{name}.scale"] = np.ascontiguousarray(model.scales[name], dtype=np.float32)
-    description = {
-        "format": FORMAT,
-        "layers": layers_to_json(model.layers),
-        "response": {"scale": model.response_scale, "bias": model.response_bias},
-        "input": INPUT_CONVENTION,
-        "normalisation": model.normalisation,
-        "initial_potential": model.initial_potential,
-        "provenance": model.provenance,
-    }
+    tensors = _tensors(model, dtype)
+    description = _description(model)
     description["sha256"] = _digest(tensors, description)
     write_whole(path, save(tensors, {"brian_siamsnn": json.dumps(description)}))
 

@@ -58,7 +58,7 @@ if TYPE_CHECKING:
     from ..aliases import FilePath
     from ..model.conversion import SpikingModel
     from ..model.files import SiameseModel
-    from ..neurons.equations import Codings, NeuronEquations
+    from ..neurons.equations import Codings
     from .brian2_internals import Call
 
 __all__ = ["SpikingBranch"]
@@ -132,7 +132,7 @@ class SpikingBranch(Branch):
                 unit_spikes = equations.parameters.get(equations.amplitude) == 1
         parts = (self.groups, self._inputs, self._counters, self._recorders, self._state_recorders)
         self.network = Network(*(item for part in parts for item in part.values()))
-        self._ready: list[Call] | None = None
+        self._ready: list[Call] = []
         self._trains: dict[str, list[SpikeTrains]] = {}  # of the last run, made when they are asked for
 
     def _add_layer(self, k, layer, unit_spikes):
@@ -161,7 +161,7 @@ class SpikingBranch(Branch):
         if name in self._recorded_states:
             self._state_recorders[name] = StateRecorder(group, self._recorded_states[name], 10 * k + 2)
 
-    def _group(self, k, layer, equations: NeuronEquations, fixed_point):
+    def _group(self, k, layer, equations, fixed_point):
         """The neurons of layer number k, which fire in its turn within a step."""
         size = self.batch_size * int(np.prod(self.shapes[layer.name]))
         group = equations.group(size, layer.name, self.clock, self._dtype)
@@ -206,11 +206,11 @@ class SpikingBranch(Branch):
     @property
     def codegen(self) -> str | None:
         """Code generation that Brian2 chose for the neurons: ``"cython"`` or ``"numpy"``; None before `prepare`."""
-        return None if self._ready is None else code_generation(self.groups[self.last_layer])
+        return code_generation(self.groups[self.last_layer]) if self._ready else None
 
     def prepare(self) -> None:
         """Let Brian2 generate and compile the code of all equations; otherwise the first run does."""
-        if self._ready is None:
+        if not self._ready:
             try:
                 self.network.run(0 * ms, namespace={})
             except Exception as error:  # Brian2's code generation raises exceptions of many types

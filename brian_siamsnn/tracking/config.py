@@ -1,30 +1,45 @@
-"""One configuration of the tracker: everything that its boxes depend on, as a value.
+"""The settings of a tracker: everything that its boxes depend on, as one value.
 
-A configuration can be sent to another process, written into a manifest, and
-told apart from every other one by its hash, which covers the content of the
-model file and of the neuron equations as well as the settings.
+The command line, evaluation, energy and report all build their tracker from a
+`TrackerConfig`. It can be sent to another process and written into a manifest,
+and its hash, which covers the content of the model file and of the neuron
+equations, tells it apart from every other configuration.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .. import __version__
+from ..defaults import (
+    CODING,
+    HIDDEN_CODING,
+    LAMBDA_T,
+    LAMBDA_V,
+    MATCHING,
+    MODEL,
+    POOLING,
+    STEPS,
+    TAU,
+)
+from ..defaults import SCALES as DEFAULT_SCALES
 from ..errors import InputError
 from ..files import find
 from ..matching.similarity import MATCHINGS
-from .tracker import SCALES
+from .tracker import SCALES, SiameseTracker
 
 if TYPE_CHECKING:
+    from ..aliases import FilePath
     from ..matching.matchers import ConvolutionalMatcher, SpikingMatcher
+    from ..model.files import SiameseModel
 
-__all__ = ["PAPER_CONFIGS", "TrackerConfig"]
+__all__ = ["PAPER_CONFIGS", "TrackerConfig", "identity_hash"]
 
-#: Settings that name neuron equations, and all that mean nothing to the CNN.
+#: Settings that name neuron equations, and all settings that mean nothing to the CNN.
 _EQUATIONS = ("coding", "hidden_coding", "pooling")
 _SPIKING = (
     *("steps", "matching", "tau", "lambda_v", "lambda_t", "v_init", "threshold_scale", "early_stop"),
@@ -32,86 +47,109 @@ _SPIKING = (
 )
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class TrackerConfig:
     """Settings of a tracker.
 
     Parameters
     ----------
-    model : str
-        A model that ships, or the path of a model file.
+    model : str, path or SiameseModel
+        Name of a shipped model, a model file, or a loaded model; ``"compact"`` by default.
     tracker : {"snn", "cnn"}
+        The spiking network (default), or the CNN that it was converted from.
     steps : int
-        T, time steps that an image is shown for.
+        T, the time steps that an image is shown for; 20 by default.
     matching : {"hsm", "psm", "tsm"}
-        Eq. 6-9, see `matching_kernel`.
-    coding, hidden_coding, pooling : str
-        Neuron models of the output layer, of the layers before it and of the
-        pools, see `load_equations`.
+        Similarity of spike trains (Eq. 6-9), ``"hsm"`` by default; see `similarity.matching_kernel`.
+    coding : str or path
+        Neuron equations of the output layer, ``"rate"`` by default; see `load_equations`.
     tau : int
-        Response period threshold of Eq. 8, in steps.
-    lambda_v, lambda_t : float
-        Weights of potential and temporal matching in Eq. 9.
+        Response period threshold of Eq. 8, in steps; 1 by default.
+    lambda_v : float
+        Weight of potential matching in Eq. 9, 1 by default.
+    lambda_t : float
+        Weight of temporal matching in Eq. 9, 20 by default.
+    hidden_coding : str or path
+        Neuron equations of the convolutions before the output layer, ``"rate"`` by default.
+    pooling : str or path
+        Gate of the pooling layers, ``"max_pool"`` by default.
     v_init : float, optional
-        Membrane potential before the first step; by default the model's.
+        Membrane potential before the first step, in thresholds; the model's own by default.
     threshold_scale : float
-        All thresholds are multiplied by it.
+        Factor of all thresholds, 1 by default.
     early_stop : int, optional
-        End a frame when the response has peaked in one place for so many steps.
+        End a frame once the response has peaked at one position for this many steps; never by default.
     scales : {1, 3, 5}
-        Sizes of the search region.
-    frames : int, optional
-        First frames of each sequence; all by default.
+        Sizes of the search region in each frame, 3 by default.
 
     Raises
     ------
     InputError
-        If a setting is none of those, or the model file or the equations are
-        not there.
+        If a setting is invalid, or the model file or the equations do not exist.
+
+    Examples
+    --------
+    >>> tracker = TrackerConfig(steps=10, matching="psm").build_tracker()  # doctest: +SKIP
     """
 
-    model: str = "compact"
+    model: FilePath | SiameseModel = MODEL
     tracker: str = "snn"
-    steps: int = 20
-    matching: str = "hsm"
-    coding: str = "rate"
-    tau: int = 1
-    lambda_v: float = 1.0
-    lambda_t: float = 20.0
-    hidden_coding: str = "rate"
-    pooling: str = "max_pool"
+    steps: int = STEPS
+    matching: str = MATCHING
+    coding: str = CODING
+    tau: int = TAU
+    lambda_v: float = LAMBDA_V
+    lambda_t: float = LAMBDA_T
+    hidden_coding: str = HIDDEN_CODING
+    pooling: str = POOLING
     v_init: float | None = None
     threshold_scale: float = 1.0
     early_stop: int | None = None
-    scales: int = 3
-    frames: int | None = None
+    scales: int = DEFAULT_SCALES
 
     def __post_init__(self) -> None:
         for name, allowed in {"tracker": ("snn", "cnn"), "matching": MATCHINGS, "scales": tuple(SCALES)}.items():
             if getattr(self, name) not in allowed:
                 raise InputError(f"{name}: expected one of {list(allowed)}, got {getattr(self, name)!r}")
-        if self.steps < 1 or (self.frames is not None and self.frames < 1):
-            raise InputError(f"configuration: expected 1 step and 1 frame or more, got {self.steps} and {self.frames}")
-        find("weights", self.model, ".safetensors")
-        self._equations()
+        if self.steps < 1:
+            raise InputError(f"steps: expected 1 or more, got {self.steps}")
+        self._model_file()
+        self._equation_files()
 
-    def _equations(self):
-        """Files of the neuron equations, by setting."""
+    def __repr__(self) -> str:
+        changed = (f"{name}={value!r}" for name, value in self._changed().items())
+        return f"TrackerConfig({', '.join(changed)})"
+
+    def _changed(self):
+        """Settings that differ from their defaults."""
+        return {f.name: getattr(self, f.name) for f in fields(self) if getattr(self, f.name) != f.default}
+
+    def _model_file(self):
+        """Path of the model file; None for a model that is an object."""
+        return find("weights", self.model, ".safetensors") if isinstance(self.model, str | Path) else None
+
+    def _equation_files(self):
+        """Paths of the neuron equations, by setting."""
         from ..neurons.equations import split_values
 
         return {name: find("equations", split_values(getattr(self, name))[0], ".toml") for name in _EQUATIONS}
 
     @property
+    def settings(self) -> dict[str, Any]:
+        """All settings by name, as plain values; None for those that mean nothing to the CNN."""
+        values = {f.name: getattr(self, f.name) for f in fields(self)}
+        values["model"] = "object" if self._model_file() is None else str(self.model)
+        return {name: None if self.tracker == "cnn" and name in _SPIKING else value for name, value in values.items()}
+
+    @property
     def identity(self) -> dict[str, Any]:
-        """What the boxes depend on, as a dict for JSON: settings, checksums of the files behind them, own version."""
-        settings = {
-            key: None if self.tracker == "cnn" and key in _SPIKING else value for key, value in asdict(self).items()
-        }
-        settings["model_sha256"] = _sha256(find("weights", self.model, ".safetensors"))
-        # where a file lies changes no box
-        settings["model"] = Path(self.model).stem
+        """What the boxes depend on, as a dict for JSON: settings, checksums of the files, and this package's version."""
+        settings, file = self.settings, self._model_file()
+        settings["model_sha256"] = self.model.digest() if file is None else _sha256(file)
+        # the location of a file changes no box
+        settings["model"] = Path(settings["model"]).stem
         if self.tracker == "snn":
-            files = self._equations()
+            files = self._equation_files()
             settings |= {name: Path(str(settings[name])).name for name in files if Path(str(settings[name])).is_file()}
             settings["equations_sha256"] = {name: _sha256(path) for name, path in files.items()}
         settings["brian_siamsnn"] = __version__
@@ -120,58 +158,96 @@ class TrackerConfig:
     @property
     def hash(self) -> str:
         """SHA-256 of `identity`, in hexadecimal."""
-        return hashlib.sha256(json.dumps(self.identity, sort_keys=True).encode()).hexdigest()
+        return identity_hash(self.identity)
 
     @property
     def label(self) -> str:
-        """Short name for tables and plots: SiamFC, SiamSNN+HSM, SiamSNN+HSM+TS, and what differs from the defaults."""
+        """Short name for tables and plots, such as ``SiamFC`` or ``SiamSNN+HSM+TS, T=10``."""
         if self.tracker == "cnn":
             parts = ["SiamFC"]
         else:
-            defaults = {field.name: field.default for field in fields(self)}
-            coding, _, rest = Path(self.coding).name.partition(":")
+            coding, _, values = Path(self.coding).name.partition(":")
             parts = [f"SiamSNN+{self.matching.upper()}"]
-            if coding != "rate":
+            if coding != CODING:
                 parts[0] += "+TS" if coding == "two_status" else f"+{coding.removesuffix('.toml')}"
-            parts += [rest] if rest else []
+            parts += [values] if values else []
+            changed = self._changed()
             parts += [
-                f"{'T' if name == 'steps' else name}={_short(getattr(self, name))}"
+                f"{'T' if name == 'steps' else name}={_short(changed[name])}"
                 for name in _SPIKING
-                if name not in ("matching", "coding") and getattr(self, name) != defaults[name]
+                if name in changed and name not in ("matching", "coding")
             ]
-        if self.scales != 3:
+        if self.scales != DEFAULT_SCALES:
             parts.append(f"{self.scales} scale{'s' * (self.scales > 1)}")
         return ", ".join(parts)
 
     def arguments(self) -> list[str]:
-        """Options of the command line that give this configuration, but for ``--frames``; whole paths of files."""
-        options = {name: value for name, value in asdict(self).items() if name != "frames" and value is not None}
+        """Options of the command line that give this configuration, with absolute paths.
+
+        Raises
+        ------
+        InputError
+            If the model is an object, which has no name on the command line.
+        """
+        if self._model_file() is None:
+            raise InputError("model: expected a name or a file for the command line, got an object; save it first")
+        options = {f.name: getattr(self, f.name) for f in fields(self) if getattr(self, f.name) is not None}
         for name in ("model", *_EQUATIONS):
             if Path(options[name]).is_file():
                 options[name] = Path(options[name]).resolve()
         return [text for name, value in options.items() for text in (f"--{name.replace('_', '-')}", str(value))]
 
-    def matcher(self, threads: int | None = None) -> SpikingMatcher | ConvolutionalMatcher:
-        """Make the matcher.
+    def build_matcher(
+        self, crops: int | None = None, threads: int | None = None
+    ) -> SpikingMatcher | ConvolutionalMatcher:
+        """Build the matcher.
 
         Parameters
         ----------
+        crops : int, optional
+            Crops that the spiking network simulates side by side; by default as many as there are scales.
         threads : int, optional
-            Of the kernels.
+            Threads of the kernels; by default all processors that this process may use.
 
         Returns
         -------
         SpikingMatcher or ConvolutionalMatcher
         """
+        # imported here: the command line makes configurations before anything needs Brian2
         from ..matching.matchers import ConvolutionalMatcher, SpikingMatcher
         from ..model.conversion import scale_thresholds
         from ..model.files import load_model
 
         if self.tracker == "cnn":
-            return ConvolutionalMatcher(load_model(self.model))
-        constants = {name: getattr(self, name) for name in _SPIKING if name not in ("steps", "threshold_scale")}
+            return ConvolutionalMatcher(self.model)
+        constants = {name: getattr(self, name) for name in _SPIKING if name != "threshold_scale"}
         model = scale_thresholds(load_model(self.model), self.threshold_scale)
-        return SpikingMatcher(model, self.steps, threads=threads, crops=self.scales, **constants)
+        return SpikingMatcher(model, crops=crops or self.scales, threads=threads, **constants)
+
+    def build_tracker(self, threads: int | None = None) -> SiameseTracker:
+        """Build the tracker.
+
+        Parameters
+        ----------
+        threads : int, optional
+            Threads of the kernels; by default all processors that this process may use.
+
+        Returns
+        -------
+        SiameseTracker
+        """
+        return SiameseTracker(self.build_matcher(threads=threads), self.scales)
+
+
+def identity_hash(identity: dict[str, Any]) -> str:
+    """SHA-256 of an identity, in hexadecimal.
+
+    Parameters
+    ----------
+    identity : dict
+        Values for JSON; their order does not matter.
+    """
+    return hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()
 
 
 def _short(value):
@@ -182,7 +258,7 @@ def _sha256(path):
     return hashlib.sha256(Path(path).read_bytes()).hexdigest()
 
 
-#: The rows of the paper's Table I: Eq. 6 alone, Eq. 8 alone, both (Eq. 9), and both with Eq. 12 at the output.
+#: Settings of the rows of the paper's Table I: Eq. 6 alone, Eq. 8 alone, both (Eq. 9), and both with Eq. 12 at the output.
 PAPER_CONFIGS = {
     "SiamFC": {"tracker": "cnn"},
     "SiamSNN+PSM": {"matching": "psm"},

@@ -1,9 +1,9 @@
-"""SiamFC's tracker: where in the next frame is what the box held in the first?
+"""SiamFC's tracker: it finds the object of the first frame in the next ones.
 
 The same tracker runs on the CNN and on the spiking network; they differ in the
-matcher that turns an exemplar crop and search crops into response maps
-(`matchers`). Constants are those of SiamFC's three-scale
-tracker (Bertinetto 2016; MATLAB ``tracker.m``, siamfc-pytorch).
+matcher that turns exemplar and search crops into response maps
+(`matching.matchers`). The constants are those of SiamFC's three-scale tracker
+(Bertinetto 2016; MATLAB ``tracker.m``, siamfc-pytorch).
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ from ..crops import (
     rgb_image,
     room_to_grow,
 )
+from ..defaults import SCALES as DEFAULT_SCALES
 from ..errors import InputError
 
 if TYPE_CHECKING:
@@ -40,12 +41,24 @@ SIZE_LIMITS = 0.2, 5.0  # of the target, relative to the first frame
 
 @dataclass(frozen=True)
 class ScaleSearch:
-    """Constants that depend on the number of scales (SiamFC's ``params-3s.txt`` and ``params-5s.txt``)."""
+    """Constants that depend on the number of scales (SiamFC's ``params-3s.txt`` and ``params-5s.txt``).
+
+    Parameters
+    ----------
+    step : float
+        Ratio of neighbouring scales.
+    penalty : float
+        Factor of the response at every scale but the middle one.
+    damping : float
+        Learning rate of the size.
+    window : float
+        Weight of the cosine window.
+    """
 
     step: float
     penalty: float
-    damping: float  # learning rate of the size
-    window: float  # influence of the cosine window
+    damping: float
+    window: float
 
 
 #: By number of scales.
@@ -62,31 +75,41 @@ class SiameseTracker:
     Parameters
     ----------
     matcher : Matcher
-        Of `matchers`, or anything with its two methods, see `Matcher`.
-    scales : {1, 3, 5}
-        Sizes of the search region that are tried in every frame.
+        `SpikingMatcher`, `ConvolutionalMatcher`, or any object with the two methods of `Matcher`.
+    scales : {1, 3, 5}, optional
+        Sizes of the search region that are tried in every frame; by default as
+        many as the matcher takes crops, or 3 if it takes any number.
 
     Attributes
     ----------
     box : ndarray, shape (4,)
-        x, y, w, h; zero-based, x and y the top left pixel.
+        x, y, width, height in pixels, zero-based; (x, y) is the top left pixel.
     score : float
         Highest response in the last frame; NaN before the first update, and
         where the response was not finite.
-    response : ndarray
-        Response map of the best scale in the last frame.
+    response : ndarray, shape (17, 17)
+        Response map of the best scale in the last frame; None before the first update.
+
+    Raises
+    ------
+    InputError
+        If the number of scales is not one of these, or differs from the matcher's.
 
     Examples
     --------
-    >>> tracker = SiameseTracker(matcher)           # doctest: +SKIP
-    >>> tracker.init(frames[0], (200, 150, 17, 50)) # doctest: +SKIP
+    >>> tracker = SiameseTracker(matcher)                        # doctest: +SKIP
+    >>> tracker.init(frames[0], (200, 150, 17, 50))              # doctest: +SKIP
     >>> boxes = [tracker.update(frame) for frame in frames[1:]]  # doctest: +SKIP
     """
 
-    def __init__(self, matcher: Matcher, scales: int = 3) -> None:
+    def __init__(self, matcher: Matcher, scales: int | None = None) -> None:
+        crops = getattr(matcher, "crops", None)
+        scales = scales or crops or DEFAULT_SCALES
         if scales not in SCALES:
             raise InputError(f"scales: expected one of {list(SCALES)}, got {scales}")
-        self.matcher, self._search = matcher, SCALES[scales]
+        if crops not in (None, scales):
+            raise InputError(f"scales: expected {crops}, as many as the matcher's crops, got {scales}")
+        self.matcher, self.scales, self._search = matcher, scales, SCALES[scales]
         exponents = np.arange(scales) - scales // 2
         self._factors = self._search.step ** exponents.astype(float)
         self._penalties = np.where(exponents == 0, 1.0, self._search.penalty)
@@ -95,8 +118,12 @@ class SiameseTracker:
         self.score = float("nan")
         self.response: np.ndarray | None = None
 
+    def __repr__(self) -> str:
+        box = "no box yet" if self._centre is None else f"box {self.box.round(1).tolist()}"
+        return f"<SiameseTracker {self.scales} scales, {box}, {self.matcher!r}>"
+
     def init(self, image: np.ndarray, box: npt.ArrayLike) -> None:
-        """Take the object from a first frame.
+        """Start with the object in a first frame.
 
         Parameters
         ----------
@@ -109,7 +136,7 @@ class SiameseTracker:
         ------
         InputError
             If the box has no area, is not finite, lies outside the image, or is
-            more than twice as wide or high as it.
+            more than twice as wide or high as the image.
         """
         image = rgb_image(image)
         box = checked_box(box)
@@ -127,15 +154,20 @@ class SiameseTracker:
     def box(self) -> np.ndarray:
         """The object's box: x, y, w, h."""
         if self._centre is None:
-            raise InputError("tracker: no box before init; call init(image, box) with the first frame")
+            raise InputError("tracker: no box yet; call init(image, box) with the first frame")
         return np.concatenate([(self._centre - (self._size - 1) / 2)[::-1], self._size[::-1]])
 
     def update(self, image: np.ndarray) -> np.ndarray:
         """Find the object in the next frame.
 
-        Where the response is not finite, or the same everywhere, the box stays.
-        The centre never leaves the image, and the size stays within 0.2 to 5 times
-        that of the first frame (as in MATLAB's ``tracker.m``) and twice the image.
+        The box stays where it is if the response is not finite, or constant. The
+        centre never leaves the image; the size stays within 0.2 to 5 times that of
+        the first frame (as in MATLAB's ``tracker.m``) and below twice the image.
+
+        Parameters
+        ----------
+        image : ndarray of uint8
+            RGB or gray, see `crops.rgb_image`.
 
         Returns
         -------
@@ -145,7 +177,7 @@ class SiameseTracker:
         Raises
         ------
         InputError
-            If there was no `init`, or the image is none.
+            If `init` was not called, or the image is invalid.
         """
         if self._centre is None:
             raise InputError("tracker: update before init; call init(image, box) with the first frame")

@@ -291,6 +291,6 @@ def outgoing_synapses(layers: tuple[Layer, ...]) -> dict[str, int]:
     dict of str to int
         Number of outgoing synapses by layer name; the last layer has no entry.
     """
-    shapes = SpikingModel(layers, {}).shapes(SEARCH_SIZE)
+    projections = SpikingModel(layers, {}).projections(SEARCH_SIZE)
     pairs = zip(layers, layers[1:], strict=False)
-    return {a.name: synapse_count(shapes[a.name], shapes[b.name], b) for a, b in pairs}
+    return {before.name: synapse_count(projections[layer.name]) for before, layer in pairs}
