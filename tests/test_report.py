@@ -18,7 +18,7 @@ from brian_siamsnn.energy.counter import OperationCounter
 from brian_siamsnn.matching.matchers import SpikingMatcher
 from brian_siamsnn.metrics import overlap
 from brian_siamsnn.model.files import load_model
-from brian_siamsnn.reporting.collector import Recorder
+from brian_siamsnn.reporting.collector import ReportCollector
 from brian_siamsnn.reporting.page import report_page
 from brian_siamsnn.sequences.synthetic import SyntheticSequence
 from brian_siamsnn.tracking.run import track
@@ -32,7 +32,7 @@ def run():
     """A recorded run: its result, its recorder and the matcher."""
     matcher = SpikingMatcher(load_model("compact"), STEPS, crops=SCALES)
     meter = OperationCounter(matcher)
-    recorder = Recorder(meter)
+    recorder = ReportCollector(meter)
     result = track(SyntheticSequence(frames=FRAMES), SiameseTracker(meter, SCALES), watchers=[recorder])
     return result, recorder, matcher
 
@@ -53,7 +53,7 @@ class Bare:
 
 def recorded(frames, **options):
     """Frames that went through a recorder of their own."""
-    recorder = Recorder(**options)
+    recorder = ReportCollector(**options)
     for k, frame in enumerate(frames):
         recorder(k, frame, (10, 20, 30, 40), Bare, None)
     return recorder

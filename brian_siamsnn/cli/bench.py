@@ -1,4 +1,4 @@
-"""``brian-siamsnn bench``: how fast a model tracks on this machine, and where the time goes."""
+"""The command ``bench``: how fast a model tracks on this machine, and where the time goes."""
 
 from __future__ import annotations
 
@@ -10,8 +10,7 @@ import click
 from tqdm import tqdm
 
 from ..environment import quiet, versions
-from ..tracking.tracker import SCALES
-from .options import prepare
+from .options import model_option, prepare, scales_option, steps_option
 
 if TYPE_CHECKING:
     from typing import Any
@@ -20,46 +19,34 @@ __all__ = ["bench_command"]
 
 
 @click.command("bench")
-@click.option(
-    "--model", default="compact", show_default=True, metavar="NAME|FILE", help="A model that ships, or a model file."
-)
-@click.option("--steps", type=click.IntRange(1), default=20, show_default=True, help="Time steps T.")
-@click.option(
-    "--scales",
-    type=click.Choice([str(n) for n in SCALES]),
-    default="3",
-    show_default=True,
-    help="Sizes of the search region.",
-)
+@model_option
+@steps_option
+@scales_option
 @click.option("--frames", type=click.IntRange(1), default=10, show_default=True, help="Frames that are timed.")
 @click.option("--threads", type=click.IntRange(1), help="Threads of the kernels [default: all processors].")
 @click.option("--profile", is_flag=True, help="Also the time of each layer and phase of the time step.")
 @click.option("--json", "json_file", type=click.Path(path_type=Path, dir_okay=False), help="Write the figures here.")
 def bench_command(
-    model: str, steps: int, scales: str, frames: int, threads: int | None, profile: bool, json_file: Path | None
+    model: str, steps: int, scales: int, frames: int, threads: int | None, profile: bool, json_file: Path | None
 ) -> None:
-    """Tell how long a frame takes on this machine.
-
-    The median over the synthetic sequence.
-    """
+    """Measure how long a frame takes on this machine: the median over a synthetic sequence."""
     import numpy as np
 
     from ..crops import EXEMPLAR_SIZE, SEARCH_SIZE, box_centre, crop, exemplar_side
     from ..diagnostics.profiling import PHASES, profile_branch
     from ..files import write_json
-    from ..matching.matchers import SpikingMatcher
-    from ..model.files import load_model
     from ..sequences.synthetic import SyntheticSequence
+    from ..tracking.config import TrackerConfig
     from ..tracking.run import known_box
     from ..tracking.tracker import SiameseTracker
 
     quiet()
-    matcher = SpikingMatcher(load_model(model), steps, threads=threads, crops=int(scales))
+    matcher = TrackerConfig(model=model, steps=steps, scales=scales).build_spiking_matcher(threads=threads)
     prepare(matcher)
     # the first update finds memory and caches cold, and is not counted; drawing a frame in between would empty them
     sequence = SyntheticSequence(frames=frames + 2)
     drawn = list(tqdm(sequence, desc="drawing", unit=" frames", disable=None))
-    tracker = SiameseTracker(matcher, int(scales))
+    tracker = SiameseTracker(matcher, scales)
     seconds, operations = [], []
     for k, frame in enumerate(tqdm(drawn, desc="bench", unit=" frames", disable=None)):
         if k == 0:
@@ -73,7 +60,7 @@ def bench_command(
     result: dict[str, Any] = {
         "model": str(model),
         "steps": steps,
-        "scales": int(scales),
+        "scales": scales,
         "frames": frames,
         "threads": matcher.search_branch.threads,
         "seconds_per_frame": float(np.median(seconds)),

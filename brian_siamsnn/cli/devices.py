@@ -7,29 +7,25 @@ from pathlib import Path
 
 import click
 
-__all__ = ["devices"]
+from .options import coding_option, model_option
+
+__all__ = ["devices_command"]
 
 
-@click.command()
-@click.option(
-    "--model", default="compact", show_default=True, metavar="NAME|FILE", help="A model that ships, or a model file."
-)
-@click.option(
-    "--coding", default="rate", show_default=True, metavar="NAME|FILE", help="Neuron model of the output layer."
-)
-@click.option("--json", "path", type=click.Path(path_type=Path, dir_okay=False), help="Write the table as JSON, too.")
-def devices(model: str, coding: str, path: Path | None) -> None:
-    """Say what each of Brian2's devices can do for a model.
+@click.command("devices")
+@model_option
+@coding_option
+@click.option("--json", "path", type=click.Path(path_type=Path, dir_okay=False), help="Also write the table as JSON.")
+def devices_command(model: str, coding: str, path: Path | None) -> None:
+    """Report what each of Brian2's devices can do for a model.
 
-    And what it would need in memory, disk and compilation. Builds nothing.
+    The table has the memory, disk and compile time that each one needs. Nothing is built.
     """
     from ..crops import SEARCH_SIZE
     from ..files import write_whole
-    from ..model.conversion import SpikingModel
-    from ..model.files import load_model
     from ..network.devices import survey_devices
 
-    reports = survey_devices(SpikingModel.from_model(load_model(model)), SEARCH_SIZE, coding=coding)
+    reports = survey_devices(model, SEARCH_SIZE, coding=coding)
     click.echo(f"{model}, search crops of {SEARCH_SIZE} pixels, {coding} at the output\n")
     click.echo(f"{'device':<16}{'connectivity':<14}{'works here':<12}{'memory':>10}{'disk':>10}  compilation")
     for report in reports:

@@ -1,4 +1,4 @@
-"""``brian-siamsnn energy``: what tracking a sequence costs, on every piece of hardware that there are figures for."""
+"""The command ``energy``: what tracking a sequence costs, on all hardware with a cost model."""
 
 from __future__ import annotations
 
@@ -13,11 +13,9 @@ from ..errors import InputError
 from .options import Box, prepare, tracking_options
 
 if TYPE_CHECKING:
-    from typing import Any
-
     from matplotlib.figure import Figure
 
-    from ..matching.matchers import SpikingMatcher
+    from ..tracking.config import TrackerConfig
     from .options import BoxValue
 
 __all__ = ["energy_command"]
@@ -31,22 +29,28 @@ __all__ = ["energy_command"]
     "--cost-models",
     type=click.Path(path_type=Path),
     metavar="FILE",
-    help="TOML file with hardware of your own; see docs/energy.md.",
+    help="TOML file with your own hardware; see docs/energy.md.",
 )
 @click.option(
     "--json",
     "json_file",
     type=click.Path(path_type=Path, dir_okay=False),
     metavar="FILE",
-    help="Write all counts and energies there as well.",
+    help="Also write all counts and energies to this file.",
 )
 def energy_command(
-    source: str, box: BoxValue | None, cost_models: Path | None, json_file: Path | None, **options: Any
+    source: str,
+    box: BoxValue | None,
+    config: TrackerConfig,
+    frames: int | None,
+    output: Path | None,
+    cost_models: Path | None,
+    json_file: Path | None,
 ) -> int:
     """Count every operation of tracking SOURCE, and price it.
 
     SOURCE is as for 'track', 'synthetic' by default. Prints operations by layer, energy by hardware, and the paper's
-    Table III as printed and corrected; writes pictures of them.
+    Table III as printed and corrected; draws a figure of each.
     """
     # imported here so that --help and a mistyped option answer at once
     from ..energy.cost_models import load_cost_models
@@ -58,40 +62,39 @@ def energy_command(
     from ..tracking.run import known_box, track
     from ..tracking.tracker import SiameseTracker
 
-    if options["kind"] != "snn":
-        raise InputError("energy: it counts the spiking network, and works out the CNN beside it; leave --tracker snn")
+    if config.tracker != "snn":
+        raise InputError("energy: expected --tracker snn, got cnn; the CNN is counted beside the spiking network")
     costs = load_cost_models(cost_models)
     sequence = open_sequence(source)
     first_box = known_box(sequence, box)
-    scales, frames = int(options["scales"]), options["frames"]
     quiet()
-    meter = OperationCounter(_matcher(options))
-    prepare(meter)
+    # one crop at a time counts each scale separately; but early stopping decides over all of them together
+    counter = OperationCounter(config.build_spiking_matcher(crops=config.scales if config.early_stop else 1))
+    prepare(counter)
     total = min(filter(None, (sequence.frame_count, frames)), default=None)
     with tqdm(total=total, desc=sequence.name, unit=" frames", disable=None) as bar:
-        result = track(sequence, SiameseTracker(meter, scales), first_box, frames, None, bar.update)
-    frame, model = meter.mean_frame(), meter.search_branch.model
-    report = energy_report(frame, model, costs, scales)
-    folder = options["output"] or Path("brian-siamsnn-output") / sequence.name
+        result = track(sequence, SiameseTracker(counter, config.scales), first_box, frames, None, bar.update)
+    frame, model = counter.mean_frame(), counter.search_branch.model
+    report = energy_report(frame, model, costs, config.scales)
+    folder = output or Path("brian-siamsnn-output") / sequence.name
     figures = {
         "energy_layers.png": plot_layers(frame),
         "energy_steps.png": plot_steps(frame),
         "energy_hardware.png": plot_energy_by_hardware(bills(frame, model, costs)),
     }
-    by_scale = [work.counts for work in meter.mean_scales()]
-    click.echo(f"{sequence.name}: mean of {len(meter.frames)} frames.\n\n{format_report(report)}\n")
-    click.echo("The exemplar, once: {synaptic_operations:,.0f} synaptic operations.".format(**meter.exemplar.counts))
+    by_scale = [work.counts for work in counter.mean_scales()]
+    click.echo(f"{sequence.name}: mean of {len(counter.frames)} frames.\n\n{format_report(report)}\n")
+    click.echo("The exemplar, once: {synaptic_operations:,.0f} synaptic operations.".format(**counter.exemplar.counts))
     if len(by_scale) > 1:
         each = ", ".join(f"{counts['synaptic_operations']:,.0f}" for counts in by_scale)
         click.echo(f"By scale, small to large: {each}.")
-    settings = {key: str(value) if isinstance(value, Path) else value for key, value in options.items()}
     content = {
         "source": str(source),
-        **settings,
-        "searched_frames": len(meter.frames),
+        **config.settings,
+        "searched_frames": len(counter.frames),
         **report,
         "by_scale": by_scale,
-        "exemplar": meter.exemplar.counts,
+        "exemplar": counter.exemplar.counts,
         **result.metrics,
         "stopped": result.stopped,
         "versions": versions(),
@@ -106,25 +109,6 @@ def energy_command(
     if result.stopped:
         raise InputError(f"{result.stopped} (the {len(result.boxes)} frames before it were counted)")
     return 0
-
-
-def _matcher(options: dict[str, Any]) -> SpikingMatcher:
-    from ..matching.matchers import SpikingMatcher
-    from ..model.conversion import scale_thresholds
-    from ..model.files import load_model
-
-    early_stop = options["early_stop"]
-    # one crop at a time, so that each scale is counted apart; but where to stop is decided over all of them
-    crops = int(options["scales"]) if early_stop else 1
-    return SpikingMatcher(
-        scale_thresholds(load_model(options["model"]), options["threshold_scale"]),
-        options["steps"],
-        options["matching"],
-        options["coding"],
-        crops=crops,
-        early_stop=early_stop,
-        **{key: options[key] for key in ("hidden_coding", "pooling", "v_init", "tau", "lambda_v", "lambda_t")},
-    )
 
 
 def _save(figure: Figure, path: Path) -> None:

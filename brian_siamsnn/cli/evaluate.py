@@ -1,4 +1,4 @@
-"""``brian-siamsnn evaluate``."""
+"""The command ``evaluate``: a tracker on all sequences of a benchmark."""
 
 from __future__ import annotations
 
@@ -11,12 +11,13 @@ import click
 from ..errors import InputError
 from ..sequences.datasets import DATASETS, SUBSETS, open_dataset
 from ..sequences.otb import canonical
-from .options import matcher_options
+from .options import config_options
 
 if TYPE_CHECKING:
     from typing import Any
 
     from ..sequences.datasets import Dataset
+    from ..tracking.config import TrackerConfig
 
 __all__ = ["evaluate_command"]
 
@@ -27,9 +28,9 @@ _SOME_FAILED = 1
 @click.command("evaluate")
 @click.argument("root", required=False, type=click.Path(path_type=Path))
 @click.option("--dataset", type=click.Choice(DATASETS), help="[default: what the annotation files say]")
-@click.option("--sequences", default="", metavar="A,B", help="Only these.")
-@click.option("--subset", type=click.Choice(list(SUBSETS)), help="Only the sequences of a benchmark that are there.")
-@matcher_options
+@click.option("--sequences", default="", metavar="A,B", help="Only these sequences.")
+@click.option("--subset", type=click.Choice(list(SUBSETS)), help="Only the sequences of this benchmark.")
+@config_options
 @click.option("--frames", type=click.IntRange(1), help="Only the first frames of each sequence.")
 @click.option(
     "--workers",
@@ -38,17 +39,17 @@ _SOME_FAILED = 1
     show_default=True,
     help="Processes on this machine (several need the extra 'evaluate').",
 )
-@click.option("--scheduler", metavar="ADDRESS", help="A Dask scheduler, whose workers are used instead.")
+@click.option("--scheduler", metavar="ADDRESS", help="Use the workers of this Dask scheduler instead.")
 @click.option(
     "--boxes",
     multiple=True,
     metavar="[NAME=]FILE|DIR",
-    help="Score these boxes and run nothing; may be given several times.",
+    help="Score existing boxes instead of tracking; can be repeated.",
 )
 @click.option(
     "--annotations",
     type=click.Path(path_type=Path, exists=True, dir_okay=False),
-    help="True boxes for --boxes in place of ROOT (JSON).",
+    help="Ground truth for --boxes instead of ROOT (JSON).",
 )
 @click.option(
     "--output",
@@ -67,14 +68,14 @@ def evaluate_command(
     boxes: tuple[str, ...],
     annotations: Path | None,
     output: Path | None,
-    **settings: Any,
+    config: TrackerConfig,
 ) -> int:
     """Evaluate on all sequences of a folder (one-pass evaluation).
 
-    ROOT holds a folder for each sequence, as OTB, GOT-10k and VOT come; without
-    it, three rendered sequences are taken. A run that was stopped goes on when
-    the command is given again. With --boxes, existing results are scored, of
-    any tracker, of several side by side.
+    ROOT holds one folder per sequence, laid out as OTB, GOT-10k or VOT; without
+    it, three rendered sequences are used. Give the command again to continue a
+    run that was stopped. With --boxes, it scores existing results of any
+    tracker, or of several side by side.
 
     Exit code: 0; 1 if some sequences failed; 2 if nothing could be done.
     """
@@ -82,11 +83,11 @@ def evaluate_command(
 
     names = [canonical(name.strip()) for name in sequences.split(",") if name.strip()]
     if annotations is not None and (root is not None or not boxes):
-        raise InputError("--annotations: expected with --boxes and in place of ROOT")
+        raise InputError("--annotations: expected with --boxes and instead of ROOT")
     if boxes:
         reports, default = _score(root, dataset, names, subset, boxes, annotations, frames)
     else:
-        reports, default = _run(root, dataset, names, subset, frames, workers, scheduler, output, settings)
+        reports, default = _run(root, dataset, names, subset, frames, workers, scheduler, output, config)
     folder = output or default
     folder.mkdir(parents=True, exist_ok=True)
     write_report(reports, folder)
@@ -106,18 +107,18 @@ def _run(
     workers: int,
     scheduler: str | None,
     output: Path | None,
-    settings: dict[str, Any],
+    config: TrackerConfig,
 ) -> tuple[list[dict[str, Any]], Path]:
     from ..evaluation.run import evaluate
-    from ..tracking.config import TrackerConfig
+    from ..evaluation.store import evaluation_identity
+    from ..tracking.config import identity_hash
 
-    scales, tracker = int(settings.pop("scales")), settings.pop("kind")
-    configuration = TrackerConfig(tracker=tracker, scales=scales, frames=frames, **settings)
     dataset = open_dataset(root, kind, names, subset)
     _tell_missing(dataset)
-    folder = output or _default(dataset.name) / f"{_slug(configuration.label)}-{configuration.hash[:8]}"
-    click.echo(f"{configuration.label}: {len(dataset.items)} sequences, results in {folder}", err=True)
-    return [evaluate(configuration, dataset, folder, workers, scheduler)], folder
+    digest = identity_hash(evaluation_identity(config, frames))
+    folder = output or _default(dataset.name) / f"{_slug(config.label)}-{digest[:8]}"
+    click.echo(f"{config.label}: {len(dataset.items)} sequences, results in {folder}", err=True)
+    return [evaluate(config, dataset, folder, frames, workers, scheduler)], folder
 
 
 def _score(

@@ -11,7 +11,7 @@ import click
 from tqdm import tqdm
 
 from ..environment import quiet
-from .options import coding_options
+from .options import coding_options, model_option
 
 if TYPE_CHECKING:
     from typing import Any
@@ -37,9 +37,7 @@ _COLUMNS = (
 
 @click.command("inspect")
 @click.argument("source", default="synthetic")
-@click.option(
-    "--model", default="compact", show_default=True, metavar="NAME|FILE", help="A model that ships, or a model file."
-)
+@model_option
 @coding_options
 @click.option(
     "--frames",

@@ -1,7 +1,9 @@
-"""What several commands share: their options, the box type, and how a matcher is made ready."""
+"""Options that several commands share, and the configuration that they make."""
 
 from __future__ import annotations
 
+import functools
+from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -20,11 +22,26 @@ if TYPE_CHECKING:
     #: A function that becomes a command.
     Command: TypeAlias = Callable[..., Any]
 
-__all__ = ["Box", "BoxValue", "coding_options", "matcher_options", "prepare", "tracking_options", "view_options"]
+__all__ = [
+    "Box",
+    "BoxValue",
+    "coding_option",
+    "coding_options",
+    "config_options",
+    "model_option",
+    "prepare",
+    "scales_option",
+    "steps_option",
+    "tracking_options",
+    "view_options",
+]
 
 
-#: What an option of the type `Box` gives.
+#: Value of an option of type `Box`.
 BoxValue: TypeAlias = tuple[float, ...]
+
+#: The defaults of all settings.
+_DEFAULTS = {field.name: field.default for field in fields(TrackerConfig)}
 
 
 class Box(click.ParamType):
@@ -33,7 +50,17 @@ class Box(click.ParamType):
     name = "x,y,w,h"
 
     def convert(self, value: Any, parameter: click.Parameter | None, context: click.Context | None) -> BoxValue:
-        """Read the text of the option."""
+        """Parse the text of the option.
+
+        Parameters
+        ----------
+        value : str
+            Text such as ``"205,151,17,50"``.
+        parameter : click.Parameter, optional
+            The option, for messages.
+        context : click.Context, optional
+            The command, for messages.
+        """
         try:
             box = tuple(float(part) for part in value.split(","))
         except ValueError:
@@ -43,175 +70,154 @@ class Box(click.ParamType):
         return box
 
 
+def _setting(name, text, **attributes):
+    """Option for a setting of `TrackerConfig`, with its default."""
+    if _DEFAULTS[name] is not None:
+        attributes |= {"default": _DEFAULTS[name], "show_default": True}
+    return click.option(f"--{name.replace('_', '-')}", help=text, **attributes)
+
+
+model_option = _setting("model", "Name of a shipped model, or a model file.", metavar="NAME|FILE")
+steps_option = _setting("steps", "Time steps T that each image is shown for.", type=click.IntRange(1))
+scales_option = _setting(
+    "scales",
+    "Sizes of the search region that are tried in each frame.",
+    type=click.Choice([str(n) for n in SCALES]),
+    callback=lambda context, parameter, value: int(value),
+)
+
+_CODING_HELP = (
+    "Neuron model of the output layer: rate, phase, burst, two_status, one with values such as "
+    "two_status:reading=ceil,beta=0.7, or a TOML file (see 'brian-siamsnn equations')."
+)
+coding_option = _setting("coding", _CODING_HELP, metavar="NAME|FILE")
+
+_CODING = [
+    steps_option,
+    coding_option,
+    _setting("hidden_coding", "Neuron model of the layers before it.", metavar="NAME|FILE"),
+    _setting(
+        "pooling",
+        "Gate of the pooling layers: max_pool, max_pool_first, max_pool_all, or a TOML file.",
+        metavar="NAME|FILE",
+    ),
+    _setting("v_init", "Membrane potential before the first step [default: the model's].", type=float),
+    _setting(
+        "threshold_scale",
+        "Multiply all thresholds: above 1, fewer spikes and less energy (see docs/energy.md).",
+        type=click.FloatRange(0, min_open=True),
+    ),
+]
+_TRACKER = [
+    model_option,
+    _setting(
+        "tracker",
+        "The spiking network, or the CNN that it was converted from (needs PyTorch).",
+        type=click.Choice(["snn", "cnn"]),
+    ),
+    _setting("matching", "Similarity of spike trains (Eq. 6-9).", type=click.Choice(MATCHINGS)),
+    _setting("tau", "Response period of temporal matching, in steps (Eq. 8).", type=click.IntRange(0)),
+    _setting("lambda_v", "Weight of potential matching (Eq. 9).", type=click.FloatRange(0)),
+    _setting("lambda_t", "Weight of temporal matching (Eq. 9).", type=click.FloatRange(0)),
+    *_CODING,
+    _setting(
+        "early_stop",
+        "End a frame before T once the response has peaked at one position for N more steps.",
+        type=click.IntRange(1),
+        metavar="N",
+    ),
+    scales_option,
+]
+_RUN = [
+    click.option("--frames", type=click.IntRange(1), help="Stop after this many frames."),
+    click.option(
+        "--output",
+        type=click.Path(path_type=Path, file_okay=False),
+        help="Folder for boxes.csv, tracked.mp4 and summary.json [default: brian-siamsnn-output/NAME].",
+    ),
+]
+_SHOW_HELP = (
+    "Show each frame with its box, response map and spikes in a window; q or Esc ends the run and keeps its results."
+)
+_VIEW = [
+    click.option("--show", is_flag=True, help=_SHOW_HELP),
+    click.option("--report", is_flag=True, help="Also write report.html: the whole run in one file, for any browser."),
+]
+
+
 def coding_options(command: Command) -> Command:
-    """Options that describe the spiking network: its time steps and neurons."""
-    return _apply(
-        command,
-        [
-            click.option(
-                "--steps",
-                type=click.IntRange(1),
-                default=20,
-                show_default=True,
-                help="Time steps T that each image is shown for.",
-            ),
-            click.option(
-                "--coding",
-                default="rate",
-                show_default=True,
-                metavar="NAME|FILE",
-                help="Neuron model of the output layer: rate, phase, burst, two_status, "
-                "two_status:reading=ceil,beta=0.7 or the like, or a TOML file (see 'brian-siamsnn "
-                "equations').",
-            ),
-            click.option(
-                "--hidden-coding",
-                default="rate",
-                show_default=True,
-                metavar="NAME|FILE",
-                help="Neuron model of the layers before it.",
-            ),
-            click.option(
-                "--pooling",
-                default="max_pool",
-                show_default=True,
-                metavar="NAME|FILE",
-                help="Gate of the pooling layers: max_pool, max_pool_first, max_pool_all, or a TOML file.",
-            ),
-            click.option(
-                "--v-init", type=float, help="Membrane potential before the first step [default: the model's]."
-            ),
-            click.option(
-                "--threshold-scale",
-                type=click.FloatRange(0, min_open=True),
-                default=1.0,
-                show_default=True,
-                help="Multiply all thresholds: above 1 fewer spikes and less energy (see docs/energy.md).",
-            ),
-        ],
-    )
+    """Add the options that describe the spiking network: its time steps and neurons.
+
+    Parameters
+    ----------
+    command : callable
+        Gets each option as a parameter of the same name.
+    """
+    return _add(command, _CODING)
 
 
-def matcher_options(command: Command) -> Command:
-    """Options that say which tracker it is."""
-    return _apply(
-        command,
-        [
-            click.option(
-                "--model",
-                default="compact",
-                show_default=True,
-                metavar="NAME|FILE",
-                help="A model that ships, or a model file.",
-            ),
-            click.option(
-                "--tracker",
-                "kind",
-                type=click.Choice(["snn", "cnn"]),
-                default="snn",
-                show_default=True,
-                help="The spiking network, or the CNN it was converted from (needs PyTorch).",
-            ),
-            click.option(
-                "--matching",
-                type=click.Choice(MATCHINGS),
-                default="hsm",
-                show_default=True,
-                help="How spike trains are compared (Eq. 6-9).",
-            ),
-            click.option(
-                "--tau",
-                type=click.IntRange(0),
-                default=1,
-                show_default=True,
-                help="Response period of the temporal matching, in steps (Eq. 8).",
-            ),
-            click.option(
-                "--lambda-v",
-                type=click.FloatRange(0),
-                default=1.0,
-                show_default=True,
-                help="Weight of the matching in potential (Eq. 9).",
-            ),
-            click.option(
-                "--lambda-t",
-                type=click.FloatRange(0),
-                default=20.0,
-                show_default=True,
-                help="Weight of the matching in time (Eq. 9).",
-            ),
-            coding_options,
-            click.option(
-                "--early-stop",
-                type=click.IntRange(1),
-                metavar="N",
-                help="End a frame before T once the response has peaked in one place for N more steps.",
-            ),
-            click.option(
-                "--scales",
-                type=click.Choice([str(n) for n in SCALES]),
-                default="3",
-                show_default=True,
-                help="Sizes of the search region that are tried in each frame.",
-            ),
-        ],
-    )
+def config_options(command: Command) -> Command:
+    """Add an option for every setting of a tracker.
+
+    Parameters
+    ----------
+    command : callable
+        Gets all of them together as ``config``, a `TrackerConfig`.
+    """
+
+    @functools.wraps(command)
+    def with_config(**options):
+        settings = {name: options.pop(name) for name in _DEFAULTS}
+        return command(config=TrackerConfig(**settings), **options)
+
+    # options of the command itself, added below this decorator, stay in their order
+    return _add(with_config, _TRACKER)
 
 
 def tracking_options(command: Command) -> Command:
-    """Options that ``track`` and ``demo`` share."""
-    return matcher_options(
-        _apply(
-            command,
-            [
-                click.option("--frames", type=click.IntRange(1), help="Stop after so many frames."),
-                click.option(
-                    "--output",
-                    type=click.Path(path_type=Path, file_okay=False),
-                    help="Folder for boxes.csv, tracked.mp4 and summary.json [default: brian-siamsnn-output/NAME].",
-                ),
-            ],
-        )
-    )
+    """Add the options of a command that tracks one sequence: ``config``, ``frames`` and ``output``.
+
+    Parameters
+    ----------
+    command : callable
+    """
+    return config_options(_add(command, _RUN))
 
 
 def view_options(command: Command) -> Command:
-    """Options of ``track`` and ``demo`` that say how the run is looked at."""
-    return _apply(
-        command,
-        [
-            click.option(
-                "--show",
-                is_flag=True,
-                help="Show each frame with its box, response map and spikes in a window; q or Esc ends the run "
-                "and keeps what was done.",
-            ),
-            click.option(
-                "--report", is_flag=True, help="Write report.html as well: the run in one file, for any browser."
-            ),
-        ],
-    )
+    """Add ``show`` and ``report``, which say how a run is looked at.
+
+    Parameters
+    ----------
+    command : callable
+    """
+    return _add(command, _VIEW)
 
 
-def _apply(command: Command, options: list[Callable[[Command], Command]]) -> Command:
+def _add(command, options):
     for option in reversed(options):
         command = option(command)
     return command
 
 
 def prepare(matcher: SpikingMatcher | ConvolutionalMatcher | OperationCounter) -> None:
-    """Make the code of the equations, and say so, since it takes a while the first time."""
+    """Generate and compile the code of the equations, and say so, since it takes a while the first time.
+
+    Parameters
+    ----------
+    matcher : SpikingMatcher, ConvolutionalMatcher or OperationCounter
+    """
     from brian2 import prefs
 
     from ..matching.matchers import ConvolutionalMatcher
 
     if isinstance(matcher, ConvolutionalMatcher):  # it has no equations
         return
-    click.echo("preparing the equations (compiled once on a machine, that takes a minute) ...", err=True)
+    click.echo("preparing the equations (compiled once on a machine, which takes a minute) ...", err=True)
     matcher.prepare()
     if matcher.search_branch.codegen == "numpy" and prefs.codegen.target == "auto":
         click.echo(
-            "note: no working C++ compiler for Brian2's Cython code, so the neurons are simulated by its NumPy "
-            "code: the same spikes, slower",
+            "note: there is no working C++ compiler for Brian2's Cython code, so Brian2 simulates the neurons in "
+            "NumPy: the same spikes, slower",
             err=True,
         )

@@ -10,7 +10,7 @@ import numpy as np
 
 from ..environment import quiet
 from ..errors import InputError
-from .options import Box
+from .options import Box, coding_option, model_option, steps_option
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -44,15 +44,9 @@ __all__ = ["spikes_command"]
     type=Box(),
     help="The target's box in the first frame, for the exemplar [default: the source's own, or --box in frame 0].",
 )
-@click.option(
-    "--model", default="compact", show_default=True, metavar="NAME|FILE", help="A model that ships, or a model file."
-)
-@click.option(
-    "--steps", type=click.IntRange(1), default=20, show_default=True, help="Time steps T that each image is shown for."
-)
-@click.option(
-    "--coding", default="rate", show_default=True, metavar="NAME|FILE", help="Neuron model of the output layer."
-)
+@model_option
+@steps_option
+@coding_option
 def spikes_command(
     source: str,
     layers: str,

@@ -1,4 +1,4 @@
-"""``brian-siamsnn vot``."""
+"""The command ``vot``: the tracker as the VOT toolkit wants it."""
 
 from __future__ import annotations
 
@@ -10,21 +10,21 @@ import click
 from ..environment import quiet
 from ..errors import InputError
 from ..files import write_whole
-from .options import matcher_options
+from .options import config_options
 
 if TYPE_CHECKING:
-    from typing import Any
+    from ..tracking.config import TrackerConfig
 
 __all__ = ["vot_command"]
 
 
 @click.command("vot")
-@matcher_options
+@config_options
 @click.option(
     "--register",
     type=click.Path(path_type=Path, dir_okay=False),
     metavar="FILE",
-    help="Add an entry to the toolkit's trackers.ini and do nothing else.",
+    help="Only add an entry to the toolkit's trackers.ini.",
 )
 @click.option(
     "--identifier",
@@ -33,27 +33,24 @@ __all__ = ["vot_command"]
     metavar="NAME",
     help="Name of the tracker in the toolkit, with --register.",
 )
-def vot_command(register: Path | None, identifier: str, **settings: Any) -> None:
+def vot_command(register: Path | None, identifier: str, config: TrackerConfig) -> None:
     """Track for the VOT toolkit, over TraX.
 
-    The toolkit starts this command. In a workspace of the toolkit: 'brian-siamsnn vot --register trackers.ini',
-    with the options that the tracker shall have, then 'vot evaluate
-    brian_siamsnn' and 'vot analysis brian_siamsnn'.
+    The toolkit starts this command itself. In a workspace of the toolkit, run
+    'brian-siamsnn vot --register trackers.ini' with the options of the tracker,
+    then 'vot evaluate brian_siamsnn' and 'vot analysis brian_siamsnn'.
     """
     from ..evaluation.vot import registry_entry, serve
-    from ..tracking.config import TrackerConfig
 
-    scales, tracker = int(settings.pop("scales")), settings.pop("kind")
-    configuration = TrackerConfig(tracker=tracker, scales=scales, **settings)
     if register is None:
         quiet()
-        serve(configuration.matcher(), scales)
+        serve(config.build_tracker())
         return
     if not identifier.replace("-", "").replace("_", "").isalnum():
         raise InputError(f"--identifier: expected letters, digits, - and _, got {identifier!r}")
     earlier = register.read_text(encoding="utf-8") if register.is_file() else ""
     if f"[{identifier}]" in earlier.splitlines():
         raise InputError(f"{register}: has an entry [{identifier}] already; remove it, or give another --identifier")
-    entry = registry_entry(identifier, configuration.label, configuration.arguments())
+    entry = registry_entry(identifier, config.label, config.arguments())
     write_whole(register, (f"{earlier.rstrip()}\n\n" if earlier.strip() else "").encode() + entry.encode())
     click.echo(f"{register}: entry [{identifier}]; in the toolkit's workspace: vot evaluate {identifier}")

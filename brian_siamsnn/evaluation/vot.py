@@ -24,7 +24,6 @@ from ..tracking.tracker import SiameseTracker
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from ..matching.matchers import ConvolutionalMatcher, SpikingMatcher
 
 __all__ = ["box_of_region", "registry_entry", "serve"]
 
@@ -81,15 +80,13 @@ def box_of_region(region: Any) -> np.ndarray:
     return polygon_to_box(np.ravel(corners))
 
 
-def serve(matcher: SpikingMatcher | ConvolutionalMatcher, scales: int = 3) -> None:
+def serve(tracker: SiameseTracker) -> None:
     """Answer the toolkit's requests until it ends the session.
 
     Parameters
     ----------
-    matcher : SpikingMatcher or ConvolutionalMatcher
-        Matcher of the tracker; it is prepared at the first request.
-    scales : {1, 3, 5}
-        Number of search scales; 3 by default.
+    tracker : SiameseTracker
+        Its matcher is prepared at the first request.
 
     Raises
     ------
@@ -102,7 +99,6 @@ def serve(matcher: SpikingMatcher | ConvolutionalMatcher, scales: int = 3) -> No
         raise InputError(
             "VOT: expected the package vot-trax, which is not installed; pip install 'brian_siamsnn[vot]'"
         ) from None
-    tracker = SiameseTracker(matcher, scales)
     formats = [trax.Region.RECTANGLE, trax.Region.POLYGON]
     # the toolkit sends paths; other clients may send pixels or encoded images
     images = [trax.Image.PATH, trax.Image.MEMORY, trax.Image.BUFFER]
@@ -110,7 +106,7 @@ def serve(matcher: SpikingMatcher | ConvolutionalMatcher, scales: int = 3) -> No
         while (request := server.wait()).type in (trax.TraxStatus.INITIALIZE, trax.TraxStatus.FRAME):
             image = _read(request.image[trax.ImageChannel.COLOR])
             if request.type == trax.TraxStatus.INITIALIZE:
-                matcher.prepare()
+                tracker.prepare()
                 tracker.init(image, box_of_region(request.objects[0][0]))
             else:
                 tracker.update(image)

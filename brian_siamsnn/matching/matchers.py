@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 from contextlib import closing
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
@@ -143,7 +143,7 @@ class SpikingMatcher:
                 "matching: expected lambda_v or lambda_t above 0, got 0 for both: nothing would be compared"
             )
         self._name, self.crops = matching, crops
-        network = {"steps": steps, "coding": coding, "hidden_coding": hidden_coding, "pooling": pooling}
+        network: dict[str, Any] = {"steps": steps, "coding": coding, "hidden_coding": hidden_coding, "pooling": pooling}
         self.exemplar_branch = SpikingBranch(spiking, EXEMPLAR_SIZE, threads=threads, **network)
         self.search_branch = SpikingBranch(spiking, SEARCH_SIZE, threads=threads, batch_size=crops, **network)
         self._convolutions = {layer.name for layer in convolutions(model.layers)}

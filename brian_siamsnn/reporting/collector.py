@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from ..energy.counter import OperationCounter
     from ..tracking.tracker import SiameseTracker
 
-__all__ = ["Recorder"]
+__all__ = ["ReportCollector"]
 
 #: Budget for all pictures of a report, in bytes; base64 makes them a third larger in the file.
 PICTURE_BYTES = 15 * 2**20
@@ -44,7 +44,7 @@ _RESPONSE_SIDE = 170
 _JPEG_QUALITY = 80
 
 
-class Recorder:
+class ReportCollector:
     """Records a run when passed to `track` as its watcher.
 
     Parameters

@@ -17,7 +17,7 @@ from ..palette import PALETTE
 
 if TYPE_CHECKING:
     from ..aliases import FilePath
-    from .collector import Recorder
+    from .collector import ReportCollector
 
 __all__ = ["report_page", "write_report"]
 
@@ -25,15 +25,15 @@ __all__ = ["report_page", "write_report"]
 _TITLE, _DATA = "<!--title-->", "<!--data-->"
 
 
-def report_page(name: str, recorder: Recorder, summary: dict[str, Any], fps: float | None = None) -> str:
+def report_page(name: str, collector: ReportCollector, summary: dict[str, Any], fps: float | None = None) -> str:
     """Make the HTML page of a run.
 
     Parameters
     ----------
     name : str
         Name of the sequence.
-    recorder : Recorder
-        Recorder that watched the run.
+    collector : ReportCollector
+        ReportCollector that watched the run.
     summary : dict
         Settings and results, as in ``summary.json``.
     fps : float, optional
@@ -44,22 +44,22 @@ def report_page(name: str, recorder: Recorder, summary: dict[str, Any], fps: flo
     str
         The page.
     """
-    pictures = [{key: _text(value) for key, value in picture.items()} for picture in recorder.pictures]
+    pictures = [{key: _text(value) for key, value in picture.items()} for picture in collector.pictures]
     data = {
         "name": name,
         "fps": fps,
         "summary": summary,
-        "boxes": recorder.boxes,
-        "truth": recorder.truth,
-        "overlap": recorder.overlap,
-        "score": recorder.score,
-        "rates": recorder.rates,
-        "operations": recorder.operations,
-        "energy": recorder.energy,
-        "hardware": recorder.hardware,
-        "raster": {"layer": recorder.layer, "neurons": len(recorder.neurons), "steps": recorder.steps},
+        "boxes": collector.boxes,
+        "truth": collector.truth,
+        "overlap": collector.overlap,
+        "score": collector.score,
+        "rates": collector.rates,
+        "operations": collector.operations,
+        "energy": collector.energy,
+        "hardware": collector.hardware,
+        "raster": {"layer": collector.layer, "neurons": len(collector.neurons), "steps": collector.steps},
         "pictures": pictures,
-        "stride": recorder.stride,
+        "stride": collector.stride,
         "palette": PALETTE[:-1],
     }
     # only a "<" could end the script element that contains the data

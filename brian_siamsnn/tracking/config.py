@@ -143,9 +143,14 @@ class TrackerConfig:
 
     @property
     def identity(self) -> dict[str, Any]:
-        """What the boxes depend on, as a dict for JSON: settings, checksums of the files, and this package's version."""
-        settings, file = self.settings, self._model_file()
-        settings["model_sha256"] = self.model.digest() if file is None else _sha256(file)
+        """What the boxes depend on: settings, checksums of the files, and this package's version; for JSON."""
+        from ..model.files import SiameseModel
+
+        settings = self.settings
+        if isinstance(self.model, SiameseModel):
+            settings["model_sha256"] = self.model.digest()
+        else:
+            settings["model_sha256"] = _sha256(find("weights", self.model, ".safetensors"))
         # the location of a file changes no box
         settings["model"] = Path(settings["model"]).stem
         if self.tracker == "snn":
@@ -197,10 +202,8 @@ class TrackerConfig:
                 options[name] = Path(options[name]).resolve()
         return [text for name, value in options.items() for text in (f"--{name.replace('_', '-')}", str(value))]
 
-    def build_matcher(
-        self, crops: int | None = None, threads: int | None = None
-    ) -> SpikingMatcher | ConvolutionalMatcher:
-        """Build the matcher.
+    def build_spiking_matcher(self, crops: int | None = None, threads: int | None = None) -> SpikingMatcher:
+        """Build the matcher of the spiking network.
 
         Parameters
         ----------
@@ -211,18 +214,41 @@ class TrackerConfig:
 
         Returns
         -------
-        SpikingMatcher or ConvolutionalMatcher
+        SpikingMatcher
+
+        Raises
+        ------
+        InputError
+            If the configuration is one of the CNN.
         """
         # imported here: the command line makes configurations before anything needs Brian2
-        from ..matching.matchers import ConvolutionalMatcher, SpikingMatcher
+        from ..matching.matchers import SpikingMatcher
         from ..model.conversion import scale_thresholds
         from ..model.files import load_model
 
         if self.tracker == "cnn":
-            return ConvolutionalMatcher(self.model)
+            raise InputError("tracker: expected 'snn' to build the spiking network, got 'cnn'")
         constants = {name: getattr(self, name) for name in _SPIKING if name != "threshold_scale"}
         model = scale_thresholds(load_model(self.model), self.threshold_scale)
         return SpikingMatcher(model, crops=crops or self.scales, threads=threads, **constants)
+
+    def build_matcher(self, threads: int | None = None) -> SpikingMatcher | ConvolutionalMatcher:
+        """Build the matcher of the spiking network, or of the CNN.
+
+        Parameters
+        ----------
+        threads : int, optional
+            Threads of the spiking network's kernels; by default all processors that this process may use.
+
+        Returns
+        -------
+        SpikingMatcher or ConvolutionalMatcher
+        """
+        if self.tracker == "cnn":
+            from ..matching.matchers import ConvolutionalMatcher
+
+            return ConvolutionalMatcher(self.model)
+        return self.build_spiking_matcher(threads=threads)
 
     def build_tracker(self, threads: int | None = None) -> SiameseTracker:
         """Build the tracker.
@@ -258,7 +284,7 @@ def _sha256(path):
     return hashlib.sha256(Path(path).read_bytes()).hexdigest()
 
 
-#: Settings of the rows of the paper's Table I: Eq. 6 alone, Eq. 8 alone, both (Eq. 9), and both with Eq. 12 at the output.
+#: Rows of the paper's Table I: Eq. 6 alone, Eq. 8 alone, both (Eq. 9), and both with Eq. 12 at the output.
 PAPER_CONFIGS = {
     "SiamFC": {"tracker": "cnn"},
     "SiamSNN+PSM": {"matching": "psm"},

@@ -122,6 +122,11 @@ class SiameseTracker:
         box = "no box yet" if self._centre is None else f"box {self.box.round(1).tolist()}"
         return f"<SiameseTracker {self.scales} scales, {box}, {self.matcher!r}>"
 
+    def prepare(self) -> None:
+        """Prepare the matcher, if it can be: compile what it needs."""
+        if prepare := getattr(self.matcher, "prepare", None):
+            prepare()
+
     def init(self, image: np.ndarray, box: npt.ArrayLike) -> None:
         """Start with the object in a first frame.
 

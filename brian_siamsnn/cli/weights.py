@@ -1,0 +1,136 @@
+"""The commands ``weights ...``: make model files from checkpoints and NIR graphs, and export them."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import click
+from tqdm import tqdm
+
+from ..crops import EXEMPLAR_SIZE, SEARCH_SIZE
+from ..model.activation_scales import PERCENTILE
+
+__all__ = ["weights"]
+
+
+@click.group()
+def weights() -> None:
+    """Make model files from checkpoints, and exchange them."""
+
+
+@weights.command("import")
+@click.argument("checkpoint", type=click.Path(path_type=Path))
+@click.option("--output", required=True, type=click.Path(path_type=Path), help="Model file to write (.safetensors).")
+@click.option("--architecture", default="alexnet", show_default=True, help="Architecture of the checkpoint.")
+@click.option(
+    "--normalisation",
+    type=click.Choice(["layer", "channel"]),
+    default="layer",
+    show_default=True,
+    help="One activation scale per layer, or one per channel.",
+)
+@click.option(
+    "--percentile",
+    type=click.FloatRange(0, 100, min_open=True),
+    default=PERCENTILE,
+    show_default=True,
+    help="Percentile of the activations that one spike per step stands for.",
+)
+@click.option(
+    "--calibration",
+    default="synthetic",
+    show_default=True,
+    metavar="SOURCE",
+    help="Images that set the activation scales; best a folder of natural images.",
+)
+def import_command(
+    checkpoint: Path, output: Path, architecture: str, normalisation: str, percentile: float, calibration: str
+) -> None:
+    """Convert a SiamFC CHECKPOINT of PyTorch into a spiking network."""
+    from ..model.calibration import CALIBRATION_CROPS, calibration_crops, convert
+    from ..model.checkpoints import import_checkpoint
+    from ..model.files import write_model
+    from ..model.layers import architecture as layers_of
+    from ..sequences.sources import open_sequence
+
+    model = import_checkpoint(checkpoint, layers_of(architecture))
+    crops = calibration_crops(open_sequence(calibration))
+    crops = tqdm(crops, total=CALIBRATION_CROPS, desc="calibrating", disable=None)
+    model = convert(model, crops, normalisation, percentile)
+    provenance = {**model.provenance, "calibration": Path(calibration).name}
+    write_model(replace(model, provenance=provenance), output)
+    scales = ", ".join(f"{name} {scale.mean():.2f}" for name, scale in model.scales.items())
+    click.echo(f"{output}: {architecture}, {model.normalisation}; activation at one spike per step: {scales}")
+
+
+@weights.command("fixed-point")
+@click.argument("model")
+@click.option("--output", required=True, type=click.Path(path_type=Path), help="Model file to write (.safetensors).")
+def fixed_point_command(model: str, output: Path) -> None:
+    """Round a network's weights for 16-bit sums.
+
+    The input of a neuron in a step is then an integer. The kernel adds such weights faster, and their sums do not
+    depend on the order, so all devices give the same spikes. MODEL is a name or a file; see docs/devices.md.
+    """
+    from ..model.conversion import SpikingModel
+    from ..model.files import load_model, write_model
+    from ..model.fixed_point_weights import fixed_point, rounding
+
+    before = load_model(model)
+    after = fixed_point(before)
+    write_model(after, output)
+    click.echo(f"{'layer':<8}{'largest weight':>16}{'root mean square error':>24}")
+    for name, (largest, error) in rounding(SpikingModel.from_model(before), SpikingModel.from_model(after)).items():
+        click.echo(f"{name:<8}{f'{largest:,} units':>16}{f'{error:.2%} of the weights':>24}")
+    click.echo(f"{output}: use it with --model {output}")
+
+
+@weights.command("export")
+@click.argument("model")
+@click.option("--output", required=True, type=click.Path(path_type=Path), help="File to write (.nir).")
+@click.option(
+    "--format",
+    type=click.Choice(["nir"]),
+    default="nir",
+    show_default=True,
+    expose_value=False,
+    help="Neuromorphic Intermediate Representation.",
+)
+@click.option(
+    "--image-size",
+    type=click.IntRange(1),
+    default=SEARCH_SIZE,
+    show_default=True,
+    help=f"Side of the images in pixels; {EXEMPLAR_SIZE} for the exemplar.",
+)
+def export_command(model: str, output: Path, image_size: int) -> None:
+    """Write a spiking network for other simulators (NIR).
+
+    MODEL is a name or a file; see docs/interchange.md.
+    """
+    from ..model.conversion import SpikingModel
+    from ..model.files import load_model
+    from ..model.nir_graphs import write_nir
+
+    spiking = SpikingModel.from_model(load_model(model))
+    write_nir(spiking, image_size, output)
+    shape = "x".join(str(side) for side in spiking.shapes(image_size)[spiking.layers[-1].name])
+    click.echo(
+        f"{output}: {len(spiking.layers)} layers of Conv2d and IF, {image_size}x{image_size} -> {shape}; "
+        f"readers must reset by subtraction, starting from a potential of {spiking.initial_potential:g}"
+    )
+
+
+@weights.command("import-nir")
+@click.argument("graph", type=click.Path(path_type=Path))
+@click.option("--output", required=True, type=click.Path(path_type=Path), help="Model file to write (.safetensors).")
+def import_nir_command(graph: Path, output: Path) -> None:
+    """Make a model file from a NIR GRAPH, a chain of Conv2d and IF written by any program."""
+    from ..model.conversion import unit_scales
+    from ..model.files import write_model
+    from ..model.nir_graphs import read_nir
+
+    spiking = read_nir(graph)
+    write_model(unit_scales(spiking, {"source": graph.name}), output)
+    click.echo(f"{output}: {len(spiking.layers)} layers, weights in units of spikes")
