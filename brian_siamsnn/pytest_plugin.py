@@ -21,8 +21,8 @@ __all__ = ["neuron"]
 def neuron() -> Callable[..., NeuronRun]:
     """A function that simulates one neuron: `probe`.
 
-    ``neuron("mine.toml", input=[0.4] * 10, v_th=1.0)`` gives what it did:
-    ``spike_steps``, ``amplitudes``, ``v`` and ``threshold`` by step.
+    ``neuron("mine.toml", input=[0.4] * 10, v_th=1.0)`` returns its ``spike_steps`` (counted from 0), the
+    ``amplitudes`` of these spikes, and ``v`` and ``threshold`` in each step.
     """
     from .neurons.single_neuron import probe
 
