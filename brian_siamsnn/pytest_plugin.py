@@ -22,8 +22,8 @@ def neuron() -> Callable[..., NeuronRun]:
     """Simulate a single neuron: the function `probe`.
 
     ``neuron("mine.toml", input=[0.4] * 10, v_th=1.0)`` returns a `NeuronRun`
-    with ``spike_steps`` and ``amplitudes``, and with ``v`` and ``threshold``
-    for each time step.
+    with ``spike_steps`` (counted from 0) and ``amplitudes``, and with ``v`` and
+    ``threshold`` for each time step.
 
     Returns
     -------

@@ -1,6 +1,6 @@
 # distutils: language = c++
 # cython: language_level=3, boundscheck=False, wraparound=False
-"""The event-driven kernels of ``event_kernel.h`` and ``pooling_kernel.h`` for NumPy arrays."""
+"""The C++ kernels (``event_kernel.h``, ``image_kernel.h``, ``pooling_kernel.h``) for NumPy arrays."""
 
 from libc.stdint cimport int16_t, int32_t, int64_t
 
@@ -40,13 +40,31 @@ cdef extern from "pooling_kernel.h" namespace "siamsnn":
         const ConvolutionGeometry&, int, int) nogil
 
 
-#: Output channels of the first layer that are summed together.
+#: Number of output channels of the first layer that are summed together.
 image_block = IMAGE_BLOCK
 
 
 def convolve_image(const float[:, :, ::1] image, const float[::1] weights, const float[::1] bias,
                    float[:, :, ::1] current, int kernel, int stride, int threads):
-    """Convolve an image with blocked weights into ``current``, shape (H', W', channels)."""
+    """Convolve an image with the weights of the first layer.
+
+    Parameters
+    ----------
+    image : ndarray of float32, shape (H, W, channels)
+        The image.
+    weights : ndarray of float32
+        Blocked weights, [block][ky][kx][channel][channel in block], zero-padded to whole blocks of ``image_block``.
+    bias : ndarray of float32
+        Bias, zero-padded likewise.
+    current : ndarray of float32, shape (H', W', out_channels)
+        Result, written in place.
+    kernel : int
+        Side of the kernel.
+    stride : int
+        Stride in both directions.
+    threads : int
+        Number of threads.
+    """
     cdef ImageGeometry g
     g.width, g.channels = image.shape[1], image.shape[2]
     g.out_height, g.out_width, g.out_channels = current.shape[0], current.shape[1], current.shape[2]
@@ -69,9 +87,41 @@ cdef ConvolutionGeometry geometry(
 def convolve(const int32_t[::1] spikes, const real[::1] amplitude, const real[::1] weights, real[::1] v,
              int images, tuple shape_in, tuple shape_out, int kernel, int stride, int groups, int block,
              int strip, int threads):
-    """Add a step's spikes to the potentials ``v``; returns the synaptic events.
+    """Add the spikes of a time step to the membrane potentials.
 
-    ``amplitude`` has one entry a spike, or one for all of them.
+    Parameters
+    ----------
+    spikes : ndarray of int32, shape (n,)
+        Presynaptic neurons that fired, ascending.
+    amplitude : ndarray, shape (n,) or (1,)
+        Amplitude of each spike, or of all of them.
+    weights : ndarray
+        Blocked weights, [group][block][ky][kx][channel][channel in block], zero-padded to whole blocks.
+    v : ndarray
+        Postsynaptic membrane potentials, changed in place.
+    images : int
+        Number of images that are simulated side by side.
+    shape_in : tuple of int
+        Shape (height, width, channels) of the presynaptic layer.
+    shape_out : tuple of int
+        Shape (height, width, channels) of the postsynaptic layer.
+    kernel : int
+        Side of the kernel.
+    stride : int
+        Stride in both directions.
+    groups : int
+        Number of groups of the convolution.
+    block : int
+        Number of output channels that are added together: 16, 32, 48 or 64.
+    strip : int
+        Number of output rows in a task of one thread.
+    threads : int
+        Number of threads.
+
+    Returns
+    -------
+    int
+        Number of synaptic events: spikes times fan-out.
     """
     cdef ConvolutionGeometry g = geometry(images, shape_in, shape_out, kernel, stride, groups, block)
     cdef int n = spikes.shape[0]
@@ -87,9 +137,21 @@ def convolve(const int32_t[::1] spikes, const real[::1] amplitude, const real[::
 def convolve_fixed_point(const int32_t[::1] spikes, const int16_t[::1] weights, const real[::1] unit, real[::1] v,
                          int images, tuple shape_in, tuple shape_out, int kernel, int stride, int groups, int block,
                          int strip, int threads):
-    """Add a step's spikes, which all carry 1, to the potentials ``v``; returns the synaptic events.
+    """Add the spikes of a time step, all of amplitude 1, to the membrane potentials, with fixed-point weights.
 
-    The weights are multiples of each output channel's ``unit``; no sum of a window's exceeds 16 bits.
+    Parameters are as for `convolve`, except for these.
+
+    Parameters
+    ----------
+    weights : ndarray of int16
+        Blocked weights as multiples of the unit; no sum of weights over a window may exceed 16 bits.
+    unit : ndarray, shape (out_channels,)
+        Unit of each output channel.
+
+    Returns
+    -------
+    int
+        Number of synaptic events: spikes times fan-out.
     """
     cdef ConvolutionGeometry g = geometry(images, shape_in, shape_out, kernel, stride, groups, block)
     cdef int n = spikes.shape[0]
@@ -104,7 +166,26 @@ def convolve_fixed_point(const int32_t[::1] spikes, const int16_t[::1] weights, 
 def pool(const int32_t[::1] spikes, const real[::1] amplitude, real[::1] sums, real[::1] maximum,
          const real[::1] emitted, real[::1] rise,
          int images, tuple shape_in, tuple shape_out, int kernel, int stride, int strip, int threads):
-    """Raise the windows' running maxima by a step's spikes; returns the events."""
+    """Update the running maxima of pooling windows with the spikes of a time step (``max_pool.toml``).
+
+    Parameters are as for `convolve`, except for these.
+
+    Parameters
+    ----------
+    sums : ndarray
+        Sum of the amplitudes that each presynaptic neuron has sent, changed in place.
+    maximum : ndarray
+        Largest of these sums in each window, changed in place.
+    emitted : ndarray
+        Part of the maximum that each gate has sent already.
+    rise : ndarray
+        Difference of the two, changed in place.
+
+    Returns
+    -------
+    int
+        Number of events: spikes times windows.
+    """
     cdef ConvolutionGeometry g = geometry(images, shape_in, shape_out, kernel, stride, 1, 16)
     cdef int n = spikes.shape[0]
     cdef int amplitude_stride = amplitude.shape[0] > 1
@@ -120,9 +201,22 @@ def pool(const int32_t[::1] spikes, const real[::1] amplitude, real[::1] sums, r
 def gate(const int32_t[::1] spikes, const real[::1] amplitude, real[::1] sums, real[::1] maximum,
          int32_t[::1] leader, real[::1] passed,
          int images, tuple shape_in, tuple shape_out, int kernel, int stride, int strip, int threads):
-    """Let the spikes of leading inputs pass; returns the events.
+    """Pass the spikes of leading inputs of pooling windows (``max_pool_first.toml``, ``max_pool_all.toml``).
 
-    Without leaders (an empty array) every leading input's, else that of the first.
+    Parameters are as for `pool`, except for these.
+
+    Parameters
+    ----------
+    leader : ndarray of int32
+        Leading input of each window, changed in place. If the array is empty, spikes of all leading inputs pass, as in
+        ``max_pool_all.toml``; otherwise only those of the first one.
+    passed : ndarray
+        Amplitude that each gate passes in this time step, changed in place.
+
+    Returns
+    -------
+    int
+        Number of events: spikes times windows.
     """
     cdef ConvolutionGeometry g = geometry(images, shape_in, shape_out, kernel, stride, 1, 16)
     cdef int n = spikes.shape[0]

@@ -55,7 +55,7 @@ class LayerInspection:
     error_unclipped : float
         The same with the unclipped activation.
     relative_error : float
-        Like ``error``, but in units of the scale.
+        Like `error`, but in units of the scale.
     rate : float
         Mean firing rate N / T (Eq. 5).
     spikes : int
@@ -65,7 +65,7 @@ class LayerInspection:
     saturated : float
         Fraction of neurons that fired in every step.
     relative_error_by_step : ndarray, shape (T,)
-        ``relative_error`` after each step.
+        `relative_error` after each step.
     density : ndarray, shape (60, 50)
         Number of neurons by activation and estimate, over `DENSITY_RANGE`.
     """

@@ -55,7 +55,7 @@ def profile_branch(branch: SpikingBranch, images: np.ndarray, repeats: int = 5) 
     Raises
     ------
     InputError
-        If ``repeats`` is below 1.
+        If `repeats` is below 1.
     """
     if repeats < 1:
         raise InputError(f"repeats: expected 1 or more, got {repeats}")

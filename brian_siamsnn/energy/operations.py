@@ -48,7 +48,7 @@ class LayerCounts:
     name : str
         Name of the layer.
     pooling : bool
-        Whether it is a pooling layer; its ``operations`` are then events into its gates.
+        Whether it is a pooling layer; its `operations` are then events into its gates.
     neurons : int
         Number of neurons.
     synapses : int

@@ -181,7 +181,7 @@ def plot_frontier(
     ----------
     rows : list of dict
         Configurations, with keys ``group`` (sets the colour), ``family`` (sets the marker), ``label``, ``auc`` and the
-        one named by ``energy``.
+        one named by `energy`.
     best : list of int
         Indices of the rows on the frontier, see `frontier`; none by default.
     title : str

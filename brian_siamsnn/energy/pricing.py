@@ -64,7 +64,7 @@ def price(work: OperationCounts, cost: CostModel, host: CostModel, chips: int = 
     cost : CostModel
         Hardware that runs the spiking network.
     host : CostModel
-        Hardware for multiply-accumulates, if ``cost`` has no figure for them.
+        Hardware for multiply-accumulates, if `cost` has no figure for them.
     chips : int
         Number of chips that the network occupies, see `CostModel.fit`; 1 by default.
 

@@ -43,7 +43,7 @@ class ActivationScales:
     Raises
     ------
     InputError
-        If ``normalisation`` is neither of the two.
+        If `normalisation` is neither of the two.
     """
 
     _LOW, _HIGH = -20.0, 20.0

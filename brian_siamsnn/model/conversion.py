@@ -31,8 +31,8 @@ __all__ = ["SpikingModel", "scale_thresholds", "unit_scales"]
 def scale_thresholds(model: SiameseModel, factor: float) -> SiameseModel:
     """Multiply all thresholds, and with them the activation that a spike stands for.
 
-    A neuron with threshold ``factor`` whose spikes have amplitude ``factor`` (Eq. 2-3) behaves like a neuron with
-    threshold 1 in a network whose scales lambda^l are all multiplied by ``factor``. This function multiplies the
+    A neuron with threshold `factor` whose spikes have amplitude `factor` (Eq. 2-3) behaves like a neuron with
+    threshold 1 in a network whose scales lambda^l are all multiplied by `factor`. This function multiplies the
     scales, which works with every neuron model. Initial potentials stay at the same fraction of the threshold.
 
     Parameters
@@ -102,7 +102,7 @@ class SpikingModel:
         Raises
         ------
         InputError
-            If the model has no scales, ``v_init`` is not finite, or a scaled weight does not fit in single precision.
+            If the model has no scales, `v_init` is not finite, or a scaled weight does not fit in single precision.
         """
         v_init = model.initial_potential if v_init is None else v_init
         if not np.isfinite(v_init):

@@ -274,8 +274,8 @@ def _gain(name, neurons, channels):
             raise InputError(f"{name}: expected the same positive {key} over each of {channels} feature maps")
         values[key] = array[:, 0]
     v_reset = getattr(neurons, "v_reset", None)
-    if v_reset is not None and np.any(np.asarray(v_reset) != 0):
-        raise InputError(f"{name}: v_reset: expected 0, because neurons are reset by subtraction, got another value")
+    if v_reset is not None and (wrong := np.ravel(v_reset)[np.ravel(v_reset) != 0]).size:
+        raise InputError(f"{name}: v_reset: expected 0, because neurons are reset by subtraction, got {wrong[0]:g}")
     reset = (neurons.metadata or {}).get("reset", _RESET)
     if reset != _RESET:
         raise InputError(f"{name}: reset in its metadata: expected {_RESET!r}, got {reset!r}")

@@ -144,7 +144,7 @@ class NeuronEquations:
         return group
 
     def arriving(self, presynaptic: NeuronEquations) -> str:
-        """Return the ``on_pre`` statements for spikes from another model.
+        """Return the `on_pre` statements for spikes from another model.
 
         Parameters
         ----------
@@ -154,7 +154,7 @@ class NeuronEquations:
         Returns
         -------
         str
-            Statements for the ``on_pre`` argument of `brian2.Synapses`.
+            Statements for the `on_pre` argument of `brian2.Synapses`.
         """
         return self.on_pre.strip().replace("{amplitude}", presynaptic.amplitude)
 

@@ -32,21 +32,10 @@ __all__ = ["INPUTS", "check_equations"]
 #: Constants that the network sets, not the model file: the input current of a neuron, the value of a pixel.
 INPUTS = ("I", "value")
 
-_NODES = (
-    ast.Expression,
-    ast.BinOp,
-    ast.UnaryOp,
-    ast.BoolOp,
-    ast.Compare,
-    ast.Name,
-    ast.Load,
-    ast.Call,
-    ast.Constant,
-    ast.operator,
-    ast.unaryop,
-    ast.boolop,
-    ast.cmpop,
-)
+_OPERANDS = (ast.Name, ast.Load, ast.Constant, ast.Call)
+_OPERATIONS = (ast.BinOp, ast.UnaryOp, ast.BoolOp, ast.Compare, ast.operator, ast.unaryop, ast.boolop, ast.cmpop)
+#: Nodes of Python's syntax tree that are allowed in an expression.
+_NODES = (ast.Expression, *_OPERANDS, *_OPERATIONS)
 _FLAGS = {"constant", "shared", "constant over dt"}
 #: Brian2 evaluates powers of constants while it parses; large ones could take forever.
 _LARGEST_POWER = 1000

@@ -25,7 +25,7 @@ def crop(
     size: int,
     displacement: npt.ArrayLike = (0.0, 0.0),
 ) -> np.ndarray:
-    """Cut a square crop in which ``centre`` of the image is at ``displacement`` from the centre of the crop.
+    """Cut a square crop in which `centre` of the image is at `displacement` from the centre of the crop.
 
     Pixel u of the crop shows image position centre + transform (u - (size - 1)/2 - displacement). Positions outside the
     image have its mean colour.

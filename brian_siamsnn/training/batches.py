@@ -152,7 +152,7 @@ def ahead(cut: Callable[[int], tuple[np.ndarray, ...]], start: int, stop: int) -
     Yields
     ------
     tuple of ndarray
-        Result of ``cut`` for each step.
+        Result of `cut` for each step.
     """
     if start >= stop:
         return

@@ -65,7 +65,7 @@ def held_out_score(
     -------
     dict of str to float
         ``held_out_loss``, the balanced loss; ``distance``, the mean distance from the peak of the response map to the
-        target, in cells; ``within_1``, the fraction of peaks at most one cell away; and, with ``operations``, their
+        target, in cells; ``within_1``, the fraction of peaks at most one cell away; and, with `operations`, their
         mean per search crop.
     """
     was_training = network.training
@@ -135,7 +135,7 @@ def train(
     Raises
     ------
     InputError
-        If the data or a setting are not valid, ``output`` cannot be written, the checkpoint is from other settings, or
+        If the data or a setting are not valid, `output` cannot be written, the checkpoint is from other settings, or
         the loss is not finite.
     """
     recipe, output = recipe or Recipe(), Path(output)

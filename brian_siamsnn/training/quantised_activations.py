@@ -55,7 +55,7 @@ class ClipFloorShift(nn.Module):
         Returns
         -------
         torch.Tensor
-            Quantised activations, of the shape of ``x``.
+            Quantised activations, of the shape of `x`.
         """
         counts = x * (self.levels / self.bound) + 0.5
         counts = counts + (counts.floor() - counts).detach()
@@ -95,7 +95,7 @@ class ClipNoise(ClipFloorShift):
         Returns
         -------
         torch.Tensor
-            Noisy activations, of the shape of ``x``.
+            Noisy activations, of the shape of `x`.
         """
         counts = x * (self.levels / self.bound)
         return self._clipped(counts + (torch.rand_like(counts) - 0.5) * (x > 0))

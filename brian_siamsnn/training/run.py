@@ -84,7 +84,7 @@ class TrainingRun:
     Raises
     ------
     InputError
-        If ``initial`` is from another architecture.
+        If `initial` is from another architecture.
     """
 
     def __init__(

@@ -1,14 +1,13 @@
-// The event-driven convolution and pooling behind convolution.py.
+// Event-driven convolution with a shared kernel (see shared_kernel.py).
 //
-// Neurons are channels-last: index = ((image*height + y)*width + x)*channels + c.
-// A list of presynaptic spikes (sorted, as Brian2 keeps it) adds rows of one
-// shared kernel to the postsynaptic membrane potentials:
+// Neurons are channels-last: index = ((image*height + y)*width + x)*channels + c. Each presynaptic spike adds rows of
+// one shared kernel to the postsynaptic membrane potentials:
 //
 //     v[oy, ox, o] += sum over spikes (y, x, c) of  amplitude * w[o, c, ky, kx],
 //     y = oy*stride + ky,  x = ox*stride + kx                       (Eq. 3)
 //
-// For every output the spikes are added in the order of their neuron index,
-// which is the order of explicit Synapses: both forms round alike.
+// The spikes of a step are sorted by neuron index, as Brian2 keeps them. For every output they are added in this order,
+// and products are rounded (not fused with the addition), as with explicit Synapses, so both forms give the same bits.
 #ifndef BRIAN_SIAMSNN_EVENT_KERNEL_H
 #define BRIAN_SIAMSNN_EVENT_KERNEL_H
 
@@ -22,19 +21,21 @@
 
 namespace siamsnn {
 
-// Fewer events than this are done (in about 0.1 ms) before a second thread is awake.
+// With fewer events than this (about 0.1 ms), the work is done before a second thread wakes up.
 constexpr int64_t PARALLEL_EVENTS = 500000;
 
-// Bytes of kernel rows that are swept together: they and the potentials stay in the first-level cache.
+// Size of the kernel rows that are swept together, in bytes; they fit in the first-level cache together with the
+// potentials.
 constexpr int64_t CACHED_BYTES = 32 * 1024;
 
-// With fewer spikes than this under a line of the kernel (on average), all of its lines are swept together, if they
-// take no more than so many bytes: the end of each short run of spikes costs as much as five spikes.
+// With fewer spikes per line of the kernel than SHORT_RUN (on average), all its lines are swept together, provided that
+// they take no more than GATHERED_BYTES: the end of each short run of spikes costs as much as five spikes.
 constexpr double SHORT_RUN = 12;
 constexpr int64_t GATHERED_BYTES = 128 * 1024;
 
-// How a strip is swept: so many lines of the kernel, and places within a line, at once.  Either is 1 or all, as the
-// spikes under an output are added in the order of their pixels.
+// How a strip is swept: the number of kernel lines, and of positions within a line, at once. Lines are swept one at a
+// time, or all together with all their positions; either way the spikes of an output are added in the order of their
+// pixels.
 struct Sweep {
     int lines, places;
 
@@ -53,7 +54,7 @@ SIAMSNN_INLINE void add_rows(const int32_t* row, const Real* amplitude, int n, c
     constexpr int bytes = B * sizeof(Real) % Bytes ? Bytes / 2 : Bytes;
     typedef typename Vector<Real, bytes>::type V;
     constexpr int width = Vector<Real, bytes>::width;
-    Real edge[B];  // a last block narrower than B works on a padded copy
+    Real edge[B];  // padded copy for a last block with fewer than B channels
     Real* place = target;
     if (channels < B) {
         std::fill(std::copy(target, target + channels, edge), edge + B, Real(0));
@@ -74,8 +75,8 @@ SIAMSNN_INLINE void add_rows(const int32_t* row, const Real* amplitude, int n, c
     if (channels < B) std::copy(edge, edge + channels, target);
 }
 
-// The spikes under one output, line after line, with their rows counted from the start of the kernel: row and amplitude
-// have room for as many as there can be, and for SPIKE_PADDING more.  Returns how many they are.
+// Gathers the spikes in the window of one output, line by line, with rows relative to the start of the kernel. row and
+// amplitude must have space for the largest possible number of spikes plus SPIKE_PADDING. Returns the number of spikes.
 template <bool Unit, typename Real>
 SIAMSNN_INLINE int gather(const int32_t* list_row, const Real* list_amplitude, const int32_t* start, int kernel, int width,
                           int offset, int line_rows, int32_t* row, Real* amplitude) {
@@ -83,7 +84,8 @@ SIAMSNN_INLINE int gather(const int32_t* list_row, const Real* list_amplitude, c
     int n = 0;
     for (int ky = 0; ky < kernel; ky++, start += width, offset += line_rows) {
         const int from = start[0], count = start[kernel] - from;
-        // eight at a time, the first two without asking: what is written behind the end is overwritten
+        // copies eight at a time, the first sixteen unconditionally; entries past the end are overwritten by the next
+        // line
         const int32_t* source = list_row + from;
         int32_t* place = row + n;
         *(Eight*)place = *(const Eight*)source + offset;
@@ -95,19 +97,19 @@ SIAMSNN_INLINE int gather(const int32_t* list_row, const Real* list_amplitude, c
     return n;
 }
 
-// Some output rows of one image.
+// A range of output rows of one image.
 struct Strip {
     int image, first_row, last_row;
 };
 
-// Add all spikes under a strip to one block of output channels; target is the first output's place, and the next
-// output's is so many numbers further.  As many places of a kernel's line are taken at once as the first-level cache
-// holds; with these outermost, their rows stay there while the strip is swept.
+// Adds all spikes in the windows of a strip to one block of output channels. target is the position of the first
+// output; the next output is `spacing` numbers further. The outer loops take as many kernel positions of a line as fit
+// in the first-level cache, so that their rows stay there while the strip is swept.
 template <typename Real, int B, bool Unit, int Bytes>
 SIAMSNN_INLINE int64_t add_strip(const GroupSpikes<Real>& list, const Sweep& sweep, const Real* __restrict__ kernel,
                                  Real* __restrict__ target, int spacing, int channels, const Strip& strip,
                                  const ConvolutionGeometry& g) {
-    // copies, which no store can change
+    // local copies, so that the compiler knows that stores do not change them
     const int kernel_side = g.kernel, stride = g.stride, width = g.width, out_width = g.out_width;
     const int lines = sweep.lines, places = sweep.places;
     const int pixel_rows = g.channels / g.groups * B, line_rows = kernel_side * pixel_rows;
@@ -146,7 +148,7 @@ SIAMSNN_INLINE int64_t add_strip(const GroupSpikes<Real>& list, const Sweep& swe
     return events * channels;
 }
 
-// v += unit * sums, for a strip of outputs.
+// Computes v += unit * sums for a strip of outputs.
 template <typename Real>
 SIAMSNN_INLINE void add_sums(const int16_t* __restrict__ sums, const Real* __restrict__ unit, Real* __restrict__ v,
                              int outputs, int block, int channels, int spacing) {
@@ -161,7 +163,7 @@ SIAMSNN_INLINE void add_sums(const int16_t* __restrict__ sums, const Real* __res
 #define SIAMSNN_SUMS(REAL) \
     const int16_t *sums, const REAL *unit, REAL *v, int outputs, int block, int channels, int spacing
 
-// Both with vectors of so many bytes, for processors that have them.
+// Defines add_strip and add_sums with vectors of the given size, for processors that support them.
 #define SIAMSNN_WITH_VECTORS(NAME, TARGET, BYTES)                                                  \
     template <typename Real, int B>                                                                \
     TARGET int64_t add_strip_##NAME(SIAMSNN_PARAMETERS(Real)) {                                    \
@@ -174,7 +176,7 @@ SIAMSNN_INLINE void add_sums(const int16_t* __restrict__ sums, const Real* __res
     }
 SIAMSNN_WITH_VECTORS(16_bytes, , 16)
 
-// One binary for every x86-64 machine: the widest vectors that the processor has are chosen at run time.
+// One binary for all x86-64 machines: the widest vectors of the processor are selected at run time.
 #if defined(__x86_64__) && defined(__GNUC__)
 SIAMSNN_WITH_VECTORS(32_bytes, __attribute__((target("avx2"))), 32)
 SIAMSNN_WITH_VECTORS(64_bytes, __attribute__((target("avx512f,avx512vl,avx512dq,avx512bw"))), 64)
@@ -211,15 +213,15 @@ int64_t add_strip_any(SIAMSNN_PARAMETERS(Real)) {
 #undef SIAMSNN_WITH_VECTORS
 #undef SIAMSNN_WIDEST
 
-// A strip and a block of its output channels: of which group, from which channel, how many; where its weights begin in the
-// kernel, and where its first output is.
+// A strip and a block of output channels: its group, first channel and number of channels, the offset of its weights in
+// the kernel, and the index of its first output.
 struct Part {
     Strip strip;
     int group, first, channels;
     int64_t weights, output;
 };
 
-// add(part), which counts events, for all parts of a layer.
+// Calls add(part), which returns its number of events, for all parts of a layer. Returns the sum.
 template <typename Add>
 int64_t each_part(const ConvolutionGeometry& g, int n, int rows, int threads, Add add) {
     const int group_outputs = g.out_channels / g.groups;
@@ -248,7 +250,7 @@ int64_t convolve_events(const int32_t* spikes, int n, const Real* amplitude, int
                         int rows, int threads) {
     static thread_local SpikeList<Real> list;
     list.collect(spikes, n, amplitude, amplitude_stride, g);
-    const SpikeList<Real>& spike_list = list;  // the calling thread's, for every worker
+    const SpikeList<Real>& spike_list = list;  // workers use the list of the calling thread, not their own
     const Sweep sweep(n, (int64_t)g.channels / g.groups * g.block * sizeof(Real), g);
     return each_part(g, n, rows, threads, [&](const Part& part) {
         return add_strip_any(spike_list.groups[part.group], sweep, kernel + part.weights, v + part.output, g.out_channels,
@@ -256,9 +258,9 @@ int64_t convolve_events(const int32_t* spikes, int n, const Real* amplitude, int
     });
 }
 
-// The same for fixed-point weights (fixed_point.py) and spikes that all carry 1: the weights are multiples of one unit for
-// each output channel, and no sum of them exceeds 16 bits, so twice as many sums fit into a register.  They are exact,
-// and v += unit * sum rounds once.
+// The same for fixed-point weights (fixed_point_weights.py) and spikes of amplitude 1. The weights are multiples of one
+// unit per output channel, and no sum of them exceeds 16 bits, so twice as many sums fit in a register. The sums are
+// exact, and v += unit * sum rounds once.
 template <typename Real>
 int64_t convolve_fixed_point(const int32_t* spikes, int n, const int16_t* kernel, const Real* unit, Real* v,
                              const ConvolutionGeometry& g, int rows, int threads) {

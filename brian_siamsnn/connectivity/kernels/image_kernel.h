@@ -1,7 +1,8 @@
-// The first layer's convolution of the image, dense as pixels are.
+// Convolution of the image by the first layer; dense, because nearly all pixels are non-zero.
 //
-// Each output sums its window pixel by pixel, line after line, product by product (no fused multiply-add): the same
-// numbers on every processor and with any number of threads, which a BLAS library does not promise.
+// Each output sums its window line by line and pixel by pixel, so the result does not depend on the number of threads,
+// which a BLAS library does not guarantee. On x86-64 processors with AVX2 and FMA or with AVX-512, products and sums
+// are fused (rounded once), which is a third faster; without them each product is rounded too, so last bits can differ.
 #ifndef BRIAN_SIAMSNN_IMAGE_KERNEL_H
 #define BRIAN_SIAMSNN_IMAGE_KERNEL_H
 
@@ -13,7 +14,7 @@
 
 namespace siamsnn {
 
-// Output channels that are summed together.
+// Number of output channels that are summed together.
 constexpr int IMAGE_BLOCK = 16;
 
 struct ImageGeometry {
@@ -22,7 +23,8 @@ struct ImageGeometry {
     int kernel, stride;
 };
 
-// Places side by side and a block of channels, all in registers: a weight that is read serves every place.
+// Sums several neighbouring output positions and a block of channels in registers, so that each weight is loaded once
+// for all of these positions.
 template <int Places, int Bytes>
 SIAMSNN_INLINE void sum_windows(const float* image, const float* weights, const float* bias, float* current, int channels,
                                 const ImageGeometry& g) {
@@ -38,11 +40,11 @@ SIAMSNN_INLINE void sum_windows(const float* image, const float* weights, const 
         for (int o = 0; o < channels; o++) current[o] = sum[p][o / width][o % width] + bias[o];
 }
 
-// One output row and one block of channels.
+// Computes one block of channels of one output row.
 template <int Bytes>
 SIAMSNN_INLINE void sum_row(const float* image, const float* weights, const float* bias, float* current, int channels,
                             const ImageGeometry& g) {
-    constexpr int places = 12 / (IMAGE_BLOCK * sizeof(float) / Bytes);  // a dozen sums fit into the registers
+    constexpr int places = 12 / (IMAGE_BLOCK * sizeof(float) / Bytes);  // twelve vectors of sums fit in the registers
     const int step = g.stride * g.channels;
     int ox = 0;
     for (; ox + places <= g.out_width; ox += places)
@@ -63,7 +65,8 @@ SIAMSNN_ROW(64_bytes, __attribute__((target("avx512f"), optimize("fp-contract=fa
 #endif
 #undef SIAMSNN_ROW
 
-// image: [y][x][channel]; weights: [blocks][ky][kx][channel][IMAGE_BLOCK], zero-padded, as bias is.
+// image: [y][x][channel]; weights: [blocks][ky][kx][channel][IMAGE_BLOCK]. Weights and bias are zero-padded to whole
+// blocks.
 inline void convolve_image(const float* image, const float* weights, const float* bias, float* current,
                            const ImageGeometry& g, int threads) {
 #if defined(__x86_64__) && defined(__GNUC__)
@@ -75,7 +78,7 @@ inline void convolve_image(const float* image, const float* weights, const float
 #endif
     const int blocks = (g.out_channels + IMAGE_BLOCK - 1) / IMAGE_BLOCK;
     const int64_t block_size = (int64_t)g.kernel * g.kernel * g.channels * IMAGE_BLOCK;
-    auto row = [&](int oy) {  // all blocks of it, since neighbouring channels share a cache line
+    auto row = [&](int oy) {  // all blocks of a row in one task, because neighbouring channels share a cache line
         const float* lines = image + (int64_t)oy * g.stride * g.width * g.channels;
         float* sums = current + (int64_t)oy * g.out_width * g.out_channels;
         for (int b = 0, first = 0; b < blocks; b++, first += IMAGE_BLOCK)

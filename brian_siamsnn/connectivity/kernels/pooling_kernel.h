@@ -1,4 +1,4 @@
-// The pooling gates behind convolution.py: spikes at the windows that they are under.
+// Event-driven max pooling: updates the gates of the windows that contain a spike (see shared_kernel.py).
 #ifndef BRIAN_SIAMSNN_POOLING_KERNEL_H
 #define BRIAN_SIAMSNN_POOLING_KERNEL_H
 
@@ -10,13 +10,13 @@
 
 namespace siamsnn {
 
-// Each spike at each window that it is under: arrive(window, neuron, what the neuron has sent so far, what the spike
-// carries).  sums is kept per presynaptic neuron.  The windows of a strip are one thread's, so each of them meets its
-// spikes in the order of their neurons.
+// Calls arrive(window, neuron, sum of the neuron's amplitudes so far, amplitude of the spike) for each spike and each
+// window that contains it. sums has one entry per presynaptic neuron. One thread processes all windows of a strip, so
+// each window receives its spikes in the order of their neuron index.
 template <typename Real, typename Arrive>
 int64_t each_window(const int32_t* spikes, int n, const Real* amplitude, int amplitude_stride, Real* sums,
                     const ConvolutionGeometry& g, int strip, int threads, Arrive arrive) {
-    // a spike here takes as long as about forty of a convolution's events
+    // a spike takes about as long as forty events of a convolution
     if (40 * (int64_t)n <= PARALLEL_EVENTS) threads = 1;
     constexpr int SUMMED = 8192;
     auto sum = [&](int task) {
@@ -32,7 +32,7 @@ int64_t each_window(const int32_t* spikes, int n, const Real* amplitude, int amp
         int64_t first = ((int64_t)image * g.height + first_oy * g.stride) * g.width * g.channels, arrived = 0;
         int q = std::lower_bound(spikes, spikes + n, first) - spikes;
         for (int y = first_oy * g.stride; y < last_oy * g.stride + g.kernel; y++) {
-            // the windows over y are those with oy*stride <= y < oy*stride + kernel
+            // windows that contain y: oy*stride <= y < oy*stride + kernel
             const int oy0 = std::max(first_oy, y < g.kernel ? 0 : (y - g.kernel) / g.stride + 1);
             const int oy1 = std::min(y / g.stride, last_oy);
             for (int x = 0; x < g.width; x++, first += g.channels) {
@@ -53,8 +53,8 @@ int64_t each_window(const int32_t* spikes, int n, const Real* amplitude, int amp
     return events;
 }
 
-// max_pool.toml: the running maximum over each window of its inputs' cumulated amplitudes.  maximum, emitted and rise
-// (how much of the maximum was not emitted yet) are kept per postsynaptic neuron.
+// max_pool.toml: the running maximum of the inputs' summed amplitudes over each window. maximum, emitted and rise (the
+// part of the maximum that was not emitted yet) have one entry per postsynaptic neuron.
 template <typename Real>
 int64_t pool_events(const int32_t* spikes, int n, const Real* amplitude, int amplitude_stride,
                     Real* sums, Real* maximum, const Real* emitted, Real* rise,
@@ -66,7 +66,7 @@ int64_t pool_events(const int32_t* spikes, int n, const Real* amplitude, int amp
                        });
 }
 
-// max_pool_first.toml and, without leaders, max_pool_all.toml: what a leading input's spike carries passes.
+// max_pool_first.toml and, if leader is null, max_pool_all.toml: spikes of a leading input pass with their amplitude.
 template <typename Real>
 int64_t gate_events(const int32_t* spikes, int n, const Real* amplitude, int amplitude_stride,
                     Real* sums, Real* maximum, int32_t* leader, Real* passed,

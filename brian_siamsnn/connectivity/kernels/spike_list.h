@@ -1,4 +1,4 @@
-// The spikes of one time step, put where the convolution of event_kernel.h finds them.
+// The spikes of one time step, arranged for the convolution in event_kernel.h.
 #ifndef BRIAN_SIAMSNN_SPIKE_LIST_H
 #define BRIAN_SIAMSNN_SPIKE_LIST_H
 
@@ -15,34 +15,32 @@
 namespace siamsnn {
 
 struct ConvolutionGeometry {
-    int images;                               // side by side, each with a height of its own
+    int images;                               // simulated side by side, one after another in memory
     int height, width, channels;              // presynaptic layer
     int out_height, out_width, out_channels;  // postsynaptic layer
     int kernel, stride, groups;
-    int block;  // output channels that are added together: 16, 32, 48 or 64
+    int block;  // number of output channels that are added together: 16, 32, 48 or 64
 };
 
-// So many bytes of potentials or weights, unaligned.  It has to be as wide as
-// the processor's registers: the compiler keeps an array of a few of them in
-// registers then, and in memory otherwise (a fifth of the speed).
+// A vector of potentials or weights, unaligned. It must be as wide as the processor's registers: then the compiler
+// keeps a small array of them in registers, otherwise in memory, at a fifth of the speed.
 template <typename Real, int Bytes>
 struct Vector {
     static constexpr int width = Bytes / sizeof(Real);
     typedef Real type __attribute__((vector_size(Bytes), aligned(sizeof(Real)), may_alias));
 };
 
-// Entries that may be read behind the last spike.
+// Number of entries that may be read past the last spike.
 constexpr int SPIKE_PADDING = 16;
 
-// The spikes that reach one group of output channels, sorted by pixel.  Those of
-// neighbouring pixels of a line are then side by side, and so are the kernel
-// rows that they add: row[q] - ox*stride*pixel_rows is where a spike under the
-// output ox finds its row in the kernel's line.
+// The spikes that reach one group of output channels, sorted by pixel. Spikes of neighbouring pixels in a line are then
+// contiguous, as are the kernel rows that they add: for a spike in the window of output ox, its row in the line of the
+// kernel starts at row[q] - ox*stride*pixel_rows.
 template <typename Real>
 struct GroupSpikes {
     std::vector<int32_t> row;     // (x*channels of a group + channel in the group) * block
-    std::vector<Real> amplitude;  // what the spike carries; empty: all carry 1
-    std::vector<int32_t> start;   // of each pixel: its first spike; and the end
+    std::vector<Real> amplitude;  // of each spike; empty if all are 1
+    std::vector<int32_t> start;   // index of the first spike of each pixel, and the end
     int count = 0;
 
     void clear(int most, int64_t pixels, bool unit) {
@@ -53,13 +51,13 @@ struct GroupSpikes {
     }
 };
 
-// No loop over spikes has a branch here: how many a pixel has, no processor foresees.
+// The loops over spikes have no data-dependent branch, because the number of spikes per pixel cannot be predicted.
 template <typename Real>
 class SpikeList {
 public:
     std::vector<GroupSpikes<Real>> groups;
 
-    // From neuron indices, ascending.
+    // Builds the lists from ascending neuron indices.
     void collect(const int32_t* spikes, int n, const Real* amplitudes, int amplitude_stride,
                  const ConvolutionGeometry& g) {
         const int64_t pixels = (int64_t)g.images * g.height * g.width;
@@ -73,7 +71,7 @@ public:
             for (int k = 0; k < g.groups; k++)
                 append(groups[k], k, some, amplitudes + first * amplitude_stride, amplitude_stride, pixels);
         }
-        // a pixel without spikes ends where the one before does
+        // a pixel without spikes ends where the previous one ends
         for (auto& group : groups) {
             int32_t last = 0;
             for (int32_t& end : group.start) end = last = std::max(last, end);
@@ -84,7 +82,8 @@ private:
     static constexpr int AT_ONCE = 1024;
     int32_t row_[AT_ONCE], pixel_[AT_ONCE], group_[AT_ONCE];
 
-    // Those of the located spikes that are of group k.  The others are written too, where the next one goes.
+    // Appends the located spikes of group k. Spikes of other groups are written past the end, where the next one
+    // overwrites them.
     void append(GroupSpikes<Real>& list, int k, int some, const Real* amplitudes, int amplitude_stride,
                 int64_t pixels) {
         int32_t *row = list.row.data(), *start = list.start.data(), m = list.count;
@@ -100,10 +99,11 @@ private:
         list.count = m;
     }
 
-    // number / divisor without the instruction: exact, as the half keeps it away from where a double rounds.
+    // number / divisor without a division. It is exact, because adding 0.5 keeps the product away from whole numbers,
+    // where rounding would matter.
     static SIAMSNN_INLINE int32_t quotient(int32_t number, double reciprocal) { return (number + 0.5) * reciprocal; }
 
-    // Pixel, channel group and row of some spikes.
+    // Computes pixel, channel group and row of some spikes.
     SIAMSNN_INLINE void locate(const int32_t* __restrict__ spikes, int some, const ConvolutionGeometry& g) {
         const int channels = g.channels, group_channels = channels / g.groups, width = g.width, block = g.block;
         const double per_channel = 1.0 / channels, per_group = 1.0 / group_channels, per_width = 1.0 / width;
@@ -116,7 +116,7 @@ private:
         }
     }
 
-    // With the vectors that the processor has, as in event_kernel.h.
+    // Uses the widest vectors of the processor, as in event_kernel.h.
     void locate_widest(const int32_t* spikes, int some, const ConvolutionGeometry& g) {
 #if defined(__x86_64__) && defined(__GNUC__)
         if (__builtin_cpu_supports("avx2")) return locate_avx2(spikes, some, g);

@@ -1,12 +1,9 @@
-// A few threads that help with a loop, and are never waited for unless they
-// have begun.
+// A thread pool for short loops, which waits for a thread only if it has started an iteration.
 //
-// OpenMP's threads all have to arrive at the end of a loop, also those that the
-// system has not woken yet; on a machine with other work that takes a time
-// slice, many times as long as the loop itself.  Here the caller takes one
-// iteration after the other; a thread that wakes in time takes some as well,
-// and one that wakes late finds nothing left and sleeps on.  After a fork there
-// are no helpers, and the caller does everything.
+// At the end of an OpenMP loop all threads must arrive, even those that the system has not woken yet. On a busy machine
+// that takes a time slice, many times as long as the loop itself. Here the caller executes one iteration after another;
+// a helper thread that wakes in time takes some of them, and one that wakes late finds none left and goes back to
+// sleep. After a fork there are no helpers, and the caller executes all iterations.
 #ifndef BRIAN_SIAMSNN_THREAD_POOL_H
 #define BRIAN_SIAMSNN_THREAD_POOL_H
 
@@ -24,8 +21,8 @@ namespace siamsnn {
 
 class ThreadPool {
 public:
-    // Calls body(context, task) for every task below `tasks`, on the caller and up to threads - 1 helpers;
-    // on the caller alone while another thread's loop has the helpers.
+    // Calls body(context, task) for every task below `tasks`, on the caller and up to threads - 1 helpers; only on the
+    // caller while the helpers are busy with the loop of another thread.
     void run(int tasks, int threads, void (*body)(void*, int), void* context) {
         std::unique_lock<std::mutex> turn(turn_, std::try_to_lock);
         if (!turn) {
@@ -45,7 +42,7 @@ public:
         while (finished_.load(std::memory_order_acquire) < tasks) std::this_thread::yield();
     }
 
-    // One for the process.  It is never destroyed: its helpers may sleep until the process ends.
+    // The pool of the process. It is never destroyed, because its helpers may sleep until the process ends.
     static ThreadPool& instance() {
         static ThreadPool* pool = new ThreadPool;
         return *pool;
@@ -55,12 +52,12 @@ private:
     struct Job {
         void (*body)(void*, int) = nullptr;
         void* context = nullptr;
-        int tasks = 0, helpers = 0, processor = -1;  // the caller's
+        int tasks = 0, helpers = 0, processor = -1;  // processor of the caller
         int32_t number = 0;
     };
 
-    // Take tasks of this job until none is left.  next_ holds the job's number beside the next task, so that
-    // a helper which comes late takes no task of a job that it does not know.
+    // Executes tasks of this job until none is left. next_ holds the number of the job together with the next task, so
+    // that a late helper does not take a task of a newer job.
     void work(const Job& job) {
         int64_t next = next_.load(std::memory_order_acquire);
         while (static_cast<int32_t>(next >> 32) == job.number && static_cast<int32_t>(next) < job.tasks) {
@@ -71,13 +68,13 @@ private:
         }
     }
 
-    // The system likes to wake a helper on the processor of the thread that wakes it, where it waits until that has done
-    // all of the work.  A helper that finds itself there goes to another one, for the jobs to come.
+    // The system tends to wake a helper on the processor of the caller, where it waits until the caller has done all
+    // the work. A helper that finds itself there moves to another processor, for later jobs.
 #if defined(__linux__)
     static int this_processor() { return sched_getcpu(); }
 
     static void leave(int processor) {
-        cpu_set_t others;  // of those that the process may use
+        cpu_set_t others;  // processors that the process may use
         if (sched_getcpu() != processor || sched_getaffinity(getpid(), sizeof others, &others)) return;
         CPU_CLR(processor, &others);
         if (CPU_COUNT(&others)) sched_setaffinity(0, sizeof others, &others);
@@ -110,7 +107,7 @@ private:
     std::atomic<int> finished_{0};
 };
 
-// body(task) for every task below `tasks`.
+// Calls body(task) for every task below `tasks`.
 template <typename Body>
 void parallel_for(int tasks, int threads, Body& body) {
     if (threads < 2 || tasks < 2) {

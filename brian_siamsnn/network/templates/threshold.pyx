@@ -1,7 +1,8 @@
 {# USES_VARIABLES { N } #}
-{# Brian2's template for a threshold, but without a branch: one neuron in ten fires, which no processor foresees.
-   First the condition of some neurons, a loop that the compiler turns into vector instructions; then their indices,
-   eight at a time from a table of the 256 cases. There are no refractory neurons here. #}
+{# Brian2's threshold template without branches, because the processor cannot predict which neurons fire (about one in
+   ten). First the condition is evaluated for a chunk of neurons, in a loop that the compiler can vectorise; then the
+   indices of those that fire are written, eight at a time, from a table of all 256 cases. Refractory neurons are not
+   supported. #}
 {% extends 'common_group.pyx' %}
 
 {% block template_support_code %}
@@ -14,7 +15,7 @@ cdef extern from *:
     namespace {
     constexpr int NEURONS_AT_ONCE = 4096;
 
-    // The places of the bits that are set in a byte, and how many they are.
+    // Positions of the bits that are set in each byte, and their number.
     struct Places {
         typedef int32_t Eight __attribute__((vector_size(32), aligned(4), may_alias));
         Eight of[256];
@@ -37,7 +38,7 @@ cdef extern from *:
         for (; k + 8 <= neurons; k += 8) {
             uint64_t bytes;
             std::memcpy(&bytes, fired + k, 8);
-            const unsigned byte = bytes * 0x0102040810204080ull >> 56;  // eight bytes of 0 or 1 to one of eight bits
+            const unsigned byte = bytes * 0x0102040810204080ull >> 56;  // packs eight bytes of 0 or 1 into eight bits
             *(Places::Eight*)(events + n) = places.of[byte] + int32_t(first + k);
             n += places.count[byte];
         }
