@@ -1,16 +1,13 @@
 """What all tests share."""
 
-from pathlib import Path
-
 import brian2
 import pytest
 
+from tests.helpers.compilation import UNOPTIMISED
+from tests.helpers.paths import DATA
+
 # NumPy needs no compilation; the tests marked cython ask for that by themselves
 brian2.prefs.codegen.target = "numpy"
-
-
-#: Compiles in two thirds of the time of Brian2's own flags; no sum is contracted, so it gives what NumPy gives.
-UNOPTIMISED = ["-w", "-O0", "-g0", "-ffp-contract=off"]
 
 
 @pytest.fixture
@@ -40,7 +37,6 @@ def no_windows(monkeypatch):
 @pytest.fixture(scope="session")
 def data():
     """Folder of the real sequences and published weights, which are not part of the project."""
-    folder = Path(__file__).resolve().parents[2] / "shared" / "data"
-    if not folder.is_dir():
-        pytest.skip("the real sequences and weights (../shared/data) are not here")
-    return folder
+    if not DATA.is_dir():
+        pytest.skip(f"needs the real sequences and weights, which belong into {DATA}")
+    return DATA

@@ -15,8 +15,6 @@ import cv2
 import numpy as np
 import pytest
 from brian2.utils.filelock import FileLock
-from fuzz.files import Canary, image, poison
-from fuzz.targets import Peak
 from safetensors.numpy import save
 
 from brian_siamsnn.cli.main import main
@@ -32,6 +30,8 @@ from brian_siamsnn.sequences.frames import read_image
 from brian_siamsnn.sequences.sources import open_sequence
 from brian_siamsnn.tracking.overlay import VideoWriter, draw_overlay
 from brian_siamsnn.tracking.tracker import SiameseTracker
+from tests.fuzz.files import Canary, image, poison
+from tests.fuzz.targets import Peak
 
 # Model files
 

@@ -1,0 +1,101 @@
+"""The VOT toolkit drives the tracker through TraX, as it is installed."""
+
+import json
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from brian_siamsnn.evaluation.vot import registry_entry
+from brian_siamsnn.evaluation.vot_workspace import make_workspace
+from brian_siamsnn.metrics import overlap
+from brian_siamsnn.sequences.annotations import polygon_to_box
+from brian_siamsnn.sequences.datasets import Dataset, open_dataset
+from brian_siamsnn.tracking.config import TrackerConfig
+from brian_siamsnn.tracking.run import track
+from brian_siamsnn.tracking.tracker import SiameseTracker
+from tests.helpers.commands import command
+
+
+def test_an_entry_of_the_registry(tmp_path, capsys):
+    registry = tmp_path / "trackers.ini"
+    registry.write_text("[other]\nlabel = Other\n")
+    assert command("vot", "--register", registry, "--steps", 10, "--coding", "two_status:beta=0.7,p=5") == 0
+    import configparser
+
+    parser = configparser.ConfigParser()
+    parser.read(registry)
+    assert parser.sections() == ["other", "brian_siamsnn"]
+    entry = dict(parser["brian_siamsnn"])
+    assert entry["protocol"] == "trax" and entry["label"] == "SiamSNN+HSM+TS, beta=0.7,p=5, T=10"
+    assert entry["command"].startswith(f"{sys.executable} -m brian_siamsnn vot ")
+    assert "--steps 10 " in entry["command"] and "--coding two_status:beta=0.7,p=5" in entry["command"]
+    before = registry.read_bytes()
+    assert command("vot", "--register", registry) == 2
+    assert "has an entry [brian_siamsnn] already" in capsys.readouterr().err
+    assert registry.read_bytes() == before
+    assert command("vot", "--register", registry, "--identifier", "second", "--tracker", "cnn") == 0
+    assert command("vot", "--register", registry, "--identifier", "a b") == 2
+    assert command("vot", "--model", "nowhere", "--register", registry) == 2
+
+
+def test_without_the_package_it_says_what_to_install(monkeypatch, capsys):
+    monkeypatch.setitem(sys.modules, "trax", None)
+    assert command("vot") == 2
+    assert "pip install 'brian_siamsnn[vot]'" in capsys.readouterr().err
+
+
+def test_regions_become_boxes():
+    trax = pytest.importorskip("trax", reason="vot-trax is not installed")
+    from brian_siamsnn.evaluation.vot import box_of_region
+
+    np.testing.assert_allclose(box_of_region(trax.Rectangle.create(1, 2, 30, 40)), [1, 2, 30, 40])
+    corners = [(0.0, 10.0), (20.0, 0.0), (30.0, 20.0), (10.0, 30.0)]
+    np.testing.assert_allclose(box_of_region(trax.Polygon.create(corners)), polygon_to_box(np.ravel(corners)))
+
+
+@pytest.mark.slow
+def test_the_toolkit_evaluates_the_tracker(tmp_path):
+    pytest.importorskip("vot", reason="the VOT toolkit is not installed")
+    # the toolkit starts the tracker in a folder of its own; Brian2 reads this file wherever that is
+    preferences = tmp_path / ".brian" / "user_preferences"
+    preferences.parent.mkdir()
+    preferences.write_text("codegen.target = 'numpy'\n")
+    small = open_dataset()
+    dataset = Dataset("one", small.items[:1])
+    workspace = tmp_path / "workspace"
+    arguments = ["--steps", "2", "--scales", "1"]
+    low, high = make_workspace(
+        dataset, workspace, {"own": registry_entry("own", "Own", arguments) + f"env_HOME = {tmp_path}\n"}
+    )
+    assert (low, high) == (1, 40)
+
+    def toolkit(*words):
+        done = subprocess.run(
+            [sys.executable, "-m", "vot", words[0], "--workspace", workspace, *words[1:]],
+            cwd=tmp_path,
+            capture_output=True,
+            text=True,
+            timeout=300,
+        )
+        assert done.returncode == 0, done.stderr
+        return done
+
+    toolkit("evaluate", "own")
+    toolkit("analysis", "--format", "json", "--name", "out", "own")
+    results = json.loads((workspace / "analysis" / "out.json").read_text())["results"]["baseline"]["results"]
+    (((accuracy, robustness, *_),), ((eao,),)) = results
+    assert robustness == 0 and 0 < eao <= 1
+    # over TraX it gives the boxes that it gives without
+    from vot.region.io import read_trajectory
+
+    trajectory = read_trajectory(
+        str(workspace / "results" / "own" / "baseline" / "synthetic-0" / "synthetic-0_001.bin")
+    )
+    tracked = np.array([[box.x, box.y, box.width, box.height] for box in trajectory[1:]])
+    sequence = dataset.items[0].open()
+    boxes = track(sequence, SiameseTracker(TrackerConfig(steps=2, scales=1).matcher(), 1)).boxes
+    np.testing.assert_allclose(tracked, boxes[1:], atol=2e-3)
+    # A is the mean overlap after the toolkit's ten frames of burn-in; its regions are made of whole pixels
+    assert accuracy == pytest.approx(overlap(tracked, sequence.boxes[1:])[9:].mean(), abs=0.03)

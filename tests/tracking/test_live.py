@@ -1,0 +1,322 @@
+"""Windows, with OpenCV's window functions replaced; and once for real, under a virtual display."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import time
+
+import cv2
+import numpy as np
+import pytest
+
+from brian_siamsnn.errors import InputError
+from brian_siamsnn.model.conversion import SpikingModel
+from brian_siamsnn.model.files import load_model
+from brian_siamsnn.network.runtime import SpikingBranch
+from brian_siamsnn.network.snapshot import BranchSnapshot, take_snapshot
+from brian_siamsnn.palette import BLUE, VERMILION
+from brian_siamsnn.sequences.frames import Sequence
+from brian_siamsnn.sequences.synthetic import SyntheticSequence
+from brian_siamsnn.tracking import live
+from brian_siamsnn.tracking.overlay import TRACKED_COLOUR, scaled_overlay
+from tests.helpers.commands import boxes_of, command
+
+window_problem = live._window_problem  # before conftest replaces it
+FAST = ["--steps", 5, "--scales", 1]
+
+
+class Windows:
+    """OpenCV's windows without a display: keeps what they show, and presses keys."""
+
+    def __init__(self, monkeypatch, keys=(), drawn=(0, 0, 0, 0), visible=1.0):
+        self.shown, self.keys, self.drawn, self.visible, self.open = [], list(keys), drawn, visible, set()
+        monkeypatch.setattr(live, "_window_problem", lambda: None)
+        replaced = {
+            "namedWindow": lambda name, flags: self.open.add(name),
+            "imshow": self._show,
+            "waitKey": self._key,
+            "selectROI": self._select,
+            "getWindowProperty": lambda name, what: self.visible,
+            "destroyAllWindows": self.open.clear,
+        }
+        for name, function in replaced.items():
+            monkeypatch.setattr(cv2, name, function)
+
+    def _show(self, name, picture):
+        assert name in self.open
+        self.shown.append(picture[..., ::-1])
+
+    def _key(self, milliseconds):
+        return self.keys.pop(0) if self.keys else -1
+
+    def _select(self, name, picture, cross, centre):
+        self._show(name, picture)
+        return self.drawn
+
+
+def numbered(count, shape=(240, 320, 3), **known):
+    """Frame k is of the gray level k."""
+    return Sequence("numbered", lambda: (np.full(shape, k, np.uint8) for k in range(count)), **known)
+
+
+def has_colour(picture, colour):
+    return (picture == colour).all(-1).any()
+
+
+# a box that is drawn
+
+
+def test_a_drawn_box_is_in_pixels_of_the_frame(monkeypatch):
+    # 240 pixels are shown as 480: the columns 20 to 79 and rows 40 to 119 of the window are 10 to 39 and 20 to 59
+    windows = Windows(monkeypatch, drawn=(20, 40, 60, 80))
+    box, sequence = live.draw_box(numbered(3, (180, 240, 3), frame_count=3))
+    assert windows.shown[0].shape == (360, 480, 3)
+    assert box.tolist() == [10, 20, 30, 40]
+    assert [frame[0, 0, 0] for frame in sequence] == [0, 1, 2]
+    assert not windows.open
+
+
+def test_a_large_frame_fits_the_screen(monkeypatch):
+    windows = Windows(monkeypatch, drawn=(1, 2, 3, 4))
+    box, _ = live.draw_box(numbered(1, (2160, 3840, 3)))
+    assert windows.shown[0].shape == (720, 1280, 3)
+    assert box.tolist() == [3, 6, 9, 12]
+
+
+def test_no_box_is_an_error_that_says_how(monkeypatch):
+    windows = Windows(monkeypatch)
+    with pytest.raises(InputError, match="numbered: no box was drawn; .*--init x,y,w,h"):
+        live.draw_box(numbered(3))
+    assert not windows.open
+
+
+def test_a_camera_is_shown_until_a_key_and_tracking_starts_with_the_frozen_frame(monkeypatch):
+    windows = Windows(monkeypatch, keys=[-1, -1, ord(" ")], drawn=(5, 5, 10, 10))
+    _, sequence = live.draw_box(numbered(6, live=True))
+    assert len(windows.shown) == 4  # three of the camera, one to draw into
+    assert [frame[0, 0, 0] for frame in sequence] == [2, 3, 4, 5]
+
+
+def test_leaving_a_camera_before_a_box_is_drawn(monkeypatch):
+    windows = Windows(monkeypatch, keys=[-1, ord("q")])
+    with pytest.raises(InputError, match="no box was drawn"):
+        live.draw_box(numbered(6, live=True))
+    assert not windows.open
+
+
+# where there is no window
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--frames", 3], "no box is known for its first frame, and drawing one needs a window"),
+        (["--init", "5,5,20,20", "--show"], "--show needs a window"),
+    ],
+)
+def test_without_a_display_nothing_is_begun(arguments, message, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(live, "_window_problem", lambda: "no display")
+    cv2.imwrite(str(tmp_path / "1.png"), np.zeros((40, 60, 3), np.uint8))
+    assert command("track", tmp_path, *arguments, "--output", tmp_path / "out") == 2
+    error = capsys.readouterr().err.strip().splitlines()
+    assert len(error) == 1 and error[0].startswith("error: ") and message in error[0]
+    assert not (tmp_path / "out").exists()
+
+
+def problem(monkeypatch, trial=live._TRIAL, **displays):
+    """What is found with these displays and this trial."""
+    for name in ("DISPLAY", "WAYLAND_DISPLAY", "QT_QPA_PLATFORM"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in displays.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr(live, "_TRIAL", trial)
+    window_problem.cache_clear()
+    return window_problem()
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="elsewhere a display has no name")
+def test_reasons_why_there_is_no_window(monkeypatch):
+    assert "neither DISPLAY nor WAYLAND_DISPLAY is set" in problem(monkeypatch)
+    # OpenCV itself, which aborts its process
+    assert "does not answer" in problem(monkeypatch, DISPLAY=":93.7")
+    headless = "raise Exception('The function is not implemented. Rebuild the library with ... support')"
+    assert "pip install opencv-python" in problem(monkeypatch, headless, DISPLAY=":0")
+    assert problem(monkeypatch, "pass", DISPLAY=":0") is None
+
+
+# live
+
+
+def test_the_window_shows_box_response_and_spikes_and_q_keeps_what_was_done(tmp_path, monkeypatch):
+    windows = Windows(monkeypatch, keys=[-1, -1, ord("q")])
+    assert command("demo", "--show", *FAST, "--output", tmp_path) == 0
+    assert len(windows.shown) == len(boxes_of(tmp_path)) == 3 and not windows.open
+    summary = json.loads((tmp_path / "summary.json").read_text())
+    assert summary["frames"] == 3 and summary["stopped"] is None
+    assert int(cv2.VideoCapture(str(tmp_path / "tracked.mp4")).get(cv2.CAP_PROP_FRAME_COUNT)) == 3
+    first, last = windows.shown[0], windows.shown[-1]
+    assert first.shape == (360, 480, 3) and last.shape == (360 + 150, 480, 3)
+    assert has_colour(last[:360], TRACKED_COLOUR)
+    inset = last[6:96, 384:474]
+    assert (inset[..., 0] > 200).any() and (inset[..., 2] > 80).any()  # viridis: yellow and violet
+    assert has_colour(last[360:], rgb(BLUE))
+
+
+@pytest.mark.parametrize(("keys", "visible"), [([27], 1.0), ([], 0.0)])
+def test_escape_and_closing_the_window_end_as_well(keys, visible, monkeypatch):
+    Windows(monkeypatch, keys, visible=visible)
+    tracker = type("Tracker", (), {"response": None, "matcher": None})
+    with live.LiveView("name") as view:
+        assert view(0, np.zeros((40, 60, 3), np.uint8), (1, 1, 5, 5), tracker, None)
+
+
+class Camera:
+    """A camera as OpenCV's VideoCapture, which shows the synthetic sequence; it is unplugged after so many frames."""
+
+    interrupt = None
+
+    def __init__(self, source):
+        assert source == 3
+        self._frames = iter(SyntheticSequence(frames=8))
+        self._read = 0
+
+    def isOpened(self):
+        return True
+
+    def read(self):
+        self._read += 1
+        if self._read == self.interrupt:
+            raise KeyboardInterrupt
+        frame = next(self._frames, None)
+        return frame is not None, None if frame is None else frame[..., ::-1]
+
+    def get(self, what):
+        return 0.0
+
+    def release(self):
+        pass
+
+
+def test_a_camera_ends_with_frames_with_ctrl_c_and_when_it_is_unplugged(tmp_path, monkeypatch, capsys):
+    box = ",".join(str(v) for v in SyntheticSequence(frames=1).boxes[0])
+    real = cv2.VideoCapture
+    monkeypatch.setattr(cv2, "VideoCapture", lambda source: Camera(source) if source == 3 else real(source))
+    for name, interrupt, options, code, count in [
+        ("frames", None, ["--frames", 2], 0, 2),
+        ("ctrl-c", 5, [], 130, 4),
+        ("unplugged", None, [], 2, 8),
+    ]:
+        monkeypatch.setattr(Camera, "interrupt", interrupt)
+        output = tmp_path / name
+        assert command("track", 3, "--init", box, *options, *FAST, "--report", "--output", output) == code
+        assert len(boxes_of(output)) == count
+        assert json.loads((output / "summary.json").read_text())["frames"] == count
+        assert (output / "report.html").is_file()
+    assert "camera 3: expected frames, got none" in capsys.readouterr().err
+
+
+# pictures
+
+
+def test_activity_is_what_the_branch_fired():
+    branch = SpikingBranch(SpikingModel.from_model(load_model("compact")), 127, 5, images=3)
+    image = next(iter(SyntheticSequence(frames=1)))[:127, :127]
+    trains = branch.run(np.stack([image, image[::-1], image[:, ::-1]]))
+    fired = trains[1].dense().reshape(5, -1) > 0
+    whole = take_snapshot(branch, count=10**6)
+    np.testing.assert_array_equal(whole.raster, fired)
+    some = take_snapshot(branch, count=100)
+    assert some.raster.shape == (5, 100) and some.neurons[0] == 0 and some.neurons[-1] == fired.shape[1] - 1
+    np.testing.assert_array_equal(some.raster, fired[:, some.neurons])
+    assert some.rates["conv5"] == pytest.approx(np.mean([one.firing_rates().mean() for one in trains]))
+
+
+def test_the_panel_draws_rates_to_scale_and_steps_from_left_to_right():
+    raster = np.zeros((4, 8), bool)
+    raster[2] = True
+    panel = live.draw_activity(BranchSnapshot({"a": 0.05, "b": 0.1}, "b", np.arange(8), raster), 480, 150)
+    lengths = [(panel == rgb(colour)).all(-1).any(0).sum() for colour in (BLUE, VERMILION)]
+    assert lengths[1] == pytest.approx(2 * lengths[0], abs=1) and lengths[0] > 10
+    bright = (panel[30:140, :220] > 200).all((0, 2))
+    columns = np.flatnonzero(bright)
+    assert 8 + 110 - 3 <= columns[0] and columns[-1] <= 8 + 165 + 3  # the third quarter of what is left of the middle
+
+
+def test_an_enlarged_frame_has_its_box_where_it_was():
+    frame = np.zeros((40, 60, 3), np.uint8)
+    drawn = (scaled_overlay(frame, 3, box=(10, 10, 20, 20)) == TRACKED_COLOUR).all(-1)
+    # pixels 10 to 29 become 30 to 89
+    assert drawn[60, 30] and drawn[60, 89] and drawn[30, 60] and drawn[89, 60]
+    assert not drawn[40:80, 40:80].any() and drawn.shape == (120, 180)
+
+
+def rgb(colour):
+    return tuple(int(colour[i : i + 2], 16) for i in (1, 3, 5))
+
+
+# for real
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not all(map(shutil.which, ("Xvfb", "xdotool"))), reason="Xvfb or xdotool is not installed")
+def test_mouse_and_keyboard_under_a_virtual_display(tmp_path):
+    """A box is drawn with the mouse, tracking is seen and left with q."""
+    sequence = SyntheticSequence(frames=60)
+    folder = tmp_path / "fish"
+    folder.mkdir()
+    for k, frame in enumerate(sequence):
+        cv2.imwrite(str(folder / f"{k:02}.jpg"), frame[..., ::-1])
+    read, write = os.pipe()
+    server = subprocess.Popen(
+        ["Xvfb", "-displayfd", str(write), "-screen", "0", "800x700x24"], pass_fds=[write], stderr=subprocess.DEVNULL
+    )
+    os.close(write)  # so that reading ends where the server does
+    with open(read) as number:  # the whole line: the server writes its end apart, and dies if nobody reads it
+        environment = {**os.environ, "DISPLAY": f":{number.readline().strip()}"}
+
+    def control(*words):
+        return subprocess.run(["xdotool", *map(str, words)], env=environment, capture_output=True, text=True).stdout
+
+    def window(name):
+        for _ in range(600):
+            if found := control("search", "--name", name).split():
+                time.sleep(0.5)  # it takes clicks only once it is drawn
+                return found[0]
+            assert run.poll() is None, run.stderr.read()
+            time.sleep(0.1)
+        pytest.fail(f"no window {name}")
+
+    code = "import brian2; brian2.prefs.codegen.target = 'numpy'; from brian_siamsnn.cli.main import main; main()"
+    command = [sys.executable, "-c", code, "track", folder, "--show", "--steps", "5", "--output", tmp_path / "out"]
+    run = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    try:
+        control("windowfocus", window("the object"))
+        # without a window manager the window is in the corner of the screen, and the frame in its corner
+        x, y, w, h = (round(v) for v in sequence.boxes[0])
+        for _ in range(4):  # on a busy machine OpenCV does not listen yet to the first
+            control("mousemove", x, y, "mousedown", 1)
+            for part in (0.5, 1):
+                control("mousemove", x + round(part * w), y + round(part * h))
+                time.sleep(0.2)
+            control("mouseup", 1)
+            time.sleep(0.5)
+        control("key", "Return")
+        control("windowfocus", window("q ends"))
+        for _ in range(300):
+            if run.poll() is not None:
+                break
+            control("key", "q")
+            time.sleep(0.2)
+        output, error = run.communicate(timeout=120)
+    finally:
+        run.kill()
+        server.terminate()
+        server.wait()
+    assert run.returncode == 0, output + error
+    assert "QFontDatabase" not in error
+    rows = boxes_of(tmp_path / "out")
+    assert 1 < len(rows) < 60
+    first = [float(rows[0][side]) for side in "xywh"]
+    np.testing.assert_allclose(first, (x, y, w, h), atol=2)
