@@ -32,6 +32,7 @@ from brian_siamsnn.tracking.overlay import VideoWriter, draw_overlay
 from brian_siamsnn.tracking.tracker import SiameseTracker
 from tests.fuzz.files import Canary, image, poison
 from tests.fuzz.targets import Peak
+from tests.helpers.messages import assert_names, refused
 
 # Model files
 
@@ -40,7 +41,7 @@ def test_a_pickle_in_place_of_a_model_is_never_loaded(tmp_path):
     marker = tmp_path / "ran"
     for content in poison(marker):
         (tmp_path / "model.safetensors").write_bytes(content)
-        with pytest.raises(InputError, match="not a whole model file"):
+        with refused(tmp_path / "model.safetensors"):
             load_model(tmp_path / "model.safetensors")
     assert not marker.exists()
     pickle.loads(content)  # it would have
@@ -66,64 +67,61 @@ def test_a_pickle_in_place_of_a_checkpoint_is_never_loaded(tmp_path):
         contents.append(inside.getvalue())
     for content in contents:
         path.write_bytes(content)
-        with pytest.raises(InputError, match="not a PyTorch checkpoint of plain tensors; .* can run code"):
+        with refused(path, "PyTorch", "torch.save(network.state_dict(), ...)"):
             import_checkpoint(path)
     assert not marker.exists()
 
 
 def test_layers_are_checked_before_anything_is_built():
     convolution = {"type": "Convolution", "name": "conv1", "in_channels": 3, "out_channels": 4, "kernel": 3}
-    for change, message in [
-        ({"kernel": 10**9}, "conv1: kernel: expected a whole number from 1 to 65536, got 1000000000"),
-        ({"stride": 0}, "conv1: stride: expected a whole number"),
-        ({"stride": True}, "conv1: stride: expected a whole number"),
-        ({"kernel": 3.0}, "conv1: kernel: expected a whole number"),
-        ({"groups": 2}, "conv1: expected groups that divide its 3 and 4 channels, got 2"),
-        ({"rectify": 1}, "conv1: rectify: expected true or false, got 1"),
-        ({"name": "conv1_input"}, "layer: expected a name of letters and digits, got 'conv1_input'"),
-        ({"name": "../conv"}, "layer: expected a name of letters and digits"),
-        ({"type": "Pickle"}, "layers: expected a description with a type out of"),
-        ({"padding": 1}, "not a layer description"),
+    for change, named in [
+        ({"kernel": 10**9}, ["conv1", "kernel", 1, 65536, 10**9]),
+        ({"stride": 0}, ["conv1", "stride", 0]),
+        ({"stride": True}, ["conv1", "stride", True]),
+        ({"kernel": 3.0}, ["conv1", "kernel", 3.0]),
+        ({"groups": 2}, ["conv1", "groups", 3, 4, 2]),
+        ({"rectify": 1}, ["conv1", "rectify", 1]),
+        ({"name": "conv1_input"}, ["layer", "'conv1_input'"]),
+        ({"name": "../conv"}, ["layer", "'../conv'"]),
+        ({"type": "Pickle"}, ["layers", ["Convolution", "MaxPool"], "'Pickle'"]),
+        ({"padding": 1}, ["'conv1'", "'padding'", "'stride'"]),
     ]:
-        with pytest.raises(InputError, match=message):
+        with refused(*named):
             layers_from_json([{**convolution, **change}])
-    with pytest.raises(InputError, match="layers: expected a list, got 'conv1'"):
+    with refused("layers", "'conv1'"):
         layers_from_json("conv1")
     first = Convolution("conv1", 3, 4, 3)
-    for layers, message in [
-        ((), "expected a convolution first, got no layer"),
-        ((MaxPool("pool1", 2, 2), first), "expected a convolution first, got pool1"),
-        (
-            (first, Convolution("conv1", 4, 4, 3)),
-            r"a name of its own for each, got \['conv1'\] more than once",
-        ),
-        ((first, MaxPool("p", 2, 2), Convolution("conv2", 3, 4, 3)), "conv2: expected 4 input channels, .* got 3"),
+    for layers, named in [
+        ((), ["layers"]),
+        ((MaxPool("pool1", 2, 2), first), ["layers", "pool1"]),
+        ((first, Convolution("conv1", 4, 4, 3)), ["layers", ["conv1"]]),
+        ((first, MaxPool("p", 2, 2), Convolution("conv2", 3, 4, 3)), ["conv2", 4, 3]),
     ]:
-        with pytest.raises(InputError, match=message):
+        with refused(*named):
             check_layers(layers)
 
 
 def test_a_folder_and_a_foreign_type_in_place_of_a_model(tmp_path):
-    with pytest.raises(InputError, match="expected a model file, got a folder"):
+    with refused(tmp_path, "folder"):
         read_model(tmp_path)
     path = tmp_path / "m.safetensors"
-    path.write_bytes(save({"a": np.zeros(3, np.int8)}, {"brian_siamsnn": "{}"}))
-    with pytest.raises(InputError, match="m.safetensors: a: expected floating-point numbers .*, got I8"):
+    path.write_bytes(save({"conv9.weight": np.zeros(3, np.int8)}, {"brian_siamsnn": "{}"}))
+    with refused(path, "conv9.weight", "F16", "F32", "F64", "I8"):
         read_model(path)
-    for text, message in [
-        ("3", "expected a JSON object, got int"),
-        ("[" * 10000, "cannot be read"),
-        ("{", "cannot be"),
+    for text, named in [
+        ("3", [path, "JSON", "int"]),
+        ("[" * 10000, [path]),
+        ("{", [path]),
     ]:
         path.write_bytes(save({"a": np.zeros(3, np.float32)}, {"brian_siamsnn": text}))
-        with pytest.raises(InputError, match=message):
+        with refused(*named):
             read_model(path)
 
 
 def test_a_model_for_another_tracker_or_without_end_is_refused():
     layers = (Convolution("conv1", 3, 4, 3, 2),)
     weights = {"conv1": (np.ones((4, 3, 3, 3)), np.zeros(4))}
-    with pytest.raises(InputError, match="strides of its layers that make 8 pixels together, got 2"):
+    with refused("model", 8, 2):
         SpikingMatcher(SiameseModel(layers, weights, scales={"conv1": np.ones(4)}, normalisation="x"))
     # one channel costs 12 bytes in the file and 52,000 neurons in the network
     layers = (Convolution("conv1", 3, 65536, 1, 8),)
@@ -139,9 +137,9 @@ def test_a_model_for_another_tracker_or_without_end_is_refused():
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(layer_objects, "available_memory", lambda: 2**30)
-        with pytest.raises(InputError, match="million neurons for images of 127 pixels, about 1 GiB|about 2 GiB"):
+        with refused("model", 255, "1 GiB", "2 GiB"):
             network.SpikingBranch(network_model(wide), 255)
-    with pytest.raises(InputError, match="expected 1 to 5000 steps"):
+    with refused("steps", 1, 5000, 10**9):
         SpikingMatcher(load_model("compact"), steps=10**9)
 
 
@@ -163,7 +161,7 @@ def test_a_broken_jpeg_with_a_whole_thumbnail_is_noticed(tmp_path):
     path.write_bytes(with_thumbnail)
     np.testing.assert_array_equal(read_image(path)[..., ::-1], cv2.imdecode(np.frombuffer(whole, np.uint8), 1))
     path.write_bytes(with_thumbnail[:-200])
-    with pytest.raises(InputError, match="1.jpg: expected an image, but its .* bytes break off before their end"):
+    with refused(path, len(with_thumbnail) - 200):
         read_image(path)
 
 
@@ -174,7 +172,7 @@ def test_an_image_that_announces_a_billion_pixels(tmp_path):
     header = struct.pack(">IIBBBBB", 50_000, 50_000, 8, 2, 0, 0, 0)
     path = tmp_path / "1.png"
     path.write_bytes(b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", b"") + chunk(b"IEND", b""))
-    with pytest.raises(InputError, match="1.png: expected an image, but its .* bytes cannot be decoded"):
+    with refused(path, path.stat().st_size):
         read_image(path)
 
 
@@ -204,7 +202,7 @@ def test_sources_that_used_to_end_the_process(source):
 def test_a_pipe_and_a_folder_called_as_an_image(tmp_path):
     if hasattr(os, "mkfifo"):
         os.mkfifo(tmp_path / "pipe.mp4")
-        with pytest.raises(InputError, match="pipe.mp4: expected a video file, got a pipe"):
+        with refused(tmp_path / "pipe.mp4", "video", "pipe"):
             open_sequence(tmp_path / "pipe.mp4")
     (tmp_path / "2.png").mkdir()
     cv2.imwrite(str(tmp_path / "1.png"), image(4, 4))
@@ -214,7 +212,7 @@ def test_a_pipe_and_a_folder_called_as_an_image(tmp_path):
 @pytest.mark.parametrize("line", ["1e308,1,1,1", "0 0 0 0 -1e308 5 5 5", "1,1,1e8,1"])
 def test_coordinates_that_are_no_pixels(tmp_path, line):
     (tmp_path / "boxes.txt").write_text(line)
-    with pytest.raises(InputError, match=r"boxes.txt, line 1: expected 4 numbers .* none beyond 1e\+07"):
+    with refused(tmp_path / "boxes.txt", "line 1", "1e+07", repr(line)):
         read_boxes(tmp_path / "boxes.txt")
 
 
@@ -222,7 +220,7 @@ def test_coordinates_that_are_no_pixels(tmp_path, line):
     "box", [(0, 0, 1e308, 1e308), (-1e300, 0, 2e300, 5), (0, 0, 130, 5), "abcd", None, (1, 2, "x", 4)]
 )
 def test_boxes_that_are_none(box):
-    with pytest.raises(InputError, match="box: "):
+    with refused("box"):
         SiameseTracker(Peak(1.0)).init(np.zeros((50, 60, 3), np.uint8), box)
 
 
@@ -251,7 +249,7 @@ def test_a_target_grows_to_twice_the_image_at_most(box, width):
 def test_places_that_cannot_be_written(tmp_path, name):
     (tmp_path / "file").write_text("a file")
     (tmp_path / "there").mkdir()
-    with pytest.raises(InputError, match="cannot be written|expected a place for a file"):
+    with refused(str(tmp_path / name).replace("\0", r"\x00")):
         write_whole(f"{tmp_path}/{name}", b"content")
     assert sorted(path.name for path in tmp_path.rglob("*")) == ["file", "there"]
 
@@ -265,7 +263,7 @@ def test_a_failed_write_leaves_what_was_there(tmp_path, monkeypatch):
 
     for function in ("fsync", "replace"):
         monkeypatch.setattr(os, function, full)
-        with pytest.raises(InputError, match="a: cannot be written .No space left on device.; what was there"):
+        with refused(path, "No space left on device"):
             write_whole(path, b"new")
         monkeypatch.undo()
     assert [p.name for p in tmp_path.iterdir()] == ["a"] and path.read_text() == "earlier"
@@ -283,7 +281,7 @@ def test_frame_rates_that_mpeg4_does_not_know(tmp_path, fps, written):
         for _ in range(3):
             video.write(image(48, 64))
     assert cv2.VideoCapture(str(tmp_path / "a.mp4")).get(cv2.CAP_PROP_FPS) == pytest.approx(written)
-    with pytest.raises(InputError, match="fps: expected a positive number, got nan"):
+    with refused("fps", "nan"):
         VideoWriter(tmp_path / "b.mp4", float("nan"))
 
 
@@ -292,7 +290,7 @@ def test_a_video_that_is_not_whole_is_noticed(tmp_path):
     for _ in range(3):
         video.write(image(48, 64))
     video._count += 1  # as if one had been lost
-    with pytest.raises(InputError, match="expected a video of 4 frames, but 3 could be written; is the disk full"):
+    with refused(tmp_path / "a.mp4", 4, 3):
         video.close()
 
 
@@ -323,12 +321,13 @@ def command(capsys, *arguments):
 def test_a_wrong_box_is_said_before_the_model_is_made(capsys):
     for text in ("nan,1,5,5", "1,1,0,5", "1,1,inf,5"):
         code, error = command(capsys, "track", "synthetic", "--init", text, "--model", "nowhere")
-        assert code == 2 and "box: expected x, y, width, height with a positive size" in error
+        assert code == 2
+        assert_names(error, "box", [float(side) for side in text.split(",")])
 
 
 def test_what_a_terminal_would_obey_is_shown_as_text(capsys):
     code, error = command(capsys, "track", "\x1b[2Jnowhere\n")
-    assert code == 2 and error.startswith("error: \\x1b[2Jnowhere\\n: expected a video file")
+    assert code == 2 and error.startswith("error: \\x1b[2Jnowhere\\n: ")
 
 
 def test_errors_of_the_system_are_one_line(capsys, monkeypatch):
@@ -341,7 +340,9 @@ def test_errors_of_the_system_are_one_line(capsys, monkeypatch):
     failing(PermissionError(13, "Permission denied", "/a/file"))
     assert command(capsys, "demo") == (2, "error: /a/file: Permission denied")
     failing(MemoryError("9 GiB"))
-    assert command(capsys, "demo") == (2, "error: not enough memory (9 GiB); take fewer --steps or a smaller --model")
+    code, error = command(capsys, "demo")
+    assert code == 2 and error.startswith("error: ")
+    assert_names(error, "memory", "9 GiB", "--steps", "--model")
 
 
 def test_an_output_that_nobody_reads_is_no_traceback():
@@ -372,5 +373,5 @@ def test_what_brian2_cannot_parse_is_said_by_what_is_wrong(tmp_path):
     """Its own first line is "Parsing failed:", and the reason that follows is that of the exception behind it."""
     text = find("equations", "rate", ".toml").read_text(encoding="utf-8").replace("v : 1\n", "v : 1 (constant\n", 1)
     (tmp_path / "own.toml").write_text(text, encoding="utf-8")
-    with pytest.raises(InputError, match=r"'model': not equations of Brian2: Expected end of text, found '\('"):
+    with refused(tmp_path / "own.toml", "'model'", "Expected end of text, found '('"):
         load_equations(tmp_path / "own.toml")

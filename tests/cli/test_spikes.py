@@ -8,7 +8,6 @@ import pytest
 
 from brian_siamsnn.cli.main import main
 from brian_siamsnn.crops import target_crop
-from brian_siamsnn.errors import InputError
 from brian_siamsnn.matching.matchers import SpikingMatcher
 from brian_siamsnn.model.conversion import SpikingModel
 from brian_siamsnn.model.files import load_model
@@ -17,6 +16,7 @@ from brian_siamsnn.network.runtime import SpikingBranch
 from brian_siamsnn.sequences.synthetic import SyntheticSequence
 from brian_siamsnn.spikes.files import read_spikes
 from brian_siamsnn.tracking.tracker import SiameseTracker
+from tests.helpers.messages import assert_names, last_error, refused
 
 
 @pytest.fixture(scope="module")
@@ -71,14 +71,14 @@ def test_recorded_trains_are_those_of_the_matcher(sequence, model):
 
 def test_what_cannot_be_recorded_is_said(sequence, model):
     image = sequence.render(0)
-    with pytest.raises(InputError, match="layers: expected some of conv1, .*, or 'all', got 'conv9'"):
+    with refused("layers", "conv1", "conv5", "'all'", "'conv9'"):
         record_spikes(model, target_crop(image, sequence.boxes[0]), ["conv9"])
-    with pytest.raises(InputError, match=r"image: expected a square \(S, S, 3\), got \(360, 480, 3\)"):
+    with refused("image", "(S, S, 3)", (360, 480, 3)):
         record_spikes(model, image)
-    with pytest.raises(InputError, match="branch: expected one of exemplar, search, got 'both'"):
+    with refused("branch", "exemplar", "search", "'both'"):
         target_crop(image, sequence.boxes[0], "both")
     for box in ((1, 2, 3), (1, 2, 0, 3), (np.nan, 2, 3, 4)):
-        with pytest.raises(InputError, match="box: expected x, y, width, height with a positive size"):
+        with refused("box", [float(side) for side in box]):
             target_crop(image, box)
 
 
@@ -93,8 +93,8 @@ def test_the_command_writes_what_the_functions_record(tmp_path, capsys):
     assert populations["search/conv5"] == record_spikes("compact", crop, steps=5)["conv5"]
     crop = target_crop(first, sequence.boxes[0], "exemplar")
     assert populations["exemplar/conv5"] == record_spikes("compact", crop, steps=5)["conv5"]
-    printed = capsys.readouterr().out
-    assert f"search/conv5: 23 x 23 x 32 neurons, {len(populations['search/conv5']):,} spikes" in printed
+    (line,) = [line for line in capsys.readouterr().out.splitlines() if line.startswith("search/conv5")]
+    assert_names(line, "23 x 23 x 32", f"{len(populations['search/conv5']):,}")
 
 
 def test_boxes_by_hand_and_default_output(tmp_path, monkeypatch, sequence):
@@ -112,26 +112,25 @@ def test_boxes_by_hand_and_default_output(tmp_path, monkeypatch, sequence):
 
 
 @pytest.mark.parametrize(
-    ("arguments", "message"),
+    ("arguments", "named"),
     [
-        (["nowhere.mp4"], "nowhere.mp4: expected a video file"),
-        (["--frame", "500"], "synthetic: expected --frame from 0 to 119, got 500"),
-        (["--layers", "conv1,conv7"], "layers: expected some of conv1, conv2"),
-        (["--output", "a.mat"], "a.mat: expected a file of spike trains that ends in .csv, .npz, .nwb"),
-        (["--output", "file/a.csv"], "file: cannot be made"),
-        (["--box", "1,2,0,4"], "box: expected x, y, width, height with a positive size"),
-        (["images"], "images: no box is known for frame 0; give it with --init"),
-        (["--format", "mat"], "'mat' is not one of"),
+        (["nowhere.mp4"], ["nowhere.mp4", "'synthetic'"]),
+        (["--frame", "500"], ["synthetic", "--frame", 0, 119, 500]),
+        (["--layers", "conv1,conv7"], ["layers", "conv1, conv2", "'conv7'"]),
+        (["--output", "a.mat"], ["a.mat", ".csv", ".npz", ".nwb", "'mat'"]),
+        (["--output", "file/a.csv"], ["file"]),
+        (["--box", "1,2,0,4"], ["box", [1.0, 2.0, 0.0, 4.0]]),
+        (["images"], ["images", "frame 0", "--init"]),
+        (["--format", "mat"], ["'--format'", "'mat'", "'npz'"]),
     ],
 )
-def test_bad_input_is_one_line_and_exit_code_2(arguments, message, tmp_path, monkeypatch, capsys):
+def test_bad_input_is_one_line_and_exit_code_2(arguments, named, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "file").write_text("no folder")
     (tmp_path / "images").mkdir()
     cv2.imwrite("images/1.png", np.zeros((64, 64, 3), np.uint8))
     assert command(*arguments) == 2
-    error = capsys.readouterr().err.strip().splitlines()[-1]
-    assert error.startswith("error: ") and message in error
+    assert_names(last_error(capsys), *named)
     assert not list(tmp_path.glob("**/spikes.*"))
 
 

@@ -9,13 +9,13 @@ import cv2
 import numpy as np
 import pytest
 
-from brian_siamsnn.errors import InputError
 from brian_siamsnn.matching.matchers import SpikingMatcher
 from brian_siamsnn.model.files import load_model
 from brian_siamsnn.sequences.synthetic import SyntheticSequence
 from brian_siamsnn.tracking.run import track
 from brian_siamsnn.tracking.tracker import SiameseTracker
 from tests.helpers.commands import boxes_of, command
+from tests.helpers.messages import assert_names, assert_shows, last_error, refused
 
 KEYS = {
     "frames",
@@ -68,7 +68,7 @@ def test_command_line_writes_boxes_video_and_summary(tmp_path, capsys):
     assert list(rows[0]) == ["frame", "x", "y", "w", "h", "score"]
     video = cv2.VideoCapture(str(output / "tracked.mp4"))
     assert int(video.get(cv2.CAP_PROP_FRAME_COUNT)) == 4
-    assert "4 frames" in capsys.readouterr().out
+    assert_shows(capsys.readouterr().out, 4)
 
 
 def test_cnn_and_two_status_through_the_command_line(tmp_path):
@@ -89,8 +89,7 @@ def test_a_broken_frame_keeps_what_was_finished(sequence, tmp_path, capsys):
     box = ",".join(str(v) for v in sequence.first_box)
     output = tmp_path / "out"
     assert command("track", folder, "--init", box, "--steps", 5, "--scales", 1, "--output", output) == 2
-    error = capsys.readouterr().err.strip().splitlines()[-1]
-    assert error.startswith("error: ") and "3.png" in error and "the 3 frames before it are in" in error
+    assert_names(last_error(capsys), folder / "3.png", "3 frames", output)
     assert len(boxes_of(output)) == 3
     summary = json.loads((output / "summary.json").read_text())
     assert summary["frames"] == 3 and "3.png" in summary["stopped"]
@@ -105,26 +104,25 @@ def test_a_run_that_cannot_start_leaves_an_earlier_one_alone(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("arguments", "message"),
+    ("arguments", "named"),
     [
-        (["track", "nowhere.mp4"], "nowhere.mp4: expected a video file"),
-        (["track", "synthetic", "--init", "1,2,3"], "expected four numbers x,y,w,h, got '1,2,3'"),
-        (["track", "synthetic", "--init", "5000,10,20,20"], "lies outside the image"),
-        (["track", "synthetic", "--model", "nowhere"], "nowhere: no such file, and not one of the weights that ship"),
-        (["track", "synthetic", "--coding", "nowhere"], "nowhere: no such file, and not one of the equations"),
-        (["track", "synthetic", "--steps", "0"], "0 is not in the range x>=1"),
-        (["track", "synthetic", "--scales", "4"], "'4' is not one of '1', '3', '5'"),
-        (["weights", "import", "nowhere.pth", "--output", "out.safetensors"], "nowhere.pth: no such file"),
-        (["tracks"], "No such command 'tracks'"),
+        (["track", "nowhere.mp4"], ["nowhere.mp4", "'synthetic'"]),
+        (["track", "synthetic", "--init", "1,2,3"], ["'--init'", "x,y,w,h", "'1,2,3'"]),
+        (["track", "synthetic", "--init", "5000,10,20,20"], ["box", 5000.0, "480 x 360"]),
+        (["track", "synthetic", "--model", "nowhere"], ["nowhere", "compact", ".safetensors"]),
+        (["track", "synthetic", "--coding", "nowhere"], ["nowhere", "two_status", ".toml"]),
+        (["track", "synthetic", "--steps", "0"], ["'--steps'", 0, 1]),
+        (["track", "synthetic", "--scales", "4"], ["'--scales'", "'4'", "'1', '3', '5'"]),
+        (["weights", "import", "nowhere.pth", "--output", "out.safetensors"], ["nowhere.pth"]),
+        (["tracks"], ["'tracks'"]),
     ],
 )
-def test_bad_input_is_one_line_and_exit_code_2(arguments, message, tmp_path, monkeypatch, capsys):
+def test_bad_input_is_one_line_and_exit_code_2(arguments, named, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     if arguments[0] == "weights":
         pytest.importorskip("torch", reason="checkpoints are PyTorch's")
     assert command(*arguments) == 2
-    error = capsys.readouterr().err.strip().splitlines()[-1]
-    assert error.startswith("error: ") and message in error
+    assert_names(last_error(capsys), *named)
 
 
 def test_a_box_that_is_off_is_said_before_anything_is_made(monkeypatch, capsys):
@@ -133,7 +131,7 @@ def test_a_box_that_is_off_is_said_before_anything_is_made(monkeypatch, capsys):
 
     monkeypatch.setattr("brian_siamsnn.matching.matchers.SpikingMatcher", too_early)
     assert command("track", "synthetic", "--init", "5000,10,20,20") == 2
-    assert "lies outside the image" in capsys.readouterr().err
+    assert_names(last_error(capsys), "box", 5000.0, "480 x 360")
 
 
 @pytest.mark.parametrize("arguments", [[], ["weights"]])
@@ -150,14 +148,14 @@ def test_a_model_file_cut_short(tmp_path, capsys):
     path = tmp_path / "short.safetensors"
     path.write_bytes(find("weights", "compact", ".safetensors").read_bytes()[:5000])
     assert command("track", "synthetic", "--model", path) == 2
-    assert "short.safetensors: not a whole model file" in capsys.readouterr().err
+    assert_names(last_error(capsys), path)
 
 
 def test_checkpoint_of_another_architecture(tmp_path, capsys):
     torch = pytest.importorskip("torch", reason="checkpoints are PyTorch's")
     torch.save({"conv1.weight": torch.zeros(16, 3, 11, 11)}, tmp_path / "c.pth")
     assert command("weights", "import", tmp_path / "c.pth", "--output", tmp_path / "m.safetensors") == 2
-    assert "conv1.weight: expected shape (96, 3, 11, 11), got (16, 3, 11, 11)" in capsys.readouterr().err
+    assert_names(last_error(capsys), tmp_path / "c.pth", "conv1.weight", (96, 3, 11, 11), (16, 3, 11, 11))
     assert not (tmp_path / "m.safetensors").exists()
 
 
@@ -167,8 +165,7 @@ def test_equations_that_brian2_does_not_accept(tmp_path, capsys):
     path = tmp_path / "own.toml"
     path.write_text(find("equations", "rate", ".toml").read_text().replace("v >= v_th", "v >= theta"))
     assert command("track", "synthetic", "--coding", path, "--output", tmp_path / "out") == 2
-    error = capsys.readouterr().err.strip().splitlines()[-1]
-    assert error.startswith("error: ") and "theta" in error
+    assert_names(last_error(capsys), path, "'theta'")
     assert not (tmp_path / "out").exists()
 
 
@@ -176,7 +173,7 @@ def test_a_sequence_without_a_box_asks_for_one(sequence, matcher, tmp_path):
     from brian_siamsnn.sequences.sources import open_sequence
 
     cv2.imwrite(str(tmp_path / "1.png"), next(iter(sequence)))
-    with pytest.raises(InputError, match="no box is known for its first frame; give it with --init"):
+    with refused(tmp_path.name, "--init"):
         track(open_sequence(tmp_path), SiameseTracker(matcher))
 
 

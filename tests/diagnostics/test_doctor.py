@@ -10,6 +10,7 @@ import pytest
 
 from brian_siamsnn.cli import main as cli
 from brian_siamsnn.diagnostics import doctor
+from tests.helpers.messages import assert_names
 
 
 def only(findings, subject):
@@ -17,11 +18,16 @@ def only(findings, subject):
     return finding
 
 
+def problems(printed):
+    """Lines of the doctor's table that are problems."""
+    return [line for line in printed.splitlines() if line.startswith("problem ")]
+
+
 def test_this_machine_tracks(tmp_path, capsys):
     with pytest.raises(SystemExit) as end:
         cli.main(["doctor", "--json", str(tmp_path / "doctor.json")])
     assert end.value.code == 0
-    assert "tracking works here" in capsys.readouterr().out
+    assert problems(capsys.readouterr().out) == []
     states = {finding["subject"]: finding["state"] for finding in json.loads((tmp_path / "doctor.json").read_text())}
     for subject in ("python", "brian2", "numpy", "event kernel", "video", "model compact"):
         assert states[subject] == "ok"
@@ -41,7 +47,9 @@ def test_brian2_that_does_not_import_is_named_and_nothing_else_fails(monkeypatch
     with pytest.raises(SystemExit) as end:
         cli.main(["doctor"])
     assert end.value.code == 1
-    assert "1 problem(s): tracking does not work" in capsys.readouterr().out
+    printed = capsys.readouterr().out
+    assert len(problems(printed)) == 1
+    assert_names(printed.splitlines()[-1], 1)
 
 
 def test_a_missing_compiler_and_a_missing_torch_are_notes(monkeypatch):
@@ -58,7 +66,8 @@ def test_a_kernel_that_adds_wrongly_is_a_problem(monkeypatch):
     assert doctor.kernel()[0].state == "ok"
     monkeypatch.setattr(_events, "convolve", lambda *arguments: 4)
     (finding,) = doctor.kernel()
-    assert finding.state == "problem" and "[0.0, 0.0, 0.0, 0.0] for [2.0, 1.5, 1.0, 0.5]" in finding.text
+    assert finding.state == "problem"
+    assert_names(finding.text, [0.0] * 4, [2.0, 1.5, 1.0, 0.5])
 
 
 def test_a_model_file_that_is_not_its_cards_is_a_problem(monkeypatch, tmp_path):
@@ -74,7 +83,7 @@ def test_a_model_file_that_is_not_its_cards_is_a_problem(monkeypatch, tmp_path):
 def test_genn_without_its_path(monkeypatch, tmp_path):
     monkeypatch.setattr(doctor, "_version", lambda package: "1.7.0")
     monkeypatch.delenv("GENN_PATH", raising=False)
-    assert "GENN_PATH is not set" in doctor.genn()[0].text
+    assert "GENN_PATH" in doctor.genn()[0].text
     monkeypatch.setenv("GENN_PATH", str(tmp_path))
     assert doctor.genn()[0].state == "note"
     (tmp_path / "bin").mkdir()
@@ -86,12 +95,12 @@ def test_a_gpu_without_nvcc(monkeypatch):
     monkeypatch.setattr(shutil, "which", lambda name: None if name == "nvcc" else f"/usr/bin/{name}")
     answer = subprocess.CompletedProcess([], 0, "GPU 0: Test\n", "")
     monkeypatch.setattr(subprocess, "run", lambda *arguments, **options: answer)
-    assert "no nvcc" in doctor.cuda()[0].text
+    assert "nvcc" in doctor.cuda()[0].text
 
 
 def test_a_folder_that_cannot_be_written(monkeypatch):
     monkeypatch.setattr(os, "access", lambda path, mode: False)
-    assert doctor.folders()[0].mend == "give --output FOLDER"
+    assert "--output" in doctor.folders()[0].mend
 
 
 def test_a_compiler_without_headers_or_that_is_broken(monkeypatch, tmp_path):
@@ -106,7 +115,7 @@ def test_a_compiler_without_headers_or_that_is_broken(monkeypatch, tmp_path):
         monkeypatch.setenv("CXX", str(script))
         monkeypatch.setattr(doctor.sys, "platform", "linux")
         (finding,) = doctor.compiler()
-        assert finding.state == "note" and "several times slower" in finding.text and mend in finding.mend
+        assert finding.state == "note" and mend in finding.mend
 
 
 def test_a_preference_for_numpy_is_named(monkeypatch):
@@ -168,7 +177,8 @@ def test_video_that_cannot_be_written_is_a_note(monkeypatch):
 
     monkeypatch.setattr(cv2, "VideoWriter", type("VideoWriter", (Closed,), {"fourcc": staticmethod(lambda *code: 0)}))
     (finding,) = doctor.video()
-    assert finding.state == "note" and "of 4 frames written as MP4, 0 could be read" in finding.text
+    assert finding.state == "note"
+    assert_names(finding.text, "MP4", 4, 0)
 
 
 def test_it_runs_where_neither_brian2_nor_opencv_imports(tmp_path):
@@ -186,4 +196,6 @@ def test_it_runs_where_neither_brian2_nor_opencv_imports(tmp_path):
     )
     assert done.returncode == 1, done.stderr
     assert "apt install libgl1" in done.stdout and "pip install 'numpy<2.4'" in done.stdout
-    assert "2 problem(s): tracking does not work" in done.stdout and not done.stderr
+    assert not done.stderr
+    assert len(problems(done.stdout)) == 2
+    assert_names(done.stdout.splitlines()[-1], 2)

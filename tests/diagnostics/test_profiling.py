@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from brian_siamsnn.diagnostics.profiling import PHASES, profile_branch
-from brian_siamsnn.errors import InputError
 from brian_siamsnn.network.runtime import SpikingBranch
+from tests.helpers.messages import refused
 from tests.helpers.reference import NETWORKS, image, small_model
 
 
@@ -33,5 +33,5 @@ def test_every_object_of_a_branch_is_some_layers_phase(connectivity):
 
 def test_no_repeat_is_refused():
     branch = SpikingBranch(small_model(NETWORKS["plain"]), 26, 1)
-    with pytest.raises(InputError, match="repeats: expected 1 or more, got 0"):
+    with refused("repeats", 1, 0):
         profile_branch(branch, image(26), 0)

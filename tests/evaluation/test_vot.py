@@ -16,6 +16,7 @@ from brian_siamsnn.tracking.config import TrackerConfig
 from brian_siamsnn.tracking.run import track
 from brian_siamsnn.tracking.tracker import SiameseTracker
 from tests.helpers.commands import command
+from tests.helpers.messages import assert_names, last_error
 
 
 def test_an_entry_of_the_registry(tmp_path, capsys):
@@ -33,7 +34,7 @@ def test_an_entry_of_the_registry(tmp_path, capsys):
     assert "--steps 10 " in entry["command"] and "--coding two_status:beta=0.7,p=5" in entry["command"]
     before = registry.read_bytes()
     assert command("vot", "--register", registry) == 2
-    assert "has an entry [brian_siamsnn] already" in capsys.readouterr().err
+    assert_names(last_error(capsys), registry, "[brian_siamsnn]", "--identifier")
     assert registry.read_bytes() == before
     assert command("vot", "--register", registry, "--identifier", "second", "--tracker", "cnn") == 0
     assert command("vot", "--register", registry, "--identifier", "a b") == 2

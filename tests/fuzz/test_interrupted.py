@@ -6,12 +6,12 @@ import sys
 import numpy as np
 import pytest
 
-from brian_siamsnn.errors import InputError
 from brian_siamsnn.sequences.frames import Sequence
 from brian_siamsnn.tracking.run import track
 from brian_siamsnn.tracking.tracker import SiameseTracker
 from tests.fuzz.interrupted import FRAMES, fill, frames, kill, work
 from tests.fuzz.targets import Peak
+from tests.helpers.messages import assert_names, refused
 
 forks = pytest.mark.skipif(sys.platform == "win32", reason="children are forked, and stopped by POSIX signals")
 
@@ -35,7 +35,7 @@ def test_one_run_at_a_time_writes_to_a_folder(tmp_path):
     def meanwhile():
         for k, frame in enumerate(frames()):
             if k == 3:
-                with pytest.raises(InputError, match="another run is writing there; .* give --output another folder"):
+                with refused(tmp_path, "--output"):
                     start(tmp_path, frames())
             yield frame
 
@@ -61,10 +61,8 @@ def test_a_defect_amid_a_run_leaves_an_earlier_one_and_the_boxes_so_far(tmp_path
 def test_a_stopped_run_replaces_the_whole_set(tmp_path):
     """Boxes, video and summary of two runs are never mixed: the old summary goes with the old boxes."""
     work(tmp_path, 0)
-    assert (
-        "expected frames of 128 x 96 pixels as the first one, got 20 x 10 in frame 2"
-        in start(tmp_path, [*frames()[:2], np.zeros((10, 20, 3), np.uint8)], video=False).stopped
-    )
+    run = start(tmp_path, [*frames()[:2], np.zeros((10, 20, 3), np.uint8)], video=False)
+    assert_names(run.stopped, "128 x 96", "20 x 10", "frame 2")
     assert sorted(path.name for path in tmp_path.iterdir() if path.name != ".lock") == [
         "boxes.csv",
         "model.safetensors",

@@ -10,7 +10,6 @@ import pytest
 from brian2.devices.device import runtime_device
 
 from brian_siamsnn.cli.main import main
-from brian_siamsnn.errors import InputError
 from brian_siamsnn.model.layers import ALEXNET, Convolution, MaxPool
 from brian_siamsnn.network import genn, standalone
 from brian_siamsnn.network.compiled import CompiledBranch
@@ -20,6 +19,7 @@ from brian_siamsnn.network.presentation import Frame, frame_start
 from brian_siamsnn.network.runtime import SpikingBranch
 from brian_siamsnn.neurons.equations import load_equations
 from tests.helpers.compilation import UNOPTIMISED
+from tests.helpers.messages import refused
 from tests.helpers.reference import NETWORKS, SMALLEST, image, small_model
 
 SIZE, STEPS = 26, 12
@@ -178,9 +178,9 @@ def test_the_network_for_genn_has_nothing_that_genn_refuses(without_genn, networ
 def test_an_amplitude_that_changes_all_the_time_is_refused_in_hidden_layers(without_genn):
     model = small_model(NETWORKS["groups"])
     OnRuntime(model, SIZE, STEPS, "phase:K=4", images=2)  # at the output it may change
-    with pytest.raises(InputError, match="phase: the amplitude of a spike changes from step to step"):
+    with refused("phase", "GeNN"):
         OnRuntime(model, SIZE, STEPS, hidden_coding="phase:K=4")
-    with pytest.raises(InputError, match="burst: each neuron's spikes have an amplitude of their own"):
+    with refused("burst", "GeNN"):
         OnRuntime(model, SIZE, STEPS, "burst")
 
 
@@ -195,7 +195,7 @@ def test_spikes_of_two_amplitudes_are_not_passed_on_as_one(without_genn):
     for train, other in zip(branch.trains("conv3"), expected, strict=True):
         np.testing.assert_array_equal(train.dense(), other["conv3"].dense())
     branch = OnRuntime(model, SIZE, STEPS, hidden_coding=f"{hidden},alpha=2", dtype=np.float64, images=2)
-    with pytest.raises(InputError, match=r"conv1: neurons fired spikes of different amplitudes \[0.625 2. *\]"):
+    with refused("conv1", 0.625, "2."):
         branch.run(images)
 
 
@@ -231,33 +231,33 @@ def test_updates_that_genn_does_not_take_are_named():
     assert re.search(r"dv/dt = \(I\)\*int\(working\)/second : 1", genn_equations(rate, frame, 1).model)
     from dataclasses import replace
 
-    with pytest.raises(InputError, match=r"rate: GeNN takes updates .* not 'v = clip\(v, 0, 1\)'"):
+    with refused("rate", "GeNN", "'v = clip(v, 0, 1)'"):
         genn_equations(replace(rate, update="v += I\nv = clip(v, 0, 1)"), frame, 1)
 
 
 @pytest.mark.parametrize("branch", [GennBranch, CompiledBranch])
 def test_bad_arguments_are_named(branch, without_genn):
     model = small_model(NETWORKS["plain"])
-    with pytest.raises(InputError, match="steps: expected 1 or more, got 0"):
+    with refused("steps", 1, 0):
         branch(model, SIZE, 0)
-    with pytest.raises(InputError, match="images: expected 1 or more, got 0"):
+    with refused(1, 0):
         branch(model, SIZE, 2, images=0)
-    with pytest.raises(InputError, match="record: 'conv9' is not a layer"):
+    with refused("record", "'conv9'"):
         branch(model, SIZE, 2, record=("conv9",))
 
 
 def test_devices_that_are_not_there_are_named(monkeypatch, tmp_path):
     model = small_model(NETWORKS["plain"])
-    with pytest.raises(InputError, match="device: expected one of .*'cpp_standalone'.*, got 'loihi'"):
+    with refused("device", "'cpp_standalone'", "'loihi'"):
         build_branch(model, SIZE, device="loihi")
     monkeypatch.setenv("GENN_PATH", str(tmp_path))
-    with pytest.raises(InputError, match="Brian2GeNN cannot be imported|GENN_PATH: expected the folder of a GeNN 4"):
+    with refused("genn"):
         build_branch(model, SIZE, device="genn")
 
 
 def test_what_a_device_cannot_do_is_said_before_it_is_built(without_genn):
     wide = (*NETWORKS["pools"][:1], MaxPool("pool1", 5, 2), Convolution("conv2", 6, 4, 3))
-    with pytest.raises(InputError, match="pool1: a window of 25 inputs; 24 can be told apart in one sum"):
+    with refused("pool1", 25, 24):
         build_branch(small_model(wide), SIZE, device="genn")
     assert survey_devices(small_model(wide), SIZE)[4].cannot[0].startswith("pool1")
     reports = {(r.device, r.connectivity): r for r in survey_devices(small_model(ALEXNET), 255)}
@@ -265,8 +265,8 @@ def test_what_a_device_cannot_do_is_said_before_it_is_built(without_genn):
     assert not reports["runtime", "kernel"].cannot
     # 2.2 thousand million synapses of 32 bytes are 65 GiB, and 3.4 million neurons are nothing beside them
     assert 60 < reports["runtime", "synapses"].memory / 2**30 < 75
-    assert any("GiB of memory" in line for line in reports["runtime", "synapses"].cannot)
-    assert any("GiB of memory" in line for line in reports["genn", "synapses"].cannot)
+    assert any("GiB" in line for line in reports["runtime", "synapses"].cannot)
+    assert any("GiB" in line for line in reports["genn", "synapses"].cannot)
     assert reports["cuda", "synapses"].absent and not reports["cuda", "synapses"].usable
 
 

@@ -14,6 +14,7 @@ from brian_siamsnn.cli.main import main
 from brian_siamsnn.errors import InputError
 from brian_siamsnn.neurons.equation_files import EquationFile, shipped_models
 from brian_siamsnn.neurons.equations import load_equations
+from tests.helpers.messages import assert_names, assert_shows, refused
 from tests.helpers.paths import ROOT
 
 GOOD = """
@@ -63,67 +64,66 @@ def test_the_file_that_the_others_are_made_from_works(own):
 
 
 @pytest.mark.parametrize(
-    ("old", "new", "message"),
+    ("old", "new", "named"),
     [
         # texts and tables
-        ('amplitude = "v_th"', "", "'amplitude': expected text, but the key is missing"),
-        ('update = "v += I"', "update = 3", "'update': expected text, got 3"),
-        ('[initial]\nv = "v_init"', "initial = 3", "'initial': expected a table, got 3"),
-        ("[parameters.v_th]\ndefault = 1.0", "[parameters]\nv_th = 1.0", "parameters.v_th: expected a table, got 1.0"),
-        ("default = 1.0\n", "", "parameters.v_th: expected a default, but the key is missing"),
-        ("default = 1.0", 'default = "1.0"', "parameters.v_th: 'default': expected a finite number, got '1.0'"),
-        ("default = 1.0", "default = true", "parameters.v_th: 'default': expected a finite number, got True"),
-        ("default = 1.0", "default = nan", "parameters.v_th: 'default': expected a finite number, got nan"),
-        ("default = 1.0", "default = -1.0", "parameters.v_th: 'default' = -1.0: expected more than 0"),
-        ("above = 0.0", "below = 0.0", "'below' is not a key of parameters.v_th; known are"),
-        ("above = 0.0", 'unit = "mV"', "'unit': expected '1', for all quantities are dimensionless, got 'mV'"),
-        ("above = 0.0", "source = 7", "parameters.v_th: 'source': expected text, got 7"),
-        ("default = 2\n", "default = 99999999999\n", "expected a whole number of 32 bits"),
-        ('default = "always"', "default = 3", r"choices.when: 'default': expected one of \['always', 'later'\], got 3"),
-        ('options = { always = "True", later = "step > p" }', "", "choices.when: 'options': expected a table, got N"),
-        ('"step > p" }', "4 }", "choices.when: option 'later': expected text, got 4"),
-        ("{when}", "{whn}", r"'threshold': \{whn\} is not one of the choices \['when'\]"),
-        ("[choices.when]", "[choices.v_th]", "'v_th': expected a parameter or a choice, got both"),
-        ("[parameters.p]", '[parameters."p q"]', "parameters: expected a name of letters and digits, got 'p q'"),
-        ("[parameters.p]", "[parameters.exp]", "expected a name of its own, got 'exp', which has a meaning here"),
-        ('v = "v_init"', 'v = "v_0"', r"initial v = 'v_0': expected a number or one of \['v_th', 'p', 'v_init'\]"),
-        ('v = "v_init"', "v = [1]", r"initial v = \[1\]: expected a number or one of"),
-        ('v = "v_init"', "u = 1", r"initial u: expected a variable of the model that changes, out of \['v'\]"),
-        ('v = "v_init"', "step = 1", "initial step: expected a variable of the model that changes"),
+        ('amplitude = "v_th"', "", ["'amplitude'"]),
+        ('update = "v += I"', "update = 3", ["'update'", 3]),
+        ('[initial]\nv = "v_init"', "initial = 3", ["'initial'", 3]),
+        ("[parameters.v_th]\ndefault = 1.0", "[parameters]\nv_th = 1.0", ["parameters.v_th", 1.0]),
+        ("default = 1.0\n", "", ["parameters.v_th", "default"]),
+        ("default = 1.0", 'default = "1.0"', ["parameters.v_th", "'default'", "'1.0'"]),
+        ("default = 1.0", "default = true", ["parameters.v_th", "'default'", True]),
+        ("default = 1.0", "default = nan", ["parameters.v_th", "'default'", "nan"]),
+        ("default = 1.0", "default = -1.0", ["parameters.v_th", "'default'", -1.0, 0]),
+        ("above = 0.0", "below = 0.0", ["parameters.v_th", "'below'", "'above'"]),
+        ("above = 0.0", 'unit = "mV"', ["parameters.v_th", "'unit'", "'1'", "'mV'"]),
+        ("above = 0.0", "source = 7", ["parameters.v_th", "'source'", 7]),
+        ("default = 2\n", "default = 99999999999\n", ["parameters.p", "'default'", 99999999999, 32]),
+        ('default = "always"', "default = 3", ["choices.when", "'default'", ["always", "later"], 3]),
+        ('options = { always = "True", later = "step > p" }', "", ["choices.when", "'options'", None]),
+        ('"step > p" }', "4 }", ["choices.when", "option", "'later'", 4]),
+        ("{when}", "{whn}", ["'threshold'", "{whn}", ["when"]]),
+        ("[choices.when]", "[choices.v_th]", ["'v_th'", "parameter", "choice"]),
+        ("[parameters.p]", '[parameters."p q"]', ["parameters", "'p q'"]),
+        ("[parameters.p]", "[parameters.exp]", ["parameters", "'exp'"]),
+        ('v = "v_init"', 'v = "v_0"', ["initial", "v", "'v_0'", ["v_th", "p", "v_init"]]),
+        ('v = "v_init"', "v = [1]", ["initial", "v", [1], ["v_th", "p", "v_init"]]),
+        ('v = "v_init"', "u = 1", ["initial", "u", ["v"]]),
+        ('v = "v_init"', "step = 1", ["initial", "step", ["v"]]),
         # dimensions
-        ("v : 1\n", "v : volt\n", "'model': expected one variable a line, of unit 1, .*; got 'v : volt'"),
-        ("v : 1\n", "v\n", "'model': expected one variable a line, .*; got 'v'"),
-        ("v : 1\n", "v : 1\nv : 1\n", "'model': not equations of Brian2"),
-        ("v : 1\n", "v : 1 (lazy)\n", "'model': not equations of Brian2|expected flags out of"),
-        ("v : 1\n", "dv/dt = -v : 1\n", "'model: v': expected a quantity of dimension Hz|of dimension s|1/s"),
-        ("v += I", "v += I*mV", "'update': expected a quantity of dimension 1, got 'I [*] mV'"),
-        ("v += I", "v += t", "'update': expected a quantity of dimension 1, got 't'"),
-        ("timestep(t, dt)", "t", "model: step"),
+        ("v : 1\n", "v : volt\n", ["'model'", 1, "'v : volt'"]),
+        ("v : 1\n", "v\n", ["'model'", "'v'"]),
+        ("v : 1\n", "v : 1\nv : 1\n", ["'model'", "'v'"]),
+        ("v : 1\n", "v : 1 (lazy)\n", ["'model'", "lazy"]),
+        ("v : 1\n", "dv/dt = -v : 1\n", ["'model: v'", "'-v'"]),
+        ("v += I", "v += I*mV", ["'update'", 1, "'I * mV'"]),
+        ("v += I", "v += t", ["'update'", 1, "'t'"]),
+        ("timestep(t, dt)", "t", ["'model: step'"]),
         # names
-        ("v >= v_th", "v >= theta", "'threshold': 'theta' is neither a variable of the model nor one of its"),
-        ("v += I", "v += J", "'update': 'J' is neither"),
-        ("v += I", "u += I", "'update': 'u' is neither"),
-        ("v += I", "I = 0", r"'update': I cannot be set; what changes is \['v'\]"),
-        ("v += I", "step = 0", "'update': step cannot be set"),
-        ("v += I", "t = 0", "'update': t cannot be set"),
-        ("w *", "u *", "'on_pre': 'u' is neither"),
-        ('amplitude = "v_th"', 'amplitude = "v_t"', "'amplitude': expected a variable of the model .*got 'v_t'"),
-        ("[parameters.v_th]", "[parameters.u_th]", r"v_th is a constant without a value; add a table \[param"),
+        ("v >= v_th", "v >= theta", ["'threshold'", "'theta'", "[parameters.theta]"]),
+        ("v += I", "v += J", ["'update'", "'J'", "[parameters.J]"]),
+        ("v += I", "u += I", ["'update'", "'u'"]),
+        ("v += I", "I = 0", ["'update'", "I", ["v"]]),
+        ("v += I", "step = 0", ["'update'", "step", ["v"]]),
+        ("v += I", "t = 0", ["'update'", "t", ["v"]]),
+        ("w *", "u *", ["'on_pre'", "'u'"]),
+        ('amplitude = "v_th"', 'amplitude = "v_t"', ["'amplitude'", ["I", "step", "v", "v_th"], "'v_t'"]),
+        ("[parameters.v_th]", "[parameters.u_th]", ["'model'", "v_th", "[parameters.v_th]"]),
         # syntax
-        ("v >= v_th", "v >=", "'threshold': not an expression of Brian2: invalid syntax"),
-        ("v >= v_th and {when}", "v", "'threshold': expected a condition such as v >= v_th, got 'v'"),
-        ("v >= v_th and {when}", "v >= v_th and v", "'threshold': .*"),
-        ("v += I", "v += I; while", "'update': not an expression"),
-        ("v += I", "if v: v = 0", "'update': expected statements such as v [+]= I, got 'if v:"),
-        ("v += I", "v", "'update': expected statements such as v [+]= I, got 'v'"),
+        ("v >= v_th", "v >=", ["'threshold'", "Brian2", "invalid syntax"]),
+        ("v >= v_th and {when}", "v", ["'threshold'", "'v'"]),
+        ("v >= v_th and {when}", "v >= v_th and v", ["'threshold'"]),
+        ("v += I", "v += I; while", ["'update'", "'v += I; while'"]),
+        ("v += I", "if v: v = 0", ["'update'", "'if v:"]),
+        ("v += I", "v", ["'update'", "'v'"]),
     ],
 )
-def test_one_line_names_file_and_key(own, old, new, message):
+def test_one_line_names_file_and_key(own, old, new, named):
     path = own(old, new)
-    with pytest.raises(InputError, match=message) as caught:
+    with refused(*named) as caught:
         load_equations(path)
-    text = str(caught.value)
-    assert text.startswith((str(path), "own:")) and "\n" not in text
+    assert str(caught.value).startswith((str(path), "own:"))
 
 
 @pytest.mark.parametrize(
@@ -167,20 +167,20 @@ def test_nothing_in_a_file_runs(own, tmp_path, key, code):
 
 def test_files_that_are_none(tmp_path):
     path = tmp_path / "own.toml"
-    for content, message in [
-        (b"\xff\xfe", "not a TOML file"),
-        (b"a = " + b"[" * 5000 + b"]" * 5000, "not a TOML file"),
-        (b"#" * 200_000, "200000 bytes are too many"),
-        (b"", "'name': expected text, but the key is missing"),
+    for content, named in [
+        (b"\xff\xfe", ["TOML"]),
+        (b"a = " + b"[" * 5000 + b"]" * 5000, ["TOML"]),
+        (b"#" * 200_000, [200000, 100000]),
+        (b"", ["'name'"]),
     ]:
         path.write_bytes(content)
-        with pytest.raises(InputError, match=message):
+        with refused(path, *named):
             load_equations(path)
-    with pytest.raises(InputError, match="no such file, and not one of the equations that ship"):
+    with refused(tmp_path, "folder", "rate", "two_status", ".toml"):
         load_equations(tmp_path)
     deep = "(" * 3000 + "v" + ")" * 3000
     path.write_text(GOOD.replace('"v += I"', f'"v = {deep}"'))
-    with pytest.raises(InputError, match="'update': not an expression of Brian2"):
+    with refused(path, "'update'", "Brian2"):
         load_equations(path)
 
 
@@ -309,18 +309,18 @@ def test_shipped_models_pass_and_say_where_they_are_from():
 
 
 def test_parameters_have_types_and_ranges():
-    for name, message in [
-        ("phase:K=0", "phase: K = '0': expected 1 or more"),
-        ("phase:K=2.5", "phase: K = '2.5': expected a whole number"),
-        ("burst:gamma=0", "burst: gamma = '0': expected more than 0"),
-        ("burst:gamma=inf", "burst: gamma = 'inf': expected a finite number"),
-        ("two_status:p=0", "two_status: p = '0': expected 1 or more"),
-        ("rate:v_th=-1", "rate: v_th = '-1': expected more than 0"),
+    for name, named in [
+        ("phase:K=0", ["phase", "K", "'0'", 1]),
+        ("phase:K=2.5", ["phase", "K", "'2.5'"]),
+        ("burst:gamma=0", ["burst", "gamma", "'0'", 0]),
+        ("burst:gamma=inf", ["burst", "gamma", "'inf'"]),
+        ("two_status:p=0", ["two_status", "p", "'0'", 1]),
+        ("rate:v_th=-1", ["rate", "v_th", "'-1'", 0]),
     ]:
-        with pytest.raises(InputError, match=message):
+        with refused(*named):
             load_equations(name)
     assert load_equations("phase", K=5.0).parameters["K"] == 5
-    with pytest.raises(InputError, match=r"K = 5.5: expected a whole number"):
+    with refused("phase", "K", 5.5):
         load_equations("phase", K=5.5)
 
 
@@ -340,10 +340,12 @@ def test_equations_on_the_command_line(capsys, own):
     assert code == 0
     # the reading is filled in, values are shown with default and range, all readings are listed
     assert "depressed = ((step + p - 1) // p) % 2 == 1 : boolean (shared)" in out
-    assert "beta = 0.7   unit 1, above 0, default 0.65" in out
-    assert "p = 10   unit 1, at least 1, a whole number" in out
-    assert "reading = ceil   one of:" in out and "floor_from_zero" in out
-    assert "v = v_init = 0" in out and "IV.A; threshold in depression" in out
+    lines = {line.strip().split("   ")[0]: line for line in out.splitlines()}
+    assert_names(lines["beta = 0.7"], 0, 0.65)
+    assert_names(lines["p = 10"], 1)
+    assert "reading = ceil" in lines
+    assert_shows(out, *EquationFile.read("two_status").choices["reading"].options)
+    assert_shows(out, "v = v_init = 0", EquationFile.read("two_status").parameters["alpha"].source)
 
     assert command(capsys, "equations", str(own()))[0] == 0
     for name in ("nonsense", "rate:gamma=1", str(own("v += I", "v += J"))):
@@ -356,7 +358,8 @@ def test_a_bad_file_on_the_command_line_is_one_line(capsys, own, tmp_path, monke
     path = str(own("v >= v_th", "v >= theta"))
     for option in ("--coding", "--hidden-coding", "--pooling"):
         code, _, err = command(capsys, "track", "synthetic", option, path, "--frames", "2")
-        assert code == 2 and err.splitlines()[-1].startswith(f"error: {path}: 'threshold': 'theta'")
+        assert code == 2 and err.splitlines()[-1].startswith("error: ")
+        assert_names(err.splitlines()[-1], path, "'threshold'", "'theta'")
     assert [entry.name for entry in tmp_path.iterdir()] == ["own.toml"]
 
 

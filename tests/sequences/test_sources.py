@@ -8,12 +8,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from brian_siamsnn.errors import InputError
 from brian_siamsnn.sequences import frames
 from brian_siamsnn.sequences.annotations import polygon_to_box, read_boxes
 from brian_siamsnn.sequences.frames import read_image
 from brian_siamsnn.sequences.otb import ATTRIBUTE_NAMES, ATTRIBUTES, FRAME_WINDOWS
 from brian_siamsnn.sequences.sources import open_sequence
+from tests.helpers.messages import assert_names, refused
 
 OTB_HERE = [
     "Couple",
@@ -95,7 +95,7 @@ def test_a_broken_image_raises_in_its_turn(tmp_path, spoil):
     broken.write_bytes(spoil(broken.read_bytes()))
     read = iter(open_sequence(tmp_path))
     assert next(read).shape == next(read).shape == (40, 40, 3)
-    with pytest.raises(InputError, match=r"3\.jpg: expected an image"):
+    with refused(broken):
         next(read)
 
 
@@ -116,11 +116,11 @@ def test_a_video_that_breaks_off_raises_after_its_last_frame(tmp_path, frame_cou
     data = path.read_bytes()
     path.write_bytes(data[: len(data) // 2])
     read = []
-    with pytest.raises(InputError, match=rf"cut\.avi: expected {frame_count} frames") as error:
+    with refused(path, frame_count) as error:
         for frame in open_sequence(path):
             read.append(frame)
     assert frame_count / 3 < len(read) < frame_count * 2 / 3
-    assert f"got {len(read)}: it ends, or cannot be decoded, at frame {len(read) + 1}" in str(error.value)
+    assert_names(error.value, len(read), len(read) + 1)
 
 
 def test_an_announced_count_that_is_one_too_high_is_no_error(tmp_path):
@@ -155,18 +155,18 @@ def test_camera(monkeypatch, source):
     sequence = open_sequence(source)
     assert (sequence.name, sequence.frame_count, sequence.fps) == ("camera-0", None, None)
     assert sequence
-    with pytest.raises(TypeError, match="not known"):
+    with pytest.raises(TypeError):
         len(sequence)
     read = iter(sequence)
     for _ in range(5):
         assert tuple(next(read)[0, 0]) == (10, 20, 30)
-    with pytest.raises(InputError, match="camera 0: expected frames"):
+    with refused("camera 0"):
         next(read)
 
 
 def test_no_camera(monkeypatch):
     monkeypatch.setattr(cv2, "VideoCapture", FakeCamera)
-    with pytest.raises(InputError, match="camera 3: expected frames, got none"):
+    with refused("camera 3"):
         open_sequence("3")
 
 
@@ -190,15 +190,14 @@ def test_absent_targets_are_nan(tmp_path):
 @pytest.mark.parametrize("line", ["1,2,3", "1,2,3,4,5", "1,,2,3", "1,2,3,width", "1,2,3,inf", "", "<html>"])
 def test_malformed_lines_are_named(tmp_path, line):
     (tmp_path / "boxes.txt").write_text(f"1,2,3,4\n1,2,3,4\n{line}\n1,2,3,4\n")
-    with pytest.raises(InputError, match=r"boxes\.txt, line 3: expected 4 numbers") as error:
+    with refused(tmp_path / "boxes.txt", "line 3", repr(line)):
         read_boxes(tmp_path / "boxes.txt")
-    assert "\n" not in str(error.value)
 
 
-@pytest.mark.parametrize(("content", "said"), [(b"", "empty file"), (b"\xff\xfe\x00\x01", "cannot be read")])
-def test_unreadable_annotations(tmp_path, content, said):
+@pytest.mark.parametrize(("content", "named"), [(b"", ["boxes.txt"]), (b"\xff\xfe\x00\x01", ["boxes.txt", "UTF-8"])])
+def test_unreadable_annotations(tmp_path, content, named):
     (tmp_path / "boxes.txt").write_bytes(content)
-    with pytest.raises(InputError, match=said):
+    with refused(*named):
         read_boxes(tmp_path / "boxes.txt")
 
 
@@ -252,14 +251,14 @@ def test_otb_frame_window(tmp_path, annotated):
 def test_otb_two_targets(tmp_path):
     write_otb(tmp_path / "Jogging", [1], ["11,1,5,6"], "groundtruth_rect.1.txt")
     folder = write_otb(tmp_path / "Jogging", [1], ["21,1,5,6"], "groundtruth_rect.2.txt")
-    with pytest.raises(InputError, match="expected one target, got 2; give .*Jogging-1 or Jogging-2"):
+    with refused(folder, 2, tmp_path / "Jogging-1", "Jogging-2"):
         open_sequence(folder)
     assert open_sequence(tmp_path / "Jogging-1").first_box[0] == 10
     for spelling in ("Jogging-2", "Jogging.2", "Jogging_2"):
         sequence = open_sequence(tmp_path / spelling)
         assert (sequence.name, sequence.first_box[0]) == ("Jogging-2", 20)
         assert sequence.attributes == ATTRIBUTES["Jogging-2"]
-    with pytest.raises(InputError, match="nothing of that name"):
+    with refused(tmp_path / "Jogging-3"):
         open_sequence(tmp_path / "Jogging-3")
 
 
@@ -293,7 +292,7 @@ def test_an_absent_first_target_is_no_first_box(tmp_path):
 @pytest.mark.parametrize("lines", [2, 4])
 def test_annotations_that_do_not_go_with_the_images(tmp_path, lines):
     folder = write_otb(tmp_path / "mine", [1, 2, 3], ["1,1,5,5"] * lines)
-    with pytest.raises(InputError, match=rf"groundtruth_rect\.txt: expected one line.* 3 images, got {lines}"):
+    with refused(folder / "groundtruth_rect.txt", 3, lines):
         open_sequence(folder)
 
 
@@ -304,15 +303,14 @@ def test_sources_that_are_none(tmp_path):
     (tmp_path / "empty").mkdir()
     (tmp_path / "text.mp4").write_text("not a video")
     write_images(tmp_path / "images", ["1.png"])
-    for source, said in [
-        ("missing", "there is nothing of that name"),
-        ("empty", "expected images .* found none; give the folder of one sequence"),
-        ("text.mp4", "expected a video that OpenCV can decode"),
-        ("images/1.png", "got one image; give its folder"),
+    for source, named in [
+        ("missing", ["'synthetic'"]),
+        ("empty", [".jpg", ".png", "img/"]),
+        ("text.mp4", ["OpenCV"]),
+        ("images/1.png", [tmp_path / "images"]),
     ]:
-        with pytest.raises(InputError, match=said) as error:
+        with refused(tmp_path / source, *named):
             open_sequence(tmp_path / source)
-        assert "\n" not in str(error.value) and str(tmp_path / source) in str(error.value)
 
 
 def test_otb_tables():

@@ -10,6 +10,7 @@ from brian_siamsnn.errors import InputError
 from brian_siamsnn.spikes.files import FORMATS, read_spikes, write_spikes
 from brian_siamsnn.spikes.objects import from_neo, to_neo, to_pyspike
 from brian_siamsnn.spikes.trains import SpikeTrains
+from tests.helpers.messages import refused
 
 # neuron (y W + x) C + c: 1 = (0, 0, 1), 11 = (1, 2, 1), 5 = (0, 2, 1)
 BY_HAND = SpikeTrains(
@@ -123,9 +124,9 @@ def test_neo_objects_of_others():
     assert from_neo([plain], (1, 1, 4), 10) == SpikeTrains(
         np.array([3, 3]), np.array([2, 4]), np.ones(2), (1, 1, 4), 10
     )
-    with pytest.raises(InputError, match="expected times of whole milliseconds"):
+    with refused("neo.SpikeTrain 0", [2.5]):
         from_neo([neo.SpikeTrain([2.5], units="ms", t_stop=9, neuron=3)], (1, 1, 4), 10)
-    with pytest.raises(InputError, match="neo.SpikeTrain 0: expected an annotation 'neuron'"):
+    with refused("neo.SpikeTrain 0", "'neuron'", []):
         from_neo([neo.SpikeTrain([2], units="ms", t_stop=9)], (1, 1, 4), 10)
 
 
@@ -136,7 +137,7 @@ def test_pyspike_by_hand():
     # one step apart, and nothing else near: all spikes coincide
     shifted = SpikeTrains(np.array([0, 0, 1, 1]), np.array([2, 6, 3, 7]), np.ones(4), (1, 1, 2), 10)
     assert pyspike.spike_sync(*to_pyspike(shifted)) == 1
-    with pytest.raises(InputError, match="neurons: expected numbers from 0 to 11, got 3 to 12"):
+    with refused("neurons", 0, 11, 3, 12):
         to_pyspike(BY_HAND, [3, 12])
 
 
@@ -148,7 +149,7 @@ def test_a_missing_extra_is_named(module, monkeypatch, tmp_path):
         "pyspike": to_pyspike,
         "pynwb": lambda trains: write_spikes(tmp_path / "a.nwb", {"conv5": trains}),
     }[module]
-    with pytest.raises(InputError, match=r"pip install 'brian_siamsnn\[spikes\]'"):
+    with refused("pip install 'brian_siamsnn[spikes]'"):
         export(BY_HAND)
 
 
@@ -160,7 +161,7 @@ def test_a_file_cut_short_anywhere(format, populations, tmp_path):
     content = path.read_bytes()
     for share in (0, 0.1, 0.4, 0.9):
         path.write_bytes(content[: int(share * len(content))])
-        with pytest.raises(InputError, match=f"spikes.{format}: "):
+        with refused(path):
             read_spikes(path)
 
 
@@ -181,51 +182,55 @@ def test_bytes_turned_over_are_noticed_or_change_nothing(format, populations, tm
 
 
 @pytest.mark.parametrize(
-    ("old", "new", "message"),
+    ("old", "new", "named"),
     [
-        ("population,neuron", "layer,neuron", "not a CSV file of spike trains"),
-        ("conv5,1,0,0,1,0,1", "conv5,12,0,0,1,0,1", r"neurons must be 0 to 11"),
-        ("conv5,1,0,0,1,0,1", "conv5,1,0,1,0,0,1", "do not go together"),
-        ("conv5,1,0,0,1,0,1", "conv5,1,0,0,1,0.5,1", "do not go together"),
-        ("conv5,1,0,0,1,0,1", "conv5,1,0,0,1,8,1", "steps must be 0 to 7"),
-        ("conv5,1,0,0,1,0,1", "conv5,1,0,0,1,x,1", "could not convert string 'x'"),
-        ("conv5,1,0,0,1,0,1", "conv5,1,0,0,1,0", "columns"),
-        ("conv5,1,0,0,1,0,1", "conv5,1,0,0,1,3,1", "conv5: a neuron fires twice in a step"),
-        ("conv5,11", "conv4,11", "spike 2: expected a whole line that starts with one of the populations"),
-        ("conv5,1,0,0,1,0,1\n", "", "conv5: expected 4 spikes, as its comment says, got 3"),
-        ("0.65", "\udcff", "not a text file"),
+        (
+            "population,neuron",
+            "layer,neuron",
+            ["'population,neuron,y,x,c,step,amplitude'", "'layer,neuron,y,x,c,step,amplitude'"],
+        ),
+        ("conv5,1,0,0,1,0,1", "conv5,12,0,0,1,0,1", ["neurons", 0, 11, 12]),
+        ("conv5,1,0,0,1,0,1", "conv5,1,0,1,0,0,1", ["conv5", "neuron", "y", "x", "c"]),
+        ("conv5,1,0,0,1,0,1", "conv5,1,0,0,1,0.5,1", ["conv5", "neuron", "y", "x", "c"]),
+        ("conv5,1,0,0,1,0,1", "conv5,1,0,0,1,8,1", ["steps", 0, 7, 8]),
+        ("conv5,1,0,0,1,0,1", "conv5,1,0,0,1,x,1", ["conv5", "'x'"]),
+        ("conv5,1,0,0,1,0,1", "conv5,1,0,0,1,0", ["conv5", 5, 6]),
+        ("conv5,1,0,0,1,0,1", "conv5,1,0,0,1,3,1", ["conv5"]),
+        ("conv5,11", "conv4,11", ["spike 2", ["conv5"], "'conv4,11,"]),
+        ("conv5,1,0,0,1,0,1\n", "", ["conv5", 4, 3]),
+        ("0.65", "\udcff", ["utf-8"]),
     ],
 )
-def test_csv_that_holds_no_spike_trains(old, new, message, tmp_path):
+def test_csv_that_holds_no_spike_trains(old, new, named, tmp_path):
     path = tmp_path / "a.csv"
     write_spikes(path, {"conv5": BY_HAND})
     path.write_bytes(path.read_text().replace(old, new).encode(errors="surrogateescape"))
-    with pytest.raises(InputError, match=f"a.csv: .*{message}"):
+    with refused(path, *named):
         read_spikes(path)
 
 
 def test_npz_that_holds_no_spike_trains(tmp_path):
     path = tmp_path / "a.npz"
     np.savez(path, weights=np.ones(3))
-    with pytest.raises(InputError, match=r"no spike trains in it.*got \['weights'\]"):
+    with refused(path, ["weights"]):
         read_spikes(path)
     np.savez(path, **{"a/neuron": np.ones(1), "a/step": [0], "a/amplitude": [1.0], "a/layer": [1, 1, 3, 2]})
-    with pytest.raises(InputError, match="a: expected whole numbers"):
+    with refused(path, "a", "neuron", "step", "layer"):
         read_spikes(path)
     np.savez(path, **{"a/neuron": np.array([{}]), "a/layer": [1, 1, 3, 2]})
-    with pytest.raises(InputError, match="not a whole .npz file"):
+    with refused(path, ".npz"):
         read_spikes(path)
 
 
 def test_what_cannot_be_written_is_said_and_leaves_the_old_file(tmp_path):
     path = tmp_path / "a.csv"
     path.write_text("earlier")
-    with pytest.raises(InputError, match="expected a name of letters"):
+    with refused("conv5, again"):
         write_spikes(path, {"conv5, again": BY_HAND})
     assert path.read_text() == "earlier"
-    with pytest.raises(InputError, match="a.mat: expected a file of spike trains that ends in .csv, .npz, .nwb"):
+    with refused(tmp_path / "a.mat", ".csv", ".npz", ".nwb", "'mat'"):
         write_spikes(tmp_path / "a.mat", {"conv5": BY_HAND})
-    with pytest.raises(InputError, match="nowhere/a.csv: cannot be written"):
+    with refused(tmp_path / "nowhere" / "a.csv"):
         write_spikes(tmp_path / "nowhere" / "a.csv", {"conv5": BY_HAND})
-    with pytest.raises(InputError, match="b.csv: cannot be read"):
+    with refused(tmp_path / "b.csv"):
         read_spikes(tmp_path / "b.csv")
