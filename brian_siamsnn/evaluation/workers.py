@@ -21,9 +21,6 @@ __all__ = ["distribute"]
 
 _TOPIC = "brian_siamsnn-frames"
 
-#: Seconds that a scheduler has for its answer, and for its first worker.
-_PATIENCE = 30
-
 #: A worker of someone else's cluster may have several threads, but a matcher is one simulation.
 _one_at_a_time = threading.Lock()
 
@@ -34,6 +31,7 @@ def distribute(
     workers: int = 1,
     scheduler: str | None = None,
     tell: Callable[..., Any] | None = None,
+    patience: float = 30,
 ) -> Iterator[tuple[str, Any]]:
     """Run jobs and yield what each gives, as it gets ready.
 
@@ -51,6 +49,8 @@ def distribute(
         Address of a Dask scheduler, such as ``tcp://10.0.0.1:8786``.
     tell : callable, optional
         Called as ``tell(name, progress)``, perhaps from another thread.
+    patience : float
+        Seconds to wait for the scheduler's answer, and for its first worker.
 
     Yields
     ------
@@ -71,7 +71,7 @@ def distribute(
         for name, arguments in jobs.items():
             yield name, function(*arguments, None, lambda progress, name=name: tell(name, progress))
         return
-    with _client(min(workers, len(jobs)), scheduler) as client:
+    with _client(min(workers, len(jobs)), scheduler, patience) as client:
         from distributed import as_completed
 
         client.subscribe_topic(_TOPIC, lambda event: tell(*event[1]))
@@ -100,7 +100,7 @@ def _run(function, name, arguments):
 
 
 @contextlib.contextmanager
-def _client(workers, scheduler):
+def _client(workers, scheduler, patience):
     try:
         import dask
         from distributed import Client, LocalCluster
@@ -119,9 +119,9 @@ def _client(workers, scheduler):
             scheduler = LocalCluster(n_workers=workers, threads_per_worker=1, processes=True, dashboard_address=None)
             stack.callback(_close, scheduler)
         try:
-            client = Client(scheduler, timeout=_PATIENCE, set_as_default=False)
+            client = Client(scheduler, timeout=patience, set_as_default=False)
             stack.callback(_close, client)
-            client.wait_for_workers(1, timeout=_PATIENCE)
+            client.wait_for_workers(1, timeout=patience)
         except (OSError, ValueError, TimeoutError) as error:
             raise InputError(
                 f"{scheduler}: expected a Dask scheduler with a worker, got {error}; start them with 'dask scheduler' "

@@ -52,11 +52,14 @@ def test_centre_error_is_symmetric(a, b):
     assert centre_error([a], [b])[0] == centre_error([b], [a])[0]
 
 
-def test_curves_by_hand():
+def test_success_curve_by_hand():
     # 0.5 is not above 0.5: passes the ten thresholds 0 ... 0.45; 1.0 passes all but the last
     np.testing.assert_array_equal(success_curve([0.5]), [1] * 10 + [0] * 11)
     np.testing.assert_array_equal(success_curve([1.0, 0.0]), [0.5] * 20 + [0])
     assert auc([0.5, 1.0]) == pytest.approx((10 + 20) / 2 / 21)
+
+
+def test_precision_curve_by_hand():
     # 20 is within 20 pixels, 20.5 is not
     np.testing.assert_array_equal(precision_curve([20]), [0] * 20 + [1] * 31)
     assert precision20([20, 20.5, 3, np.inf]) == 0.5
@@ -95,7 +98,7 @@ def test_a_lost_target_counts_as_a_miss():
         ([[0, 0, 4, 4]], [NAN_BOX], [(0,)]),
     ],
 )
-def test_score_says_what_is_wrong(tracked, truth, named):
+def test_boxes_that_cannot_be_scored_are_named(tracked, truth, named):
     with refused(*named):
         score(tracked, truth)
 

@@ -1,4 +1,4 @@
-"""Result and annotation files, names in any spelling, frame windows, and the published tracker's scores."""
+"""Result and annotation files of any form, trackers side by side, and the published tracker's scores."""
 
 import json
 
@@ -8,7 +8,7 @@ import pytest
 from brian_siamsnn.evaluation.comparison import annotated_truth, compare, dataset_truth, named_results
 from brian_siamsnn.evaluation.result_files import read_annotations, read_results
 from brian_siamsnn.sequences.datasets import open_dataset
-from brian_siamsnn.sequences.otb import ATTRIBUTES, OTB2013, canonical, window_rows
+from brian_siamsnn.sequences.otb import ATTRIBUTES, OTB2013, canonical
 from tests.helpers.commands import command
 from tests.helpers.messages import assert_names, last_error, refused
 
@@ -19,78 +19,62 @@ def write(path, content):
     return path
 
 
-@pytest.mark.parametrize(
-    ("spelling", "name"),
-    [
-        ("Jogging-1", "Jogging-1"),
-        ("Jogging_1", "Jogging-1"),
-        ("Jogging.1", "Jogging-1"),
-        ("jogging_2", "Jogging-2"),
-        ("Skating2.2", "Skating2-2"),
-        ("Human4", "Human4-2"),
-        ("Human4_2", "Human4-2"),
-        ("carDark", "CarDark"),
-        ("faceocc2", "FaceOcc2"),
-        ("my_own.video", "my_own.video"),
-    ],
-)
-def test_names(spelling, name):
-    assert canonical(spelling) == name
+LINES = "1,2,3,4\n5.5\t6 7,8\n"
+FORMS = {
+    "one JSON file": {"results": {"jogging_1": [[1, 2, 3, 4], [5.5, 6, 7, 8]]}},
+    "a folder of text files": {"results/Jogging.1.txt": LINES},
+    "a folder of CSV files": {"results/Jogging-1.csv": LINES},
+    "GOT-10k": {
+        "results/Jogging-1/Jogging-1_001.txt": LINES,
+        "results/Jogging-1/Jogging-1_time.txt": "0.1\n0.1\n",
+    },
+    "an evaluation": {"results/boxes/Jogging-1.txt": LINES, "results/table.csv": "tracker,attribute\n"},
+}
 
 
-def test_the_first_edition_has_51_targets_of_the_hundred():
-    assert len(ATTRIBUTES) == 100 and len(set(OTB2013)) == 51
-    assert set(OTB2013) < set(ATTRIBUTES)
+@pytest.mark.parametrize("form", FORMS)
+def test_every_form_of_results_reads_alike(tmp_path, form):
+    for name, content in FORMS[form].items():
+        write(tmp_path / name, content)
+    results = read_results(tmp_path / "results")
+    assert list(results) == ["Jogging-1"]
+    np.testing.assert_array_equal(results["Jogging-1"], [[1, 2, 3, 4], [5.5, 6, 7, 8]])
 
 
-@pytest.mark.parametrize(
-    ("name", "given", "first", "last"),
-    [
-        ("Tiger1", 354, 6, 354),  # all files: the first five go
-        ("Tiger1", 349, 1, 349),  # the window alone: stays
-        ("Football1", 81, 1, 74),
-        ("Football1", 74, 1, 74),
-        ("David", 770, 300, 770),
-        ("David", 471, 1, 471),
-        ("Crossing", 120, 1, 120),
-    ],
-)
-def test_frame_windows(name, given, first, last):
-    rows = window_rows(name, np.arange(1, given + 1))
-    assert (rows[0], rows[-1], len(rows)) == (first, last, last - first + 1)
+# two of six frames are right
+ROWS = [[0, 0, 4, 4], [None] * 4, [0, 0, 0, 0], [0, 0, -4, 4], [0, 0, 4, 4], [9, 9, 4, 4]]
 
 
-def test_every_kind_of_result_file_reads_alike(tmp_path):
-    boxes = [[1, 2, 3, 4], [5.5, 6, 7, 8]]
-    text = "1,2,3,4\n5.5\t6 7,8\n"
-    write(tmp_path / "a.json", {"jogging_1": boxes})
-    write(tmp_path / "folder" / "Jogging.1.txt", text)
-    write(tmp_path / "csv" / "Jogging-1.csv", text)
-    write(tmp_path / "got10k" / "Jogging-1" / "Jogging-1_001.txt", text)
-    write(tmp_path / "got10k" / "Jogging-1" / "Jogging-1_time.txt", "0.1\n0.1\n")
-    write(tmp_path / "evaluation" / "boxes" / "Jogging-1.txt", text)
-    write(tmp_path / "evaluation" / "table.csv", "tracker,attribute\n")
-    for name in ("a.json", "folder", "csv", "got10k", "evaluation"):
-        results = read_results(tmp_path / name)
-        assert list(results) == ["Jogging-1"], name
-        np.testing.assert_array_equal(results["Jogging-1"], boxes)
+@pytest.fixture
+def truth(tmp_path):
+    content = {"a": {"gt_rect": [[0, 0, 4, 4]] * 6, "attr": ["Occlusion"]}}
+    return annotated_truth(write(tmp_path / "truth.json", content))
 
 
-def test_what_is_no_box_is_a_loss(tmp_path):
-    truth = write(tmp_path / "truth.json", {"a": {"gt_rect": [[0, 0, 4, 4]] * 6, "attr": ["Occlusion"]}})
-    rows = [[0, 0, 4, 4], None, [0, 0, 0, 0], [0, 0, -4, 4], [0, 0, 4, 4], [9, 9, 4, 4]]
-    text = write(tmp_path / "t" / "a.txt", "0,0,4,4\nNaN,NaN,NaN,NaN\n0,0,0,0\n0,0,-4,4\n0,0,4,4\n9,9,4,4\n")
-    rows[1] = [None] * 4
-    (one, two) = compare(
-        named_results([f"json={write(tmp_path / 'r.json', {'a': rows})}", f"text={text.parent}"]),
-        annotated_truth(truth),
-    )
-    # two of six frames are right
-    assert one["mean"]["overlap"] == pytest.approx(2 / 6)
-    assert one["mean"]["precision20"] == pytest.approx(3 / 6)
+@pytest.fixture
+def compared(tmp_path, truth):
+    """The same boxes as JSON and as text, compared with the truth."""
+    text = "".join(",".join("NaN" if v is None else str(v) for v in row) + "\n" for row in ROWS)
+    files = write(tmp_path / "r.json", {"a": ROWS}), write(tmp_path / "t" / "a.txt", text).parent
+    return compare(named_results([f"json={files[0]}", f"text={files[1]}"]), truth)
+
+
+def test_what_is_no_box_is_a_loss(compared):
+    assert compared[0]["mean"]["overlap"] == pytest.approx(2 / 6)
+    assert compared[0]["mean"]["precision20"] == pytest.approx(3 / 6)
+
+
+def test_null_in_json_is_nan_in_text(compared):
+    one, two = compared
     assert one["mean"] == two["mean"]
-    assert one["attributes"]["OCC"] == {**one["mean"], "sequences": 1}
-    (first,) = compare({"x": {"a": np.array([[0, 0, 4, 4.0]] * 9)}}, annotated_truth(truth), frames=3)
+
+
+def test_attributes_of_the_annotations_are_scored(compared):
+    assert compared[0]["attributes"]["OCC"] == {**compared[0]["mean"], "sequences": 1}
+
+
+def test_results_are_compared_over_the_first_frames(truth):
+    (first,) = compare({"x": {"a": np.array([[0, 0, 4, 4.0]] * 9)}}, truth, frames=3)
     assert first["mean"]["overlap"] == 1 and first["total"]["frames"] == 3
 
 
@@ -113,17 +97,30 @@ def test_trackers_are_compared_on_what_all_have():
     assert_names(one["failed"]["c"], "one")
 
 
-def test_scores_side_by_side_from_the_command_line(tmp_path, capsys):
+@pytest.fixture
+def side_by_side(tmp_path):
+    """Arguments that compare two trackers on two sequences, one of which they do not have; and the second file."""
     truth = write(tmp_path / "t.json", {"Crossing": {"gt_rect": [[1, 1, 4, 4]] * 2}, "b": {"gt_rect": [[1, 1, 4, 4]]}})
     a = write(tmp_path / "a.json", {"crossing": [[1, 1, 4, 4], [1, 1, 4, 4]]})
     b = write(tmp_path / "b.json", {"Crossing": [[1, 1, 4, 4], [9, 9, 4, 4]]})
-    output = tmp_path / "out"
-    arguments = ["evaluate", "--annotations", truth, "--boxes", f"good={a}", "--boxes", b, "--output", output]
-    assert command(*arguments) == 1  # b was left out
-    reports = json.loads((output / "report.json").read_text())["reports"]
+    options = "--annotations", truth, "--boxes", f"good={a}", "--boxes", b, "--output", tmp_path / "out"
+    return ("evaluate", *options), b
+
+
+def test_the_command_scores_trackers_side_by_side(side_by_side, tmp_path):
+    assert command(*side_by_side[0]) == 1  # the second sequence is missing
+    reports = json.loads((tmp_path / "out" / "report.json").read_text())["reports"]
     assert [(r["label"], r["mean"]["overlap"]) for r in reports] == [("good", 1.0), ("b", 0.5)]
-    assert reports[0]["attributes"]["SV"]["sequences"] == 1  # Crossing is SV DEF BC also where the file does not say so
-    assert command(*arguments, "--sequences", "Crossing") == 0
+    # Crossing is SV DEF BC also where the file does not say so
+    assert reports[0]["attributes"]["SV"]["sequences"] == 1
+
+
+def test_the_command_ends_with_0_where_no_sequence_is_missing(side_by_side):
+    assert command(*side_by_side[0], "--sequences", "Crossing") == 0
+
+
+def test_two_trackers_of_one_name_are_refused(side_by_side, capsys):
+    arguments, b = side_by_side
     assert command(*arguments, "--boxes", b) == 2
     assert_names(last_error(capsys), b, "'b'", "NAME=PATH")
 
@@ -142,27 +139,6 @@ def test_scores_side_by_side_from_the_command_line(tmp_path, capsys):
 def test_a_malformed_result_file(tmp_path, content, named):
     with refused(tmp_path / "r.json", *named):
         read_results(write(tmp_path / "r.json", content))
-
-
-def test_datasets_are_told_apart(tmp_path):
-    box = "1,1,4,4\n"
-    for name in ("groundtruth_rect.1.txt", "groundtruth_rect.2.txt"):
-        write(tmp_path / "Jogging" / name, box)
-    write(tmp_path / "Human4" / "groundtruth_rect.1.txt", "")
-    write(tmp_path / "Human4" / "groundtruth_rect.2.txt", box)
-    write(tmp_path / "carDark" / "groundtruth_rect.txt", box)
-    write(tmp_path / "bag" / "groundtruth.txt", box)
-    (tmp_path / "other").mkdir()
-    dataset = open_dataset(tmp_path)
-    assert [item.name for item in dataset.items] == ["bag", "CarDark", "Human4-2", "Jogging-1", "Jogging-2"]
-    assert [item.origin for item in dataset.items] == [0, 1, 1, 1, 1] and dataset.ignored == ("other",)
-    assert [item.name for item in open_dataset(tmp_path, "vot").items] == ["bag"]
-    subset = open_dataset(tmp_path, "otb", subset="otb2013")
-    assert [item.name for item in subset.items] == ["CarDark", "Jogging-1", "Jogging-2"] and len(subset.missing) == 48
-    assert [item.name for item in open_dataset(tmp_path, names=["jogging.2"]).items] == ["Jogging-2"]
-    write(tmp_path / "list.txt", "bag\ngone\n")
-    listed = open_dataset(tmp_path, "got10k")
-    assert [item.name for item in listed.items] == ["bag"] and listed.missing == ("gone",)
 
 
 @pytest.mark.data

@@ -1,5 +1,6 @@
 """The VOT toolkit drives the tracker through TraX, as it is installed."""
 
+import configparser
 import json
 import subprocess
 import sys
@@ -19,39 +20,79 @@ from tests.helpers.commands import command
 from tests.helpers.messages import assert_names, last_error
 
 
-def test_an_entry_of_the_registry(tmp_path, capsys):
-    registry = tmp_path / "trackers.ini"
-    registry.write_text("[other]\nlabel = Other\n")
-    assert command("vot", "--register", registry, "--steps", 10, "--coding", "two_status:beta=0.7,p=5") == 0
-    import configparser
+@pytest.fixture
+def registry(tmp_path):
+    """A registry of trackers that has another entry."""
+    path = tmp_path / "trackers.ini"
+    path.write_text("[other]\nlabel = Other\n")
+    return path
 
+
+@pytest.fixture
+def registered(registry):
+    assert command("vot", "--register", registry, "--steps", 10, "--coding", "two_status:beta=0.7,p=5") == 0
+    return registry
+
+
+def entries(registry):
     parser = configparser.ConfigParser()
     parser.read(registry)
-    assert parser.sections() == ["other", "brian_siamsnn"]
-    entry = dict(parser["brian_siamsnn"])
+    return {name: dict(parser[name]) for name in parser.sections()}
+
+
+def test_an_entry_is_added_to_the_registry(registered):
+    assert list(entries(registered)) == ["other", "brian_siamsnn"]
+
+
+def test_an_entry_has_protocol_label_and_command(registered):
+    entry = entries(registered)["brian_siamsnn"]
     assert entry["protocol"] == "trax" and entry["label"] == "SiamSNN+HSM+TS, beta=0.7,p=5, T=10"
     assert entry["command"].startswith(f"{sys.executable} -m brian_siamsnn vot ")
     assert "--steps 10 " in entry["command"] and "--coding two_status:beta=0.7,p=5" in entry["command"]
-    before = registry.read_bytes()
-    assert command("vot", "--register", registry) == 2
-    assert_names(last_error(capsys), registry, "[brian_siamsnn]", "--identifier")
-    assert registry.read_bytes() == before
-    assert command("vot", "--register", registry, "--identifier", "second", "--tracker", "cnn") == 0
+
+
+def test_an_entry_is_not_replaced(registered, capsys):
+    before = registered.read_bytes()
+    assert command("vot", "--register", registered) == 2
+    assert_names(last_error(capsys), registered, "[brian_siamsnn]", "--identifier")
+    assert registered.read_bytes() == before
+
+
+def test_a_second_entry_has_an_identifier_of_its_own(registered):
+    assert command("vot", "--register", registered, "--identifier", "second", "--tracker", "cnn") == 0
+    assert list(entries(registered)) == ["other", "brian_siamsnn", "second"]
+
+
+def test_an_identifier_of_two_words_is_refused(registry, capsys):
     assert command("vot", "--register", registry, "--identifier", "a b") == 2
+    assert_names(last_error(capsys), "--identifier", "'a b'")
+
+
+def test_a_model_that_is_not_there_is_not_registered(registry):
     assert command("vot", "--model", "nowhere", "--register", registry) == 2
+    assert list(entries(registry)) == ["other"]
 
 
-def test_without_the_package_it_says_what_to_install(monkeypatch, capsys):
+def test_without_the_package_the_command_to_install_it_is_named(monkeypatch, capsys):
     monkeypatch.setitem(sys.modules, "trax", None)
     assert command("vot") == 2
     assert "pip install 'brian_siamsnn[vot]'" in capsys.readouterr().err
 
 
-def test_regions_become_boxes():
-    trax = pytest.importorskip("trax", reason="vot-trax is not installed")
+@pytest.fixture
+def trax():
+    return pytest.importorskip("trax", reason="vot-trax is not installed")
+
+
+def test_a_rectangle_is_a_box(trax):
     from brian_siamsnn.evaluation.vot import box_of_region
 
     np.testing.assert_allclose(box_of_region(trax.Rectangle.create(1, 2, 30, 40)), [1, 2, 30, 40])
+
+
+def test_a_polygon_becomes_a_box(trax):
+    from brian_siamsnn.evaluation.vot import box_of_region
+
     corners = [(0.0, 10.0), (20.0, 0.0), (30.0, 20.0), (10.0, 30.0)]
     np.testing.assert_allclose(box_of_region(trax.Polygon.create(corners)), polygon_to_box(np.ravel(corners)))
 

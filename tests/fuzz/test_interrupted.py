@@ -10,7 +10,7 @@ from brian_siamsnn.sequences.frames import Sequence
 from brian_siamsnn.tracking.run import track
 from brian_siamsnn.tracking.tracker import SiameseTracker
 from tests.fuzz.interrupted import FRAMES, fill, frames, kill, work
-from tests.fuzz.targets import Peak
+from tests.helpers.matchers import Peak
 from tests.helpers.messages import assert_names, refused
 
 forks = pytest.mark.skipif(sys.platform == "win32", reason="children are forked, and stopped by POSIX signals")

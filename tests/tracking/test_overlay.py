@@ -1,11 +1,10 @@
 """Overlay and video files: pixels where they must be, and errors that say what to do."""
 
-import cv2
 import numpy as np
 import pytest
 
-from brian_siamsnn.tracking.overlay import TRACKED_COLOUR, TRUTH_COLOUR, VideoWriter, draw_overlay
-from tests.helpers.messages import refused
+from brian_siamsnn.tracking.overlay import TRACKED_COLOUR, TRUTH_COLOUR, draw_overlay, scaled_overlay
+from tests.helpers.pictures import noise
 
 GRAY = np.full((120, 160, 3), 128, np.uint8)
 BOX = (40, 30, 50, 40)
@@ -71,43 +70,15 @@ def test_text_lies_at_the_lower_left():
     assert rows.min() > 90 and columns.max() < 90
 
 
-def test_video_is_written_frame_by_frame(tmp_path):
-    path = tmp_path / "out.mp4"
-    with VideoWriter(path, fps=10) as video:
-        assert not path.exists()
-        for level in (40, 120, 200):
-            video.write(np.full((64, 96, 3), level, np.uint8))
-    capture = cv2.VideoCapture(str(path))
-    assert capture.get(cv2.CAP_PROP_FPS) == 10
-    levels = []
-    while (read := capture.read())[0]:
-        assert read[1].shape == (64, 96, 3)
-        levels.append(read[1].mean())
-    np.testing.assert_allclose(levels, [40, 120, 200], atol=4)
+@pytest.mark.parametrize("side", [1, 2, 5, 7, 8])
+def test_frames_of_a_few_pixels_can_be_drawn_on(side):
+    drawn = draw_overlay(noise(side, side), (0, 0, 1, 1), (0, 0, 2, 2), "frame 1", np.eye(17))
+    assert drawn.shape == (side, side, 3)
 
 
-def test_video_keeps_red_red(tmp_path):
-    path = tmp_path / "red.mp4"
-    with VideoWriter(path) as video:
-        video.write(np.full((64, 96, 3), (200, 30, 30), np.uint8))
-    blue, _, red = cv2.VideoCapture(str(path)).read()[1].mean(axis=(0, 1))
-    assert red > 150 > 80 > blue
-
-
-def test_video_without_frames_is_no_file(tmp_path):
-    with VideoWriter(tmp_path / "none.mp4"):
-        pass
-    assert not (tmp_path / "none.mp4").exists()
-
-
-def test_video_that_cannot_be_written(tmp_path):
-    with VideoWriter(tmp_path / "no-folder/a.mp4") as video:
-        with refused(tmp_path / "no-folder/a.mp4", "folder"):
-            video.write(GRAY)
-
-
-def test_video_frames_are_of_one_size(tmp_path):
-    with VideoWriter(tmp_path / "a.mp4") as video:
-        video.write(GRAY)
-        with refused(tmp_path / "a.mp4", (120, 160, 3), (60, 160, 3)):
-            video.write(GRAY[:60])
+def test_an_enlarged_frame_has_its_box_where_it_was():
+    frame = np.zeros((40, 60, 3), np.uint8)
+    drawn = (scaled_overlay(frame, 3, box=(10, 10, 20, 20)) == TRACKED_COLOUR).all(-1)
+    # pixels 10 to 29 become 30 to 89
+    assert drawn[60, 30] and drawn[60, 89] and drawn[30, 60] and drawn[89, 60]
+    assert not drawn[40:80, 40:80].any() and drawn.shape == (120, 180)

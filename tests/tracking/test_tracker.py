@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from brian_siamsnn.crops import crop, rgb_image
 from brian_siamsnn.tracking.tracker import SCALES, SiameseTracker
+from tests.helpers.matchers import Peak
 from tests.helpers.messages import refused
 from tests.helpers.paths import ROOT
 
@@ -179,3 +180,29 @@ def test_the_matcher_of_the_documentation_follows_an_object():
     np.testing.assert_allclose(tracked.update(image)[:2], box[:2], atol=1)
     moved = np.roll(image, (-10, 10), (0, 1))
     np.testing.assert_allclose(tracked.update(moved)[:2], box[:2] + [10, -10], atol=1)
+
+
+@pytest.mark.parametrize(
+    "box", [(0, 0, 1e308, 1e308), (-1e300, 0, 2e300, 5), (0, 0, 130, 5), "abcd", None, (1, 2, "x", 4)]
+)
+def test_boxes_that_are_none(box):
+    with refused("box"):
+        SiameseTracker(Peak(1.0)).init(np.zeros((50, 60, 3), np.uint8), box)
+
+
+@pytest.mark.parametrize(("box", "width"), [((0, 0, 50, 40), 120), ((20, 20, 10, 8), 50)])
+def test_a_target_grows_to_twice_the_image_at_most(box, width):
+    """The larger one meets twice the image's width of 60 before five times its own; the height allows 125."""
+
+    class Growing(Peak):
+        def match(self, crops):
+            responses = np.zeros((len(crops), 17, 17), np.float32)
+            responses[:, 8, 8] = [1, 2, 4]
+            return responses
+
+    frame = np.zeros((50, 60, 3), np.uint8)
+    tracker = SiameseTracker(Growing(1.0))
+    tracker.init(frame, box)
+    for _ in range(120):
+        *_, w, h = tracker.update(frame)
+    np.testing.assert_allclose((w, h), (width, width * 0.8))
