@@ -4,6 +4,7 @@ import brian2
 import pytest
 
 from tests.helpers.compilation import UNOPTIMISED
+from tests.helpers.neuron_models import GOOD
 from tests.helpers.paths import DATA
 
 # NumPy needs no compilation; the tests marked cython ask for that by themselves
@@ -40,3 +41,16 @@ def data():
     if not DATA.is_dir():
         pytest.skip(f"needs the real sequences and weights, which belong into {DATA}")
     return DATA
+
+
+@pytest.fixture
+def own(tmp_path):
+    """Writes `GOOD` to own.toml with a text in it replaced, and returns its path."""
+    path = tmp_path / "own.toml"
+
+    def write(old="", new=""):
+        assert old in GOOD
+        path.write_text(GOOD.replace(old, new, 1) if old else GOOD)
+        return path
+
+    return write

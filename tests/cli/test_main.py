@@ -1,46 +1,57 @@
-"""Errors as the command line says them, whatever the command."""
+"""What the command line does whatever the command: help, errors of one line, exit codes."""
 
 import os
 import subprocess
 import sys
 
+import click
 import pytest
 
-from brian_siamsnn.cli.main import main
-from tests.helpers.messages import assert_names
+from brian_siamsnn.cli.main import cli
+from tests.helpers.commands import command
+from tests.helpers.messages import assert_names, last_error
 
 
-def command(capsys, *arguments):
-    with pytest.raises(SystemExit) as stop:
-        main([str(argument) for argument in arguments])
-    return stop.value.code, capsys.readouterr().err.strip().splitlines()[-1]
+@pytest.mark.parametrize("arguments", [[], ["weights"]])
+def test_a_command_alone_is_answered_with_its_help(arguments, capsys):
+    command(*arguments)  # with code 0 or 2, by the version of click
+    told = capsys.readouterr()
+    lines = (told.out + told.err).splitlines()
+    assert lines[0].startswith("Usage: brian-siamsnn") and not any(line.endswith("...") for line in lines[1:])
 
 
-def test_a_wrong_box_is_said_before_the_model_is_made(capsys):
-    for text in ("nan,1,5,5", "1,1,0,5", "1,1,inf,5"):
-        code, error = command(capsys, "track", "synthetic", "--init", text, "--model", "nowhere")
-        assert code == 2
-        assert_names(error, "box", [float(side) for side in text.split(",")])
+def test_a_command_that_is_none_is_named(capsys):
+    assert command("tracks") == 2
+    assert_names(last_error(capsys), "'tracks'")
 
 
 def test_what_a_terminal_would_obey_is_shown_as_text(capsys):
-    code, error = command(capsys, "track", "\x1b[2Jnowhere\n")
-    assert code == 2 and error.startswith("error: \\x1b[2Jnowhere\\n: ")
+    assert command("track", "\x1b[2Jnowhere\n") == 2
+    assert last_error(capsys).startswith("\\x1b[2Jnowhere\\n: ")
 
 
-def test_errors_of_the_system_are_one_line(capsys, monkeypatch):
-    def failing(error):
-        def track(*_, **__):
+@pytest.fixture
+def fail(monkeypatch):
+    """Runs a command that raises this error, and returns its exit code."""
+
+    def run(error):
+        def callback():
             raise error
 
-        monkeypatch.setattr("brian_siamsnn.cli.main._track", track)
+        monkeypatch.setitem(cli.commands, "fail", click.Command("fail", callback=callback))
+        return command("fail")
 
-    failing(PermissionError(13, "Permission denied", "/a/file"))
-    assert command(capsys, "demo") == (2, "error: /a/file: Permission denied")
-    failing(MemoryError("9 GiB"))
-    code, error = command(capsys, "demo")
-    assert code == 2 and error.startswith("error: ")
-    assert_names(error, "memory", "9 GiB", "--steps", "--model")
+    return run
+
+
+def test_an_error_of_the_system_is_its_file_and_its_reason(fail, capsys):
+    assert fail(PermissionError(13, "Permission denied", "/a/file")) == 2
+    assert last_error(capsys) == "/a/file: Permission denied"
+
+
+def test_too_little_memory_is_said_with_what_takes_less(fail, capsys):
+    assert fail(MemoryError("9 GiB")) == 2
+    assert_names(last_error(capsys), "memory", "9 GiB", "--steps", "--model")
 
 
 def test_an_output_that_nobody_reads_is_no_traceback():

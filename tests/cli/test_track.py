@@ -1,4 +1,4 @@
-"""The whole way with the shipped model: sequence in, boxes and files out, through the command line."""
+"""The command that tracks: sequence in, boxes and files out, with the shipped model."""
 
 import json
 import os
@@ -6,32 +6,18 @@ import subprocess
 import sys
 
 import cv2
-import numpy as np
 import pytest
 
-from brian_siamsnn.matching.matchers import SpikingMatcher
-from brian_siamsnn.model.files import load_model
+from brian_siamsnn.matching import matchers
 from brian_siamsnn.sequences.synthetic import SyntheticSequence
-from brian_siamsnn.tracking.run import track
-from brian_siamsnn.tracking.tracker import SiameseTracker
 from tests.helpers.commands import boxes_of, command
-from tests.helpers.messages import assert_names, assert_shows, last_error, refused
+from tests.helpers.messages import assert_names, assert_shows, last_error
 
-KEYS = {
-    "frames",
-    "seconds",
-    "fps",
-    "model",
-    "tracker",
-    "steps",
-    "matching",
-    "coding",
-    "spikes",
-    "synaptic_operations",
-    "mean_iou",
-    "auc",
-    "precision20",
-}
+KEYS = set(
+    (
+        "frames seconds fps model tracker steps matching coding spikes synaptic_operations mean_iou auc precision20"
+    ).split()
+)
 
 
 @pytest.fixture(scope="module")
@@ -40,60 +26,81 @@ def sequence():
 
 
 @pytest.fixture(scope="module")
-def matcher():
-    return SpikingMatcher(load_model("compact"))
+def tracked(tmp_path_factory):
+    """The folder of a run of four frames."""
+    folder = tmp_path_factory.mktemp("tracked")
+    assert command("track", *"synthetic --frames 4 --steps 5 --scales 1 --output".split(), folder) == 0
+    return folder
 
 
-def test_the_spiking_tracker_follows_the_target(sequence, matcher):
-    result = track(sequence, SiameseTracker(matcher))
-    assert result.metrics["mean_iou"] > 0.6
-    assert result.boxes.shape == (10, 4) and result.stopped is None
-    assert result.fps > 0
+def summary_of(folder):
+    return json.loads((folder / "summary.json").read_text())
 
 
-def test_a_matcher_starts_afresh_with_each_sequence(sequence, matcher):
-    first, again = (track(sequence, SiameseTracker(matcher), frames=4).boxes for _ in range(2))
-    np.testing.assert_array_equal(first, again)
+def frames_of(folder):
+    """Frames of the video that was written."""
+    return int(cv2.VideoCapture(str(folder / "tracked.mp4")).get(cv2.CAP_PROP_FRAME_COUNT))
 
 
-def test_command_line_writes_boxes_video_and_summary(tmp_path, capsys):
-    output = tmp_path / "out"
-    assert command("track", "synthetic", "--frames", 4, "--steps", 5, "--scales", 1, "--output", output) == 0
-    summary = json.loads((output / "summary.json").read_text())
+def test_the_summary_has_settings_scores_and_counts(tracked):
+    summary = summary_of(tracked)
     assert summary.keys() >= KEYS
     assert (summary["frames"], summary["tracker"], summary["steps"]) == (4, "snn", 5)
     assert summary["synaptic_operations"] > summary["spikes"] > 0
-    rows = boxes_of(output)
+
+
+def test_every_frame_has_a_row_of_boxes(tracked):
+    rows = boxes_of(tracked)
     assert [row["frame"] for row in rows] == ["0", "1", "2", "3"]
     assert list(rows[0]) == ["frame", "x", "y", "w", "h", "score"]
-    video = cv2.VideoCapture(str(output / "tracked.mp4"))
-    assert int(video.get(cv2.CAP_PROP_FRAME_COUNT)) == 4
-    assert_shows(capsys.readouterr().out, 4)
 
 
-def test_cnn_and_two_status_through_the_command_line(tmp_path):
+def test_the_video_has_every_frame(tracked):
+    assert frames_of(tracked) == 4
+
+
+def test_the_number_of_frames_is_printed(tmp_path, capsys):
+    assert command("track", *"synthetic --frames 2 --steps 1 --scales 1 --output".split(), tmp_path) == 0
+    assert_shows(capsys.readouterr().out, 2)
+
+
+def test_the_cnn_tracks_and_has_no_spikes(tmp_path):
     pytest.importorskip("torch", reason="the CNN is PyTorch's")
-    for name, options in {"cnn": ["--tracker", "cnn"], "ts": ["--coding", "two_status", "--matching", "tsm"]}.items():
-        assert command("demo", "--frames", 4, "--output", tmp_path / name, *options) == 0
-        summary = json.loads((tmp_path / name / "summary.json").read_text())
-        assert summary["mean_iou"] > 0.5
-        assert (summary["spikes"] is None) == (name == "cnn")
+    assert command("demo", "--frames", 4, "--output", tmp_path, "--tracker", "cnn") == 0
+    summary = summary_of(tmp_path)
+    assert summary["mean_iou"] > 0.5 and summary["spikes"] is None
 
 
-def test_a_broken_frame_keeps_what_was_finished(sequence, tmp_path, capsys):
+def test_two_status_with_temporal_matching_tracks(tmp_path):
+    assert command("demo", "--frames", 4, "--output", tmp_path, *"--coding two_status --matching tsm".split()) == 0
+    summary = summary_of(tmp_path)
+    assert summary["mean_iou"] > 0.5 and summary["spikes"] is not None
+
+
+@pytest.fixture
+def broken_off(sequence, tmp_path, capsys):
+    """The folder of a run whose fourth frame is broken, and its error."""
     folder = tmp_path / "video"
     folder.mkdir()
     for k, frame in zip(range(5), sequence, strict=False):
         cv2.imwrite(str(folder / f"{k}.png"), frame[:, :, ::-1])
     (folder / "3.png").write_bytes(b"broken")
     box = ",".join(str(v) for v in sequence.first_box)
-    output = tmp_path / "out"
-    assert command("track", folder, "--init", box, "--steps", 5, "--scales", 1, "--output", output) == 2
-    assert_names(last_error(capsys), folder / "3.png", 3, output)
-    assert len(boxes_of(output)) == 3
-    summary = json.loads((output / "summary.json").read_text())
+    options = "--init", box, "--steps", 5, "--scales", 1, "--output", tmp_path / "out"
+    assert command("track", folder, *options) == 2
+    return tmp_path / "out", last_error(capsys)
+
+
+def test_a_broken_frame_is_named_with_what_was_kept(broken_off, tmp_path):
+    output, error = broken_off
+    assert_names(error, tmp_path / "video" / "3.png", 3, output)
+
+
+def test_a_broken_frame_keeps_what_was_finished(broken_off):
+    output, _ = broken_off
+    assert len(boxes_of(output)) == frames_of(output) == 3
+    summary = summary_of(output)
     assert summary["frames"] == 3 and "3.png" in summary["stopped"]
-    assert int(cv2.VideoCapture(str(output / "tracked.mp4")).get(cv2.CAP_PROP_FRAME_COUNT)) == 3
 
 
 def test_a_run_that_cannot_start_leaves_an_earlier_one_alone(tmp_path):
@@ -106,43 +113,37 @@ def test_a_run_that_cannot_start_leaves_an_earlier_one_alone(tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "named"),
     [
-        (["track", "nowhere.mp4"], ["nowhere.mp4", "'synthetic'"]),
-        (["track", "synthetic", "--init", "1,2,3"], ["'--init'", "x,y,w,h", "'1,2,3'"]),
-        (["track", "synthetic", "--init", "5000,10,20,20"], ["box", 5000.0, "480 x 360"]),
-        (["track", "synthetic", "--model", "nowhere"], ["nowhere", "compact", ".safetensors"]),
-        (["track", "synthetic", "--coding", "nowhere"], ["nowhere", "two_status", ".toml"]),
-        (["track", "synthetic", "--steps", "0"], ["'--steps'", 0, 1]),
-        (["track", "synthetic", "--scales", "4"], ["'--scales'", "'4'", "'1', '3', '5'"]),
-        (["weights", "import", "nowhere.pth", "--output", "out.safetensors"], ["nowhere.pth"]),
-        (["tracks"], ["'tracks'"]),
+        (["nowhere.mp4"], ["nowhere.mp4", "'synthetic'"]),
+        (["synthetic", "--init", "1,2,3"], ["'--init'", "x,y,w,h", "'1,2,3'"]),
+        (["synthetic", "--init", "5000,10,20,20"], ["box", 5000.0, "480 x 360"]),
+        (["synthetic", "--model", "nowhere"], ["nowhere", "compact", ".safetensors"]),
+        (["synthetic", "--coding", "nowhere"], ["nowhere", "two_status", ".toml"]),
+        (["synthetic", "--steps", "0"], ["'--steps'", 0, 1]),
+        (["synthetic", "--scales", "4"], ["'--scales'", "'4'", "'1', '3', '5'"]),
     ],
 )
 def test_bad_input_is_one_line_and_exit_code_2(arguments, named, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
-    if arguments[0] == "weights":
-        pytest.importorskip("torch", reason="checkpoints are PyTorch's")
-    assert command(*arguments) == 2
+    assert command("track", *arguments) == 2
     assert_names(last_error(capsys), *named)
+
+
+@pytest.mark.parametrize("box", ["nan,1,5,5", "1,1,0,5", "1,1,inf,5"])
+def test_a_wrong_box_is_said_before_the_model_is_loaded(box, capsys):
+    assert command("track", "synthetic", "--init", box, "--model", "nowhere") == 2
+    assert_names(last_error(capsys), "box", [float(side) for side in box.split(",")])
 
 
 def test_a_box_that_is_off_is_said_before_anything_is_made(monkeypatch, capsys):
     def too_early(*arguments, **options):
         raise AssertionError("a network was made")
 
-    monkeypatch.setattr("brian_siamsnn.matching.matchers.SpikingMatcher", too_early)
+    monkeypatch.setattr(matchers, "SpikingMatcher", too_early)
     assert command("track", "synthetic", "--init", "5000,10,20,20") == 2
     assert_names(last_error(capsys), "box", 5000.0, "480 x 360")
 
 
-@pytest.mark.parametrize("arguments", [[], ["weights"]])
-def test_a_command_alone_is_answered_with_its_help(arguments, capsys):
-    command(*arguments)  # with code 0 or 2, by the version of click
-    told = capsys.readouterr()
-    lines = (told.out + told.err).splitlines()
-    assert lines[0].startswith("Usage: brian-siamsnn") and not any(line.endswith("...") for line in lines[1:])
-
-
-def test_a_model_file_cut_short(tmp_path, capsys):
+def test_a_model_file_cut_short_is_named(tmp_path, capsys):
     from brian_siamsnn.files import find
 
     path = tmp_path / "short.safetensors"
@@ -151,15 +152,7 @@ def test_a_model_file_cut_short(tmp_path, capsys):
     assert_names(last_error(capsys), path)
 
 
-def test_checkpoint_of_another_architecture(tmp_path, capsys):
-    torch = pytest.importorskip("torch", reason="checkpoints are PyTorch's")
-    torch.save({"conv1.weight": torch.zeros(16, 3, 11, 11)}, tmp_path / "c.pth")
-    assert command("weights", "import", tmp_path / "c.pth", "--output", tmp_path / "m.safetensors") == 2
-    assert_names(last_error(capsys), tmp_path / "c.pth", "conv1.weight", (96, 3, 11, 11), (16, 3, 11, 11))
-    assert not (tmp_path / "m.safetensors").exists()
-
-
-def test_equations_that_brian2_does_not_accept(tmp_path, capsys):
+def test_equations_that_brian2_does_not_accept_are_named(tmp_path, capsys):
     from brian_siamsnn.files import find
 
     path = tmp_path / "own.toml"
@@ -169,47 +162,46 @@ def test_equations_that_brian2_does_not_accept(tmp_path, capsys):
     assert not (tmp_path / "out").exists()
 
 
-def test_a_sequence_without_a_box_asks_for_one(sequence, matcher, tmp_path):
-    from brian_siamsnn.sequences.sources import open_sequence
-
-    cv2.imwrite(str(tmp_path / "1.png"), next(iter(sequence)))
-    with refused(tmp_path.name, "--init"):
-        track(open_sequence(tmp_path), SiameseTracker(matcher))
-
-
-def test_tracking_needs_no_pytorch(tmp_path):
-    """In an interpreter that cannot import torch the spiking tracker runs, and the CNN says what it needs."""
-    block = "import sys; sys.modules['torch'] = None; from brian_siamsnn.cli.main import main; main(sys.argv[1:])"
+@pytest.fixture
+def run_without_torch(tmp_path):
+    """Runs the command line in an interpreter that cannot import PyTorch."""
+    code = (
+        "import sys; sys.modules['torch'] = None; from brian2 import prefs; prefs.codegen.target = 'numpy'\n"
+        "from brian_siamsnn.cli.main import main; main(sys.argv[1:])"
+    )
     environment = {**os.environ, "PYTHONWARNINGS": "ignore"}
 
     def run(*arguments):
-        code = "from brian2 import prefs; prefs.codegen.target = 'numpy'\n" + block
-        return subprocess.run(
-            [sys.executable, "-c", code, *arguments, "--output", tmp_path / "out"],
-            env=environment,
-            capture_output=True,
-            text=True,
-            timeout=300,
-        )
+        words = [sys.executable, "-c", code, *arguments, "--output", tmp_path / "out"]
+        return subprocess.run(words, env=environment, capture_output=True, text=True, timeout=300)
 
-    done = run("demo", "--frames", "3", "--steps", "5", "--scales", "1")
+    return run
+
+
+def test_the_spiking_tracker_needs_no_pytorch(run_without_torch):
+    done = run_without_torch(*"demo --frames 3 --steps 5 --scales 1".split())
     assert done.returncode == 0, done.stderr
-    failed = run("demo", "--tracker", "cnn")
+
+
+def test_without_pytorch_the_cnn_names_the_command_to_install_it(run_without_torch):
+    failed = run_without_torch("demo", "--tracker", "cnn")
     assert failed.returncode == 2 and "pip install 'brian_siamsnn[torch]'" in failed.stderr
 
 
-@pytest.mark.data
-def test_published_network_at_full_size_on_a_real_sequence(data, tmp_path):
-    """The imported SiamFC, spiking, tracks the first frames of a real sequence as its CNN does."""
+@pytest.fixture(scope="module")
+def published(data, tmp_path_factory):
+    """The published SiamFC, imported."""
     pytest.importorskip("torch", reason="checkpoints are PyTorch's")
     checkpoint = data / "weights" / "siamfc_3s_color_pretrained_bnfolded.pth"
-    model = tmp_path / "siamfc.safetensors"
+    model = tmp_path_factory.mktemp("published") / "siamfc.safetensors"
     assert command("weights", "import", checkpoint, "--output", model, "--calibration", data / "train" / "photos") == 0
-    for kind in ("cnn", "snn"):
-        source = data / "otb" / "Crossing"
-        assert (
-            command("track", source, "--model", model, "--tracker", kind, "--frames", 8, "--output", tmp_path / kind)
-            == 0
-        )
-        summary = json.loads((tmp_path / kind / "summary.json").read_text())
-        assert summary["mean_iou"] > 0.7 and summary["precision20"] == 1
+    return model
+
+
+@pytest.mark.data
+@pytest.mark.parametrize("kind", ["cnn", "snn"])
+def test_the_published_network_tracks_a_real_sequence(published, data, kind, tmp_path):
+    source, options = data / "otb" / "Crossing", ("--model", published, "--tracker", kind, "--frames", 8)
+    assert command("track", source, *options, "--output", tmp_path) == 0
+    summary = summary_of(tmp_path)
+    assert summary["mean_iou"] > 0.7 and summary["precision20"] == 1

@@ -27,3 +27,8 @@ def write_otb(folder, numbers, lines, annotation="groundtruth_rect.txt"):
 def levels(sequence):
     """The gray level of each frame."""
     return [int(frame[0, 0, 0]) for frame in sequence]
+
+
+def rgb(colour):
+    """A colour such as #0072b2, as numbers."""
+    return tuple(int(colour[i : i + 2], 16) for i in (1, 3, 5))

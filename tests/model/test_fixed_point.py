@@ -9,12 +9,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from brian_siamsnn.cli.main import main
 from brian_siamsnn.connectivity import _events
 from brian_siamsnn.connectivity.first_layer import FirstLayer
 from brian_siamsnn.files import find
 from brian_siamsnn.model.conversion import SpikingModel, unit_scales
-from brian_siamsnn.model.files import load_model, read_model, write_model
+from brian_siamsnn.model.files import load_model
 from brian_siamsnn.model.fixed_point_weights import fixed_point, rounding, shared_units
 from brian_siamsnn.model.layers import Convolution
 from brian_siamsnn.network.runtime import SpikingBranch
@@ -176,18 +175,6 @@ def test_rounding_is_reported():
     largest, error = rounding(before, after)["conv2"]
     assert error == pytest.approx(0.5 / (LARGEST - 0.5), rel=1e-6)
     assert largest in (LARGEST - 1, (LARGEST - 1) // 2)
-
-
-def test_the_command(tmp_path, capsys):
-    output = tmp_path / "rounded.safetensors"
-    with pytest.raises(SystemExit) as exit:
-        main(["weights", "fixed-point", "compact", "--output", str(output)])
-    assert exit.value.code == 0
-    assert f"--model {output}" in capsys.readouterr().out
-    assert output.read_bytes() == find("weights", "compact_fixed", ".safetensors").read_bytes()
-    # what is rounded already stays as it is
-    write_model(fixed_point(read_model(output)), tmp_path / "again.safetensors")
-    assert (tmp_path / "again.safetensors").read_bytes() == output.read_bytes()
 
 
 def test_an_unconverted_model_is_refused():

@@ -5,13 +5,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from brian_siamsnn.cli import main as cli
 from brian_siamsnn.model.conversion import SpikingModel, unit_scales
 from brian_siamsnn.model.files import load_model
-from brian_siamsnn.model.layers import Convolution, convolutions
+from brian_siamsnn.model.layers import Convolution
 from brian_siamsnn.model.nir_graphs import from_nir, read_nir, to_nir, write_nir
 from brian_siamsnn.network.runtime import SpikingBranch
-from tests.helpers.messages import assert_shows, refused
+from tests.helpers.messages import refused
 from tests.helpers.reference import NETWORKS, image, small_model
 
 nir = pytest.importorskip("nir", reason="NIR graphs need the extra nir")
@@ -219,20 +218,3 @@ def test_files_that_are_none(tmp_path):
     (tmp_path / "text.nir").write_text("not HDF5")
     with refused(tmp_path / "text.nir", "NIR"):
         read_nir(tmp_path / "text.nir")
-
-
-def test_the_command_line_exports_and_imports(tmp_path, capsys):
-    graph, model = tmp_path / "compact.nir", tmp_path / "again.safetensors"
-    for arguments in (
-        ["export", "compact", "--output", graph, "--image-size", "127"],
-        ["import-nir", graph, "--output", model],
-    ):
-        with pytest.raises(SystemExit) as end:
-            cli.main(["weights", *map(str, arguments)])
-        assert end.value.code == 0
-    assert_shows(capsys.readouterr().out, graph, "Conv2d", "IF", model)
-    assert nir.read(graph).nodes["output"].output_type["output"].tolist() == [32, 7, 7]
-    original, again = load_model("compact"), load_model(model)
-    same(SpikingModel.from_model(original), SpikingModel.from_model(again))
-    assert again.provenance["source"] == "compact.nir"
-    assert [layer.name for layer in convolutions(again.layers)] == ["conv1", "conv2", "conv3", "conv4", "conv5"]

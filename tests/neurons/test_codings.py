@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from brian_siamsnn.neurons.equations import load_equations
 from brian_siamsnn.neurons.single_neuron import probe
+from tests.helpers.codings import CODINGS
 
 
 def test_phase_sends_binary_digits():

@@ -10,6 +10,7 @@ from brian_siamsnn.network.snapshot import BranchSnapshot, take_snapshot
 from brian_siamsnn.palette import BLUE, VERMILION
 from brian_siamsnn.sequences.synthetic import SyntheticSequence
 from brian_siamsnn.tracking import live
+from tests.helpers.pictures import rgb
 
 
 def test_activity_is_what_the_branch_fired():
@@ -34,7 +35,3 @@ def test_the_panel_draws_rates_to_scale_and_steps_from_left_to_right():
     bright = (panel[30:140, :220] > 200).all((0, 2))
     columns = np.flatnonzero(bright)
     assert 8 + 110 - 3 <= columns[0] and columns[-1] <= 8 + 165 + 3  # the third quarter of what is left of the middle
-
-
-def rgb(colour):
-    return tuple(int(colour[i : i + 2], 16) for i in (1, 3, 5))

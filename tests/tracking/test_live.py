@@ -1,5 +1,6 @@
-"""Windows, with OpenCV's window functions replaced; and once for real, under a virtual display."""
+"""Windows, with OpenCV's window functions replaced."""
 
+import functools
 import json
 import sys
 
@@ -14,6 +15,8 @@ from brian_siamsnn.tracking import live
 from brian_siamsnn.tracking.overlay import TRACKED_COLOUR
 from tests.helpers.commands import boxes_of, command
 from tests.helpers.messages import assert_names, last_error, refused
+from tests.helpers.opencv import Camera
+from tests.helpers.pictures import rgb
 
 window_problem = live._window_problem  # before conftest replaces it
 FAST = ["--steps", 5, "--scales", 1]
@@ -48,6 +51,12 @@ class Windows:
         return self.drawn
 
 
+@pytest.fixture
+def windows(monkeypatch):
+    """A function that replaces OpenCV's windows: `Windows` with these keys, this drawn box."""
+    return functools.partial(Windows, monkeypatch)
+
+
 def numbered(count, shape=(240, 320, 3), **known):
     """Frame k is of the gray level k."""
     return Sequence("numbered", lambda: (np.full(shape, k, np.uint8) for k in range(count)), **known)
@@ -60,42 +69,42 @@ def has_colour(picture, colour):
 # a box that is drawn
 
 
-def test_a_drawn_box_is_in_pixels_of_the_frame(monkeypatch):
+def test_a_drawn_box_is_in_pixels_of_the_frame(windows):
     # 240 pixels are shown as 480: the columns 20 to 79 and rows 40 to 119 of the window are 10 to 39 and 20 to 59
-    windows = Windows(monkeypatch, drawn=(20, 40, 60, 80))
+    screen = windows(drawn=(20, 40, 60, 80))
     box, sequence = live.draw_box(numbered(3, (180, 240, 3), frame_count=3))
-    assert windows.shown[0].shape == (360, 480, 3)
+    assert screen.shown[0].shape == (360, 480, 3)
     assert box.tolist() == [10, 20, 30, 40]
     assert [frame[0, 0, 0] for frame in sequence] == [0, 1, 2]
-    assert not windows.open
+    assert not screen.open
 
 
-def test_a_large_frame_fits_the_screen(monkeypatch):
-    windows = Windows(monkeypatch, drawn=(1, 2, 3, 4))
+def test_a_large_frame_fits_the_screen(windows):
+    screen = windows(drawn=(1, 2, 3, 4))
     box, _ = live.draw_box(numbered(1, (2160, 3840, 3)))
-    assert windows.shown[0].shape == (720, 1280, 3)
+    assert screen.shown[0].shape == (720, 1280, 3)
     assert box.tolist() == [3, 6, 9, 12]
 
 
-def test_no_box_is_an_error_that_says_how(monkeypatch):
-    windows = Windows(monkeypatch)
+def test_no_box_is_an_error_that_says_how(windows):
+    screen = windows()
     with refused("numbered", "--init x,y,w,h"):
         live.draw_box(numbered(3))
-    assert not windows.open
+    assert not screen.open
 
 
-def test_a_camera_is_shown_until_a_key_and_tracking_starts_with_the_frozen_frame(monkeypatch):
-    windows = Windows(monkeypatch, keys=[-1, -1, ord(" ")], drawn=(5, 5, 10, 10))
+def test_a_camera_is_shown_until_a_key_and_tracking_starts_with_the_frozen_frame(windows):
+    screen = windows(keys=[-1, -1, ord(" ")], drawn=(5, 5, 10, 10))
     _, sequence = live.draw_box(numbered(6, live=True))
-    assert len(windows.shown) == 4  # three of the camera, one to draw into
+    assert len(screen.shown) == 4  # three of the camera, one to draw into
     assert [frame[0, 0, 0] for frame in sequence] == [2, 3, 4, 5]
 
 
-def test_leaving_a_camera_before_a_box_is_drawn(monkeypatch):
-    windows = Windows(monkeypatch, keys=[-1, ord("q")])
+def test_leaving_a_camera_before_a_box_is_drawn(windows):
+    screen = windows(keys=[-1, ord("q")])
     with refused("numbered", "--init x,y,w,h"):
         live.draw_box(numbered(6, live=True))
-    assert not windows.open
+    assert not screen.open
 
 
 # where there is no window
@@ -129,88 +138,96 @@ def problem(monkeypatch, trial=live._TRIAL, **displays):
     return window_problem()
 
 
-@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="elsewhere a display has no name")
-def test_reasons_why_there_is_no_window(monkeypatch):
+named_displays = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="elsewhere a display has no name")
+
+
+@named_displays
+def test_no_display_is_named_with_the_variables_that_set_one(monkeypatch):
     assert_names(problem(monkeypatch), "DISPLAY", "WAYLAND_DISPLAY")
+
+
+@named_displays
+def test_a_display_that_does_not_answer_is_named(monkeypatch):
     # OpenCV itself, which aborts its process
     assert_names(problem(monkeypatch, DISPLAY=":93.7"), ":93.7")
+
+
+@named_displays
+def test_an_opencv_without_windows_is_named_with_the_one_to_install(monkeypatch):
     headless = "raise Exception('The function is not implemented. Rebuild the library with ... support')"
     assert "pip install opencv-python" in problem(monkeypatch, headless, DISPLAY=":0")
+
+
+@named_displays
+def test_a_display_that_answers_is_no_problem(monkeypatch):
     assert problem(monkeypatch, "pass", DISPLAY=":0") is None
 
 
 # live
 
 
-def test_the_window_shows_box_response_and_spikes_and_q_keeps_what_was_done(tmp_path, monkeypatch):
-    windows = Windows(monkeypatch, keys=[-1, -1, ord("q")])
-    assert command("demo", "--show", *FAST, "--output", tmp_path) == 0
-    assert len(windows.shown) == len(boxes_of(tmp_path)) == 3 and not windows.open
-    summary = json.loads((tmp_path / "summary.json").read_text())
+@pytest.fixture(scope="module")
+def demo(tmp_path_factory):
+    """The windows and the folder of a run that is left with q after three frames."""
+    folder = tmp_path_factory.mktemp("demo")
+    with pytest.MonkeyPatch.context() as patch:
+        windows = Windows(patch, keys=[-1, -1, ord("q")])
+        assert command("demo", "--show", *FAST, "--output", folder) == 0
+    return windows, folder
+
+
+def test_q_ends_a_run_and_closes_its_window(demo):
+    windows, _ = demo
+    assert len(windows.shown) == 3 and not windows.open
+
+
+def test_q_keeps_what_was_done(demo):
+    _, folder = demo
+    assert len(boxes_of(folder)) == 3
+    summary = json.loads((folder / "summary.json").read_text())
     assert summary["frames"] == 3 and summary["stopped"] is None
-    assert int(cv2.VideoCapture(str(tmp_path / "tracked.mp4")).get(cv2.CAP_PROP_FRAME_COUNT)) == 3
-    first, last = windows.shown[0], windows.shown[-1]
-    assert first.shape == (360, 480, 3) and last.shape == (360 + 150, 480, 3)
-    assert has_colour(last[:360], TRACKED_COLOUR)
-    inset = last[6:96, 384:474]
+    assert int(cv2.VideoCapture(str(folder / "tracked.mp4")).get(cv2.CAP_PROP_FRAME_COUNT)) == 3
+
+
+def test_the_window_shows_the_box(demo):
+    assert has_colour(demo[0].shown[-1][:360], TRACKED_COLOUR)
+
+
+def test_the_window_shows_the_response(demo):
+    inset = demo[0].shown[-1][6:96, 384:474]
     assert (inset[..., 0] > 200).any() and (inset[..., 2] > 80).any()  # viridis: yellow and violet
+
+
+def test_the_window_shows_spikes_below_the_frame_once_there_are_some(demo):
+    first, last = demo[0].shown[0], demo[0].shown[-1]
+    assert first.shape == (360, 480, 3) and last.shape == (360 + 150, 480, 3)
     assert has_colour(last[360:], rgb(BLUE))
 
 
-@pytest.mark.parametrize(("keys", "visible"), [([27], 1.0), ([], 0.0)])
-def test_escape_and_closing_the_window_end_as_well(keys, visible, monkeypatch):
-    Windows(monkeypatch, keys, visible=visible)
+@pytest.mark.parametrize(("keys", "visible"), [([27], 1.0), ([], 0.0)], ids=["Escape", "closed"])
+def test_escape_and_closing_the_window_end_as_well(keys, visible, windows):
+    windows(keys, visible=visible)
     tracker = type("Tracker", (), {"response": None, "matcher": None})
     with live.LiveView("name") as view:
         assert view(0, np.zeros((40, 60, 3), np.uint8), (1, 1, 5, 5), tracker, None)
 
 
-class Camera:
-    """A camera as OpenCV's VideoCapture, which shows the synthetic sequence; it is unplugged after so many frames."""
-
-    interrupt = None
-
-    def __init__(self, source):
-        assert source == 3
-        self._frames = iter(SyntheticSequence(frames=8))
-        self._read = 0
-
-    def isOpened(self):
-        return True
-
-    def read(self):
-        self._read += 1
-        if self._read == self.interrupt:
-            raise KeyboardInterrupt
-        frame = next(self._frames, None)
-        return frame is not None, None if frame is None else frame[..., ::-1]
-
-    def get(self, what):
-        return 0.0
-
-    def release(self):
-        pass
-
-
-def test_a_camera_ends_with_frames_with_ctrl_c_and_when_it_is_unplugged(tmp_path, monkeypatch, capsys):
+@pytest.mark.parametrize(
+    ("options", "interrupt", "code", "count"),
+    [(["--frames", 2], None, 0, 2), ([], 5, 130, 4), ([], None, 2, 8)],
+    ids=["--frames", "Ctrl+C", "unplugged"],
+)
+def test_a_camera_ends_with_what_was_done(options, interrupt, code, count, tmp_path, monkeypatch, capsys):
     box = ",".join(str(v) for v in SyntheticSequence(frames=1).boxes[0])
     real = cv2.VideoCapture
-    monkeypatch.setattr(cv2, "VideoCapture", lambda source: Camera(source) if source == 3 else real(source))
-    for name, interrupt, options, code, count in [
-        ("frames", None, ["--frames", 2], 0, 2),
-        ("ctrl-c", 5, [], 130, 4),
-        ("unplugged", None, [], 2, 8),
-    ]:
-        monkeypatch.setattr(Camera, "interrupt", interrupt)
-        output = tmp_path / name
-        assert command("track", 3, "--init", box, *options, *FAST, "--report", "--output", output) == code
-        assert len(boxes_of(output)) == count
-        assert json.loads((output / "summary.json").read_text())["frames"] == count
-        assert (output / "report.html").is_file()
-    assert_names(last_error(capsys), "camera 3", 8)
 
+    def capture(source):
+        return Camera(SyntheticSequence(frames=8), interrupt=interrupt) if source == 3 else real(source)
 
-# pictures
-
-
-# for real
+    monkeypatch.setattr(cv2, "VideoCapture", capture)
+    assert command("track", 3, "--init", box, *options, *FAST, "--report", "--output", tmp_path) == code
+    assert len(boxes_of(tmp_path)) == count
+    assert json.loads((tmp_path / "summary.json").read_text())["frames"] == count
+    assert (tmp_path / "report.html").is_file()
+    if code == 2:
+        assert_names(last_error(capsys), "camera 3", 8)

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from brian_siamsnn.crops import crop, rgb_image
 from brian_siamsnn.tracking.tracker import SCALES, SiameseTracker
-from tests.helpers.matchers import Peak
+from tests.helpers.matchers import Peak as CornerPeak
 from tests.helpers.messages import refused
 from tests.helpers.paths import ROOT
 
@@ -71,17 +71,25 @@ def test_a_better_scale_changes_the_size_by_its_damped_factor(heights, factor):
     np.testing.assert_allclose(tracked.update(BLACK)[2:], np.array([40, 20]) * (1 + 0.59 * (factor - 1)), rtol=1e-6)
 
 
-def test_equal_or_absent_responses_change_nothing():
+def test_absent_responses_change_nothing():
     box = (100.0, 60.0, 40.0, 20.0)
     np.testing.assert_array_equal(tracker(box, Peak(heights=(0, 0, 0))).update(BLACK), box)
-    # three equal peaks: the size stays
-    np.testing.assert_array_equal(tracker(box, Peak(heights=(1 / 0.9745, 1, 1 / 0.9745))).update(BLACK)[2:], box[2:])
+
+
+def test_equal_peaks_in_all_scales_keep_the_size():
+    tracked = tracker((100.0, 60.0, 40.0, 20.0), Peak(heights=(1 / 0.9745, 1, 1 / 0.9745)))
+    np.testing.assert_array_equal(tracked.update(BLACK)[2:], (40, 20))
 
 
 def test_a_response_that_is_not_finite_keeps_the_box():
     tracked = tracker((100, 60, 40, 20), Peak(heights=(0, np.nan, 0)))
     np.testing.assert_allclose(tracked.update(BLACK), (100, 60, 40, 20), atol=1e-9)
     assert np.isnan(tracked.score)
+
+
+def test_after_a_response_that_is_not_finite_tracking_goes_on():
+    tracked = tracker((100, 60, 40, 20), Peak(heights=(0, np.nan, 0)))
+    tracked.update(BLACK)
     tracked.matcher.heights = (0, 1.0, 0)
     tracked.update(BLACK)
     assert np.isfinite(tracked.score)
@@ -106,43 +114,59 @@ def test_the_box_stays_finite_inside_and_within_its_size_limits(cell, best, box)
 
 
 @pytest.mark.parametrize("count", SCALES)
-def test_number_of_scales(count):
+def test_as_many_crops_are_matched_as_there_are_scales(count):
     tracked = tracker((100, 60, 40, 20), Peak(heights=(1.0,) * 5), scales=count)
     tracked.update(BLACK)
     assert len(tracked.matcher.crops) == count
+
+
+def test_another_number_of_scales_is_refused():
     with refused("scales", list(SCALES), 4):
         SiameseTracker(Peak(), 4)
 
 
-def test_crops_come_from_where_they_should():
+@pytest.fixture
+def dotted():
+    """An image with one pixel that is not black, and where it is (y, x)."""
     image = np.zeros((100, 120, 3), np.uint8)
     image[40, 70] = (10, 200, 30)
-    # side 5 around (40, 70) without resizing: the pixel is in the middle
-    cut = crop(image, (40.0, 70.0), 5.0, 5, (0, 0, 0))
+    return image, (40.0, 70.0)
+
+
+def test_a_crop_has_its_centre_in_the_middle(dotted):
+    # side 5 without resizing
+    cut = crop(*dotted, 5.0, 5, (0, 0, 0))
     np.testing.assert_array_equal(cut[2, 2], (10, 200, 30))
     assert cut.sum() == 240
-    # half outside on the left: the colour of the first frame's mean there
+
+
+def test_a_crop_that_is_half_outside_is_filled_there():
     cut = crop(np.full((50, 50, 3), 9, np.uint8), (25.0, 0.0), 11.0, 11, (1, 2, 3))
     np.testing.assert_array_equal(cut[:, :5], np.broadcast_to([1, 2, 3], (11, 5, 3)))
     assert (cut[:, 5:] == 9).all()
-    # wholly outside
-    assert (crop(image, (500.0, 500.0), 20.0, 8, (7, 7, 7)) == 7).all()
 
 
-def test_gray_images_and_wrong_ones():
-    gray = np.arange(12, dtype=np.uint8).reshape(3, 4)
-    for image in (gray, gray[:, :, None]):
-        np.testing.assert_array_equal(rgb_image(image), np.dstack([gray] * 3))
+def test_a_crop_that_is_wholly_outside_is_filled(dotted):
+    assert (crop(dotted[0], (500.0, 500.0), 20.0, 8, (7, 7, 7)) == 7).all()
+
+
+@pytest.mark.parametrize("shape", [(3, 4), (3, 4, 1)])
+def test_gray_images_become_rgb(shape):
+    gray = np.arange(12, dtype=np.uint8).reshape(shape)
+    np.testing.assert_array_equal(rgb_image(gray), np.dstack([gray] * 3))
+
+
+def test_gray_images_are_tracked():
     tracked = tracker((10, 10, 20, 20), image=np.zeros((64, 64), np.uint8))
     assert np.isfinite(tracked.update(np.zeros((64, 64), np.uint8))).all()
-    for wrong in (
-        np.zeros((4, 4, 4), np.uint8),
-        np.zeros((4, 4, 3)),
-        np.zeros((0, 4, 3), np.uint8),
-        np.zeros(4, np.uint8),
-    ):
-        with refused("image", "8-bit", wrong.dtype, wrong.shape):
-            rgb_image(wrong)
+
+
+@pytest.mark.parametrize(
+    ("shape", "dtype"), [((4, 4, 4), "uint8"), ((4, 4, 3), "float64"), ((0, 4, 3), "uint8"), ((4,), "uint8")]
+)
+def test_other_images_are_refused(shape, dtype):
+    with refused("image", "8-bit", dtype, shape):
+        rgb_image(np.zeros(shape, dtype))
 
 
 @pytest.mark.parametrize("box", [(10, 10, 0, 5), (10, 10, 5, -1), (np.nan, 0, 5, 5), (0, 0, np.inf, 5), (1, 2, 3)])
@@ -155,8 +179,14 @@ def test_degenerate_boxes_are_refused(box):
 def test_boxes_outside_the_image_are_refused(box):
     with refused("box", [float(side) for side in box], "300 x 200"):
         tracker(box)
+
+
+def test_an_update_without_a_first_frame_is_refused():
     with refused("update", "init(image, box)"):
         SiameseTracker(Peak()).update(BLACK)
+
+
+def test_there_is_no_box_before_the_first_frame():
     with refused("box", "init(image, box)"):
         print(SiameseTracker(Peak()).box)
 
@@ -185,16 +215,16 @@ def test_the_matcher_of_the_documentation_follows_an_object():
 @pytest.mark.parametrize(
     "box", [(0, 0, 1e308, 1e308), (-1e300, 0, 2e300, 5), (0, 0, 130, 5), "abcd", None, (1, 2, "x", 4)]
 )
-def test_boxes_that_are_none(box):
+def test_boxes_that_are_none_are_refused(box):
     with refused("box"):
-        SiameseTracker(Peak(1.0)).init(np.zeros((50, 60, 3), np.uint8), box)
+        SiameseTracker(CornerPeak(1.0)).init(np.zeros((50, 60, 3), np.uint8), box)
 
 
 @pytest.mark.parametrize(("box", "width"), [((0, 0, 50, 40), 120), ((20, 20, 10, 8), 50)])
 def test_a_target_grows_to_twice_the_image_at_most(box, width):
     """The larger one meets twice the image's width of 60 before five times its own; the height allows 125."""
 
-    class Growing(Peak):
+    class Growing(CornerPeak):
         def match(self, crops):
             responses = np.zeros((len(crops), 17, 17), np.float32)
             responses[:, 8, 8] = [1, 2, 4]

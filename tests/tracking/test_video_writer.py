@@ -8,13 +8,18 @@ from brian_siamsnn.tracking.overlay import VideoWriter
 from tests.helpers.messages import refused
 from tests.helpers.pictures import noise
 
+GRAY = np.full((120, 160, 3), 128, np.uint8)
+
 
 @pytest.mark.parametrize(("fps", "written"), [(240.123456, 240), (90000.0, 25), (1e-6, 25), (29.97, 29.97)])
-def test_frame_rates_that_mpeg4_does_not_know(tmp_path, fps, written):
+def test_frame_rates_that_mpeg4_does_not_know_are_rounded(tmp_path, fps, written):
     with VideoWriter(tmp_path / "a.mp4", fps) as video:
         for _ in range(3):
             video.write(noise(48, 64))
     assert cv2.VideoCapture(str(tmp_path / "a.mp4")).get(cv2.CAP_PROP_FPS) == pytest.approx(written)
+
+
+def test_a_frame_rate_that_is_none_is_refused(tmp_path):
     with refused("fps", "nan"):
         VideoWriter(tmp_path / "b.mp4", float("nan"))
 
@@ -57,13 +62,13 @@ def test_video_without_frames_is_no_file(tmp_path):
     assert not (tmp_path / "none.mp4").exists()
 
 
-def test_video_that_cannot_be_written(tmp_path):
+def test_a_video_that_cannot_be_written_is_named(tmp_path):
     with VideoWriter(tmp_path / "no-folder/a.mp4") as video:
         with refused(tmp_path / "no-folder/a.mp4", "folder"):
             video.write(GRAY)
 
 
-def test_video_frames_are_of_one_size(tmp_path):
+def test_frames_of_another_size_are_refused(tmp_path):
     with VideoWriter(tmp_path / "a.mp4") as video:
         video.write(GRAY)
         with refused(tmp_path / "a.mp4", (120, 160, 3), (60, 160, 3)):
