@@ -1,10 +1,11 @@
-"""The energy command from end to end, its report and its pictures."""
+"""The command that counts operations and prices them."""
 
 import json
 
 import pytest
 
 from brian_siamsnn.matching.matchers import SpikingMatcher
+from brian_siamsnn.model.conversion import scale_thresholds
 from brian_siamsnn.model.files import load_model
 from brian_siamsnn.sequences.sources import open_sequence
 from brian_siamsnn.tracking.run import track
@@ -21,58 +22,76 @@ tick = {value = 1e-4, status = "measured", source = "our bench"}
 """
 
 
-def test_the_command_counts_what_tracking_does(tmp_path, capsys):
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """Where the command has priced three frames with a cost model of our own and thresholds 1.5 times as high."""
+    folder = tmp_path_factory.mktemp("energy")
+    (folder / "mine.toml").write_text(OWN)
+    files = "--output", folder / "out", "--json", folder / "out" / "all.json", "--cost-models", folder / "mine.toml"
+    assert command("energy", *"--frames 3 --steps 6 --threshold-scale 1.5".split(), *files) == 0
+    return folder / "out"
+
+
+@pytest.fixture(scope="module")
+def content(folder):
+    return json.loads((folder / "all.json").read_text())
+
+
+@pytest.fixture(scope="module")
+def frame(content):
+    return content["frame"]
+
+
+def test_numbers_and_pictures_are_written(folder):
+    pictures = [f"energy_{what}.png" for what in ("hardware", "layers", "steps")]
+    assert sorted(path.name for path in folder.iterdir()) == ["all.json", *pictures]
+
+
+def test_cost_models_of_our_own_and_table_three_are_printed(tmp_path, capsys):
     (tmp_path / "mine.toml").write_text(OWN)
-    assert (
-        command(
-            "energy",
-            "--frames",
-            3,
-            "--steps",
-            6,
-            "--threshold-scale",
-            1.5,
-            "--output",
-            tmp_path / "out",
-            "--json",
-            tmp_path / "out" / "all.json",
-            "--cost-models",
-            tmp_path / "mine.toml",
-        )
-        == 0
-    )
-    text = capsys.readouterr().out
-    content = json.loads((tmp_path / "out" / "all.json").read_text())
-    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == [
-        "all.json",
-        "energy_hardware.png",
-        "energy_layers.png",
-        "energy_steps.png",
-    ]
-    assert_shows(text, "my chip", *(row["method"] for row in content["table3"]))
+    files = "--output", tmp_path, "--json", tmp_path / "all.json", "--cost-models", tmp_path / "mine.toml"
+    assert command("energy", *"--frames 2 --steps 2".split(), *files) == 0
+    table = json.loads((tmp_path / "all.json").read_text())["table3"]
+    assert_shows(capsys.readouterr().out, "my chip", *(row["method"] for row in table))
 
+
+def test_the_command_counts_what_tracking_does(content, frame):
     # the same sequence by the tracker alone, whose three scales run side by side
-    from brian_siamsnn.model.conversion import scale_thresholds
-
     matcher = SpikingMatcher(scale_thresholds(load_model("compact"), 1.5), 6)
     result = track(open_sequence("synthetic"), SiameseTracker(matcher), frames=3)
-    assert (
-        matcher.operations == content["exemplar"]["synaptic_operations"] + 2 * content["frame"]["synaptic_operations"]
-    )
-    assert matcher.spikes == content["exemplar"]["spikes"] + 2 * content["frame"]["spikes"]
+    exemplar = content["exemplar"]
+    assert matcher.operations == exemplar["synaptic_operations"] + 2 * frame["synaptic_operations"]
+    assert matcher.spikes == exemplar["spikes"] + 2 * frame["spikes"]
     assert content["auc"] == result.metrics["auc"]
 
-    frame = content["frame"]
-    assert sum(one["synaptic_operations"] for one in content["by_scale"]) == pytest.approx(frame["synaptic_operations"])
-    assert sum(layer["operations"] for layer in content["layers"]) == pytest.approx(frame["synaptic_operations"])
+
+@pytest.mark.parametrize(("part", "key"), [("by_scale", "synaptic_operations"), ("layers", "operations")])
+def test_operations_of_scales_and_of_layers_add_up(content, frame, part, key):
+    assert sum(one[key] for one in content[part]) == pytest.approx(frame["synaptic_operations"])
+
+
+def test_a_frame_takes_the_steps_of_its_three_scales(frame):
     assert frame["steps"] == 3 * 6
-    mine = content["hardware"]["mine"]
+
+
+def test_energy_is_operations_times_their_price(content, frame):
+    bill = content["hardware"]["mine"]["bill"]
     spent = 1e-9 * (frame["synaptic_operations"] + frame["matching_operations"])
-    assert sum(mine["bill"][part] for part in ("synapses", "pooling", "matching")) == pytest.approx(spent)
-    assert mine["latency"]["frame"] == pytest.approx(18e-4)
+    assert sum(bill[part] for part in ("synapses", "pooling", "matching")) == pytest.approx(spent)
+
+
+def test_latency_is_steps_times_ticks(content):
+    latency = content["hardware"]["mine"]["latency"]
+    assert latency["frame"] == pytest.approx(18e-4)
     # five layers: four ticks more until the first spike of the last one
-    assert mine["latency"]["crop_through_pipeline"] == pytest.approx((6 + 4) * 1e-4)
+    assert latency["crop_through_pipeline"] == pytest.approx((6 + 4) * 1e-4)
+
+
+def test_the_network_takes_two_chips_of_loihi(content):
     assert content["hardware"]["loihi"]["chips_at_least"]["chips"] == 2
+
+
+def test_table_three_is_corrected_by_the_time_of_a_frame(content):
     printed, right = (row for row in content["table3"] if "SNN" in row["method"] and row["crops"] == 1)
     assert right["energy"] / printed["energy"] == pytest.approx(1 / 6e-3)
     assert right["power"] * right["seconds"] == pytest.approx(right["energy"])
@@ -81,13 +100,9 @@ def test_the_command_counts_what_tracking_does(tmp_path, capsys):
 def test_early_stopping_spends_less(tmp_path):
     counts = {}
     for stop in (None, 1):
-        option = ["--early-stop", stop] if stop else []
-        assert (
-            command(
-                "energy", "--frames", 2, "--steps", 8, *option, "--output", tmp_path, "--json", tmp_path / "all.json"
-            )
-            == 0
-        )
+        options = "--early-stop 1".split() if stop else []
+        files = "--output", tmp_path, "--json", tmp_path / "all.json"
+        assert command("energy", *"--frames 2 --steps 8".split(), *options, *files) == 0
         counts[stop] = json.loads((tmp_path / "all.json").read_text())["frame"]
     assert counts[1]["steps"] < counts[None]["steps"] == 24
     assert counts[1]["synaptic_operations"] < counts[None]["synaptic_operations"]

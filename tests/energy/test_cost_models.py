@@ -23,27 +23,29 @@ source = "our bench"
 """
 
 
-def test_every_shipped_constant_has_a_source_and_a_status():
-    models = load_cost_models()
-    assert {
-        "truenorth",
-        "truenorth-typical",
-        "truenorth-26pJ",
-        "loihi",
-        "loihi2",
-        "spinnaker2",
-        "cmos45-fp32",
-        "titan-x",
-    } <= set(models)
-    for model in models.values():
-        for constant in model.constants.values():
-            assert constant.value > 0
-            assert constant.status in ("measured", "estimated")
-            assert len(constant.source) > 5
-    # operations a second and watt are operations a joule
-    assert models["truenorth"].value("synaptic_operation") == pytest.approx(1 / 400e9)
-    assert models["truenorth-typical"].value("synaptic_operation") == pytest.approx(1 / 46e9)
-    assert (models["truenorth"].status, models["loihi"].status) == ("measured", "estimated")
+@pytest.fixture(scope="module")
+def shipped():
+    return load_cost_models()
+
+
+NAMES = "truenorth truenorth-typical truenorth-26pJ loihi loihi2 spinnaker2 cmos45-fp32 titan-x".split()
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_shipped_constant_has_a_source_and_a_status(shipped, name):
+    for constant in shipped[name].constants.values():
+        assert constant.value > 0
+        assert constant.status in ("measured", "estimated")
+        assert len(constant.source) > 5
+
+
+def test_operations_a_second_and_watt_are_operations_a_joule(shipped):
+    assert shipped["truenorth"].value("synaptic_operation") == pytest.approx(1 / 400e9)
+    assert shipped["truenorth-typical"].value("synaptic_operation") == pytest.approx(1 / 46e9)
+
+
+def test_a_model_is_measured_where_all_its_constants_are(shipped):
+    assert (shipped["truenorth"].status, shipped["loihi"].status) == ("measured", "estimated")
 
 
 def test_the_papers_gpu_gives_back_the_papers_row():
@@ -55,24 +57,39 @@ def test_the_papers_gpu_gives_back_the_papers_row():
     assert row.power == pytest.approx(250, rel=1e-4)
 
 
-def test_table_three_as_printed_and_corrected():
+def test_table_three_as_printed():
     printed = as_printed("paper", 1, 1.10e9, 400e9, 20e-3)
     assert (printed.power, printed.energy) == (pytest.approx(2.75e-3), pytest.approx(5.5e-5))  # the paper's figures
+
+
+def test_table_three_corrected():
     right = corrected("corrected", 1, 1.10e9, 1.10e9 / 400e9, 20e-3)
     assert (right.power, right.energy) == (pytest.approx(0.1375), pytest.approx(2.75e-3))
+
+
+def test_rows_are_compared_for_as_many_crops():
+    printed = as_printed("paper", 1, 1.10e9, 400e9, 20e-3)
+    right = corrected("corrected", 1, 1.10e9, 1.10e9 / 400e9, 20e-3)
     assert printed.ratio(right) == pytest.approx(1 / 20e-3)
-    # for as many crops
     assert right.ratio(corrected("three", 3, 3.3e9, 3 * 2.75e-3, 60e-3)) == pytest.approx(1)
 
 
-def test_a_file_of_ones_own_is_read_on_top(tmp_path):
+@pytest.fixture
+def mine(tmp_path):
     path = tmp_path / "mine.toml"
     path.write_text(OWN)
-    models = load_cost_models(path)
+    return path
+
+
+def test_a_file_is_read_on_top_of_what_ships(mine):
+    models = load_cost_models(mine)
     assert models["mine"].value("tick") == 1e-4
     assert "truenorth" in models
-    path.write_text(OWN.replace("[mine", "[truenorth"))
-    assert load_cost_models(path)["truenorth"].title == "my chip"
+
+
+def test_a_file_replaces_a_model_of_the_same_name(mine):
+    mine.write_text(OWN.replace("[mine", "[truenorth"))
+    assert load_cost_models(mine)["truenorth"].title == "my chip"
 
 
 @pytest.mark.parametrize(
@@ -97,51 +114,66 @@ def test_a_file_of_ones_own_is_read_on_top(tmp_path):
         ("[mine]", "other = 1\n[mine]", ["[other]", 1]),
     ],
 )
-def test_what_is_wrong_with_a_file_is_said(tmp_path, old, new, named):
-    path = tmp_path / "mine.toml"
-    path.write_text(OWN.replace(old, new, 1))
-    with refused(path, *named):
-        load_cost_models(path)
+def test_what_is_wrong_with_a_file_is_named(mine, old, new, named):
+    mine.write_text(OWN.replace(old, new, 1))
+    with refused(mine, *named):
+        load_cost_models(mine)
 
 
-def test_a_file_that_is_not_there_or_empty_is_said(tmp_path):
+def test_a_file_that_is_not_there_is_named(tmp_path):
     with refused(tmp_path / "none.toml"):
         load_cost_models(tmp_path / "none.toml")
-    (tmp_path / "empty.toml").write_text("# nothing\n")
-    with refused(tmp_path / "empty.toml", "[NAME]"):
-        load_cost_models(tmp_path / "empty.toml")
 
 
-def _chip(**counts):
-    return CostModel(
-        "chip", "chip", "spikes", constants={k: Constant(v, "measured", "test") for k, v in counts.items()}
-    )
+def test_an_empty_file_is_named(mine):
+    mine.write_text("# nothing\n")
+    with refused(mine, "[NAME]"):
+        load_cost_models(mine)
 
 
-def test_cores_by_hand():
-    # conv1: 4x4x6 = 96 neurons; conv2: 2x2x5 = 20 neurons of 6*9 = 54 inputs, 1080 synapses
+# chips
+
+
+def fit(**counts):
+    """How a network fits on chips with these counts.
+
+    conv1: 4x4x6 = 96 neurons; conv2: 2x2x5 = 20 neurons of 6*9 = 54 inputs, 1080 synapses.
+    """
+    constants = {name: Constant(value, "measured", "test") for name, value in counts.items()}
     layers = (Convolution("conv1", 3, 6, 3), Convolution("conv2", 6, 5, 3))
     shapes = {"conv1": (4, 4, 6), "conv2": (2, 2, 5)}
+    return CostModel("chip", "chip", "spikes", constants=constants).fit(layers, shapes)
+
+
+def test_neurons_fill_cores():
     # 96/32 = 3 cores and 20/32 -> 1
-    fit = _chip(cores=4, neurons_per_core=32).fit(layers, shapes)
-    assert (fit.cores, fit.chips, fit.reasons) == (4, 1, ())
+    found = fit(cores=4, neurons_per_core=32)
+    assert (found.cores, found.chips, found.reasons) == (4, 1, ())
+
+
+def test_inputs_beyond_a_neurons_fan_in_take_more_neurons():
     # 54 inputs where 30 reach one neuron: two for each, 40/32 -> 2 cores
-    fit = _chip(cores=4, neurons_per_core=32, fan_in=30).fit(layers, shapes)
-    assert (fit.cores, fit.chips) == (5, 2)
-    (reason,) = fit.reasons
+    found = fit(cores=4, neurons_per_core=32, fan_in=30)
+    assert (found.cores, found.chips) == (5, 2)
+    (reason,) = found.reasons
     assert_names(reason, 54, 30)
+
+
+def test_synapses_fill_cores():
     # 1080 synapses where 200 fit in a core: 6 cores
-    fit = _chip(cores=4, neurons_per_core=32, synapses_per_core=200).fit(layers, shapes)
-    assert (fit.cores, fit.chips) == (9, 3)
-    (reason,) = fit.reasons
+    found = fit(cores=4, neurons_per_core=32, synapses_per_core=200)
+    assert (found.cores, found.chips) == (9, 3)
+    (reason,) = found.reasons
     assert_names(reason, "1,080", 800)
-    assert _chip(tick=1e-3).fit(layers, shapes) is None
 
 
-def test_siamfc_does_not_fit_on_a_chip():
+def test_hardware_without_cores_has_no_fit():
+    assert fit(tick=1e-3) is None
+
+
+@pytest.mark.parametrize(("name", "chips"), [("truenorth", 4), ("loihi", 23)])
+def test_siamfc_does_not_fit_on_a_chip(shipped, name, chips):
     """2.9 million neurons of the convolutions alone (FIELD: 59 to 22 pixels) exceed TrueNorth's million."""
-    shapes = SpikingModel(ALEXNET, {}).shapes(255)
-    for name, chips in (("truenorth", 4), ("loihi", 23)):
-        fit = load_cost_models()[name].fit(ALEXNET, shapes)
-        assert fit.chips >= chips
-        assert "neurons" in fit.reasons[0]
+    found = shipped[name].fit(ALEXNET, SpikingModel(ALEXNET, {}).shapes(255))
+    assert found.chips >= chips
+    assert "neurons" in found.reasons[0]

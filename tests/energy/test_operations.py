@@ -113,44 +113,46 @@ def _work():
     return OperationCounts(layers, np.array([3, 7]), 500)
 
 
-def test_a_bill_by_hand():
-    def constant(value):
-        return Constant(value, "measured", "by hand")
+def model_of(name, runs, **constants):
+    return CostModel(name, name, runs, "", {key: Constant(value, "measured", "") for key, value in constants.items()})
 
-    chip = CostModel(
-        "chip",
-        "chip",
-        "spikes",
-        "",
-        {
-            "synaptic_operation": constant(2.0),
-            "neuron_update": constant(3.0),
-            "spike": constant(5.0),
-            "static_power": constant(7.0),
-            "tick": constant(0.5),
-        },
-    )
-    host = CostModel("host", "host", "arrays", "", {"mac": constant(0.25)})
-    bill = price(_work(), chip, host, chips=4)
+
+HOST = model_of("host", "arrays", mac=0.25)
+
+
+def test_a_bill_by_hand():
+    constants = {"synaptic_operation": 2.0, "neuron_update": 3.0, "spike": 5.0, "static_power": 7.0, "tick": 0.5}
+    bill = price(_work(), model_of("chip", "spikes", **constants), HOST, chips=4)
     assert (bill.synapses, bill.pooling, bill.matching) == (2 * 80, 2 * 20, 2 * 10)
     assert (bill.neurons, bill.spikes) == (3 * 38, 5 * 18)
     assert bill.seconds == 2 * 0.5  # two steps
     assert bill.static == 4 * 7 * 1.0
     assert (bill.first_layer, bill.host) == (250, 125)
     assert bill.total == 160 + 40 + 20 + 114 + 90 + 28 + 250 + 125
-    # hardware that multiplies itself does the first layer itself, and without a clock it takes no time
-    both = CostModel("both", "both", "both", "", {"synaptic_operation": constant(1.0), "mac": constant(10.0)})
-    bill = price(_work(), both, host)
-    assert (bill.first_layer, bill.seconds, bill.static) == (10_000, None, 0)
 
 
-def test_work_adds_up_and_divides():
-    one = _work()
-    for mean in (one + one) / 2, (one + one + one) / 3:
-        assert mean.counts == one.counts
-        np.testing.assert_array_equal(mean.matching, one.matching)
-        assert [layer.synapses for layer in mean.layers] == [0, 40, 60]
-    assert (one + one).operations == 2 * one.operations == 160
+@pytest.fixture
+def bill_of_both():
+    return price(_work(), model_of("both", "both", synaptic_operation=1.0, mac=10.0), HOST)
+
+
+def test_hardware_that_multiplies_does_the_first_layer_itself(bill_of_both):
+    assert bill_of_both.first_layer == 10_000
+
+
+def test_hardware_without_a_clock_takes_no_time(bill_of_both):
+    assert (bill_of_both.seconds, bill_of_both.static) == (None, 0)
+
+
+@pytest.mark.parametrize("mean", [(_work() + _work()) / 2, (_work() + _work() + _work()) / 3])
+def test_the_mean_of_equal_work_is_that_work(mean):
+    assert mean.counts == _work().counts
+    np.testing.assert_array_equal(mean.matching, _work().matching)
+    assert [layer.synapses for layer in mean.layers] == [0, 40, 60]
+
+
+def test_work_adds_up():
+    assert (_work() + _work()).operations == 2 * _work().operations == 160
 
 
 @given(st.lists(st.tuples(st.integers(0, 20), st.integers(0, 20)), min_size=1, max_size=30))
@@ -179,34 +181,68 @@ class FakeMatcher:
         return np.stack([self.template.match(one.dense()) for one in (trains if len(crops) > 1 else [trains])])
 
 
-def test_the_meter_counts_scales_apart_or_together():
-    crops = [image(SIZE, seed) for seed in range(2)]
-    meters = [OperationCounter(FakeMatcher(images)) for images in (1, 2)]
+def test_without_a_frame_to_search_there_is_no_mean():
     with refused("--frames"):
-        meters[0].mean_frame()
+        OperationCounter(FakeMatcher(1)).mean_frame()
+
+
+CROPS = [image(SIZE, seed) for seed in range(2)]
+
+
+@pytest.fixture(scope="module")
+def counted():
+    """Counters of scales one after the other and of scales side by side, after two frames; and their responses."""
+    counters = [OperationCounter(FakeMatcher(images)) for images in (1, 2)]
     responses = []
-    for meter in meters:
-        meter.set_exemplar(image(22))
-        responses.append([meter.match(crops), meter.match(crops[::-1])])
-    np.testing.assert_array_equal(*responses)
-    apart, together = meters
+    for counter in counters:
+        counter.set_exemplar(image(22))
+        # the same crops in the other order are the same frame
+        responses.append([counter.match(CROPS), counter.match(CROPS[::-1])])
+    return *counters, responses
+
+
+def test_counting_does_not_change_responses(counted):
+    np.testing.assert_array_equal(*counted[2])
+
+
+def test_scales_are_counted_apart_or_together(counted):
+    apart, together, _ = counted
     assert [len(works) for works in apart.frames + together.frames] == [2, 2, 1, 1]
-    # the same crops in the other order are the same frame
-    assert apart.mean_frame().counts == together.mean_frame().counts
+
+
+def test_scales_together_are_the_sum_of_scales_apart(counted):
+    apart, together, _ = counted
     first, second = (work.counts for work in apart.frames[0])
     assert first["synaptic_operations"] != second["synaptic_operations"]
     whole = together.frames[0][0].counts
     assert whole == {key: first[key] + second[key] for key in whole}
+
+
+def test_the_mean_frame_is_the_same_apart_and_together(counted):
+    apart, together, _ = counted
+    assert apart.mean_frame().counts == together.mean_frame().counts
+
+
+def test_the_exemplar_is_counted_the_same_apart_and_together(counted):
+    apart, together, _ = counted
     assert apart.exemplar.counts == together.exemplar.counts
-    # shown again, an exemplar starts the count anew
-    apart.set_exemplar(image(22))
-    assert apart.frames == []
 
 
-def test_hardware_prices_the_published_counts():
+def test_an_exemplar_starts_the_count_anew():
+    counter = OperationCounter(FakeMatcher(1))
+    for _ in range(2):
+        counter.set_exemplar(image(22))
+        assert counter.frames == []
+        counter.match(CROPS)
+    assert len(counter.frames) == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "joules"), [("truenorth", 2.75e-3), ("truenorth-typical", 23.91e-3), ("truenorth-26pJ", 28.6e-3)]
+)
+def test_hardware_prices_the_published_counts(name, joules):
     """1.10e9 synaptic operations at 400 GSOPS/W are 2.75e-3 J, at 46 GSOPS/W 23.9 mJ, at 26 pJ 28.6 mJ."""
     layer = LayerCounts("conv2", False, 1, 1, 0, np.array([0]), np.array([1_100_000_000]), np.array([1]))
     costs = load_cost_models()
-    for name, joules in (("truenorth", 2.75e-3), ("truenorth-typical", 23.91e-3), ("truenorth-26pJ", 28.6e-3)):
-        bill = price(OperationCounts((layer,), np.array([0])), costs[name], costs["cmos45-fp32"])
-        assert bill.total == pytest.approx(joules, rel=1e-3)
+    bill = price(OperationCounts((layer,), np.array([0])), costs[name], costs["cmos45-fp32"])
+    assert bill.total == pytest.approx(joules, rel=1e-3)

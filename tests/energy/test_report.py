@@ -32,18 +32,41 @@ def frame(model):
     return OperationCounts(tuple(layers), np.array([4, 6]), 30)
 
 
-def test_report_by_hand(frame, model):
-    costs = load_cost_models()
-    report = energy_report(frame, model, costs, scales=1)
+@pytest.fixture(scope="module")
+def costs():
+    return load_cost_models()
+
+
+@pytest.fixture(scope="module")
+def report(frame, model, costs):
+    return energy_report(frame, model, costs, scales=1)
+
+
+def test_operations_of_a_frame_by_hand(report):
     assert report["frame"]["synaptic_operations"] == 4 * 150
+
+
+def test_macs_of_the_cnn_by_hand(report):
     # 62*62*16*363 + 29*29*32*400 + 27*27*48*288 + 25*25*48*432 + 23*23*32*432
     assert report["cnn"]["macs_a_crop"] == 22_325_952 + 10_764_800 + 10_077_696 + 12_960_000 + 7_312_896
-    best = report["hardware"]["truenorth"]
-    assert best["energy"] == pytest.approx(610 * 2.5e-12 + 37 * 4.6e-12)
-    rows = {row["method"]: row for row in report["table3"]}
-    assert rows["CNN, GPU"]["operations"] == 2 * report["cnn"]["macs_a_crop"]
-    printed, right = (row["energy"] for name, row in rows.items() if name.startswith("SNN, TrueNorth"))
-    assert (printed, right) == (pytest.approx(600 / 400e9 * 2e-3), pytest.approx(600 / 400e9))
+
+
+def test_energy_on_truenorth_by_hand(report):
+    assert report["hardware"]["truenorth"]["energy"] == pytest.approx(610 * 2.5e-12 + 37 * 4.6e-12)
+
+
+def test_a_mac_is_two_operations_in_table_three(report):
+    rows = [row for row in report["table3"] if row["method"] == "CNN, GPU"]
+    assert {row["operations"] for row in rows} == {2 * report["cnn"]["macs_a_crop"]}
+
+
+def test_table_three_on_truenorth_as_printed_and_corrected(report):
+    printed, *right = (row["energy"] for row in report["table3"] if row["method"].startswith("SNN, TrueNorth"))
+    assert printed == pytest.approx(600 / 400e9 * 2e-3)
+    assert right == [pytest.approx(600 / 400e9)] * 2
+
+
+def test_the_text_says_how_many_neurons_there_are_and_fit(report):
     assert_shows(format_report(report), "170,336", "131,072")
 
 
@@ -53,26 +76,39 @@ def test_text_in_columns():
     )
 
 
-def test_pictures_show_the_counts(frame, model):
+# pictures
+
+
+def test_the_bars_of_layers_are_their_operations(frame):
     axes = plot_layers(frame).axes[0]
     blue = [bar.get_height() for bar in axes.patches if to_hex(bar.get_facecolor()) == BLUE.lower()]
     np.testing.assert_allclose(blue, [0, 150e-6, 150e-6, 150e-6, 150e-6, 10e-6])
-    costs = load_cost_models()
+
+
+def test_the_gpu_of_the_paper_has_no_bill_of_spikes(frame, model, costs):
+    assert "GTX Titan X (the paper's GPU)" not in bills(frame, model, costs)
+
+
+def test_the_parts_of_a_bill_are_shares_of_all(frame, model, costs):
     bill = bills(frame, model, costs)
-    assert "GTX Titan X (the paper's GPU)" not in bill
-    axes = plot_energy_by_hardware(bill).axes[0]
     totals = np.zeros(len(bill))
-    for container in axes.containers:
+    for container in plot_energy_by_hardware(bill).axes[0].containers:
         totals += [bar.get_width() for bar in container]
     np.testing.assert_allclose(totals, 100)
+
+
+def test_the_lines_of_energy_are_what_was_spent_until_each_step(frame, model, costs):
     until = [bills(frame.until(steps), model, costs) for steps in (1, 2)]
-    axes = plot_energy_against_steps({title: [one[title] for one in until] for title in bill}, {"CNN": 1e-3}).axes[0]
+    by_title = {title: [one[title] for one in until] for title in until[0]}
+    axes = plot_energy_against_steps(by_title, {"CNN": 1e-3}).axes[0]
     truenorth = 1e3 * np.array([404 * 2.5e-12, 610 * 2.5e-12]) + 1e3 * 37 * 4.6e-12
     np.testing.assert_allclose(axes.lines[0].get_ydata(), truenorth)
+
+
+def test_the_line_of_the_frontier_joins_its_points():
     rows = [
-        {"group": "g", "family": "a", "label": "1", "auc": 0.5, "energy_mj": 1.0},
-        {"group": "g", "family": "a", "label": "2", "auc": 0.6, "energy_mj": 2.0},
-        {"group": "g", "family": "b", "label": "3", "auc": 0.4, "energy_mj": 3.0},
+        {"group": "g", "family": family, "label": label, "auc": auc, "energy_mj": energy}
+        for family, label, auc, energy in (("a", "1", 0.5, 1.0), ("a", "2", 0.6, 2.0), ("b", "3", 0.4, 3.0))
     ]
     axes = plot_frontier(rows, [0, 1]).axes[0]
     np.testing.assert_array_equal(axes.lines[-1].get_xydata(), [[1, 0.5], [2, 0.6]])
