@@ -39,7 +39,7 @@ def measure(name, arguments):
         arguments.steps,
         arguments.coding,
         device,
-        images=images,
+        batch_size=images,
         dtype=arguments.dtype,
         **threads,
         **options,

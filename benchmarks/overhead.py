@@ -36,7 +36,7 @@ def measure(name, model, size, steps, runs):
         if images > 1 and options.get("connectivity") == "synapses":
             continue  # side by side they would need as many times the memory
         began = time.perf_counter()
-        branch = build_branch(model, size, steps, device=device, images=images, **options)
+        branch = build_branch(model, size, steps, device=device, batch_size=images, **options)
         stack = np.zeros((size, size, 3) if images == 1 else (images, size, size, 3), np.uint8)
         branch.run(stack)
         result[f"{key}_build_seconds"] = time.perf_counter() - began

@@ -1,16 +1,14 @@
 """What all tests share."""
 
-from pathlib import Path
-
 import brian2
 import pytest
 
+from tests.helpers.compilation import UNOPTIMISED
+from tests.helpers.neuron_models import GOOD
+from tests.helpers.paths import DATA
+
 # NumPy needs no compilation; the tests marked cython ask for that by themselves
 brian2.prefs.codegen.target = "numpy"
-
-
-#: Compiles in two thirds of the time of Brian2's own flags; no sum is contracted, so it gives what NumPy gives.
-UNOPTIMISED = ["-w", "-O0", "-g0", "-ffp-contract=off"]
 
 
 @pytest.fixture
@@ -40,7 +38,19 @@ def no_windows(monkeypatch):
 @pytest.fixture(scope="session")
 def data():
     """Folder of the real sequences and published weights, which are not part of the project."""
-    folder = Path(__file__).resolve().parents[2] / "shared" / "data"
-    if not folder.is_dir():
-        pytest.skip("the real sequences and weights (../shared/data) are not here")
-    return folder
+    if not DATA.is_dir():
+        pytest.skip(f"needs the real sequences and weights, which belong into {DATA}")
+    return DATA
+
+
+@pytest.fixture
+def own(tmp_path):
+    """Writes `GOOD` to own.toml with a text in it replaced, and returns its path."""
+    path = tmp_path / "own.toml"
+
+    def write(old="", new=""):
+        assert old in GOOD
+        path.write_text(GOOD.replace(old, new, 1) if old else GOOD)
+        return path
+
+    return write

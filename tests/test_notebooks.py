@@ -1,14 +1,14 @@
 """The notebooks in docs/ run from their first cell to their last, and all that they assert holds."""
 
-from pathlib import Path
-
 import pytest
+
+from tests.helpers.paths import ROOT
 
 nbformat = pytest.importorskip("nbformat", reason="needs pip install 'brian_siamsnn[notebooks]'")
 nbclient = pytest.importorskip("nbclient", reason="needs pip install 'brian_siamsnn[notebooks]'")
 pytest.importorskip("ipykernel", reason="needs pip install 'brian_siamsnn[notebooks]'")
 
-NOTEBOOKS = sorted((Path(__file__).resolve().parent.parent / "docs" / "notebooks").glob("*.ipynb"))
+NOTEBOOKS = sorted((ROOT / "docs" / "notebooks").glob("*.ipynb"))
 
 
 def code(notebook):

@@ -21,9 +21,6 @@ __all__ = ["distribute"]
 
 _TOPIC = "brian_siamsnn-frames"
 
-#: Time to wait for a scheduler's answer, and for its first worker, in seconds.
-_PATIENCE = 30
-
 #: Workers of an existing cluster may have several threads, but a matcher runs only one simulation at a time.
 _one_at_a_time = threading.Lock()
 
@@ -34,6 +31,7 @@ def distribute(
     workers: int = 1,
     scheduler: str | None = None,
     tell: Callable[..., Any] | None = None,
+    patience: float = 30,
 ) -> Iterator[tuple[str, Any]]:
     """Run jobs and yield each result when it is ready.
 
@@ -54,6 +52,8 @@ def distribute(
     tell : callable, optional
         Called as ``tell(name, progress)``, possibly from another thread. None by
         default.
+    patience : float
+        Seconds to wait for the scheduler's answer, and for its first worker; 30 by default.
 
     Yields
     ------
@@ -76,7 +76,7 @@ def distribute(
         for name, arguments in jobs.items():
             yield name, function(*arguments, None, lambda progress, name=name: tell(name, progress))
         return
-    with _client(min(workers, len(jobs)), scheduler) as client:
+    with _client(min(workers, len(jobs)), scheduler, patience) as client:
         from distributed import as_completed
 
         client.subscribe_topic(_TOPIC, lambda event: tell(*event[1]))
@@ -105,7 +105,7 @@ def _run(function, name, arguments):
 
 
 @contextlib.contextmanager
-def _client(workers, scheduler):
+def _client(workers, scheduler, patience):
     try:
         import dask
         from distributed import Client, LocalCluster
@@ -124,9 +124,9 @@ def _client(workers, scheduler):
             scheduler = LocalCluster(n_workers=workers, threads_per_worker=1, processes=True, dashboard_address=None)
             stack.callback(_close, scheduler)
         try:
-            client = Client(scheduler, timeout=_PATIENCE, set_as_default=False)
+            client = Client(scheduler, timeout=patience, set_as_default=False)
             stack.callback(_close, client)
-            client.wait_for_workers(1, timeout=_PATIENCE)
+            client.wait_for_workers(1, timeout=patience)
         except (OSError, ValueError, TimeoutError) as error:
             raise InputError(
                 f"{scheduler}: expected a Dask scheduler with a worker, got {error}; start them with 'dask scheduler' "

@@ -1,12 +1,13 @@
 """Files and values that are wrong in every way that was thought of, for `fuzz.targets`."""
 
 import copy
-import pickle
 from pathlib import Path
 
 import cv2
 import numpy as np
 from hypothesis import strategies as st
+
+from tests.helpers.pictures import noise
 
 NUMBERS = st.one_of(
     st.sampled_from([0, -0.0, 1, -1, 1e-320, 1e-30, 0.5, 1e7, 1e8, 1e30, 1e308, -1e308, np.inf, -np.inf, np.nan]),
@@ -74,19 +75,13 @@ def altered(draw, table, values=PLAIN):
     return table
 
 
-def image(height, width, channels=3, dtype=np.uint8):
-    """Noise, the same every time."""
-    shape = (height, width) if channels == 1 else (height, width, channels)
-    return np.random.default_rng(height * 1000 + width).integers(0, np.iinfo(dtype).max, shape).astype(dtype)
-
-
 @st.composite
 def image_files(draw):
     """Ending and bytes of an image: gray, color, with opacity, 16 bits, tiny, whole or damaged."""
     ending = draw(st.sampled_from([".png", ".jpg", ".bmp"]))
     deep = ending == ".png" and draw(st.booleans())
     side = draw(st.sampled_from([1, 2, 7, 24]))
-    picture = image(
+    picture = noise(
         side, draw(st.sampled_from([1, 3, 32])), draw(st.sampled_from([1, 3, 4])), np.uint16 if deep else np.uint8
     )
     content = cv2.imencode(ending, picture)[1].tobytes()
@@ -97,23 +92,6 @@ def video(path, frames=12, size=(48, 64), codec="mp4v", fps=25):
     """Write a small video of noise."""
     writer = cv2.VideoWriter(str(path), cv2.VideoWriter_fourcc(*codec), fps, size[::-1])
     for k in range(frames):
-        writer.write(np.roll(image(*size), k, axis=1))
+        writer.write(np.roll(noise(*size), k, axis=1))
     writer.release()
     return Path(path).read_bytes()
-
-
-class Canary:
-    """Pickled, it makes a file when it is loaded."""
-
-    def __init__(self, marker):
-        self.marker = str(marker)
-
-    def __reduce__(self):
-        return (open, (self.marker, "w"))
-
-
-def poison(marker):
-    """Pickles that run code when they are loaded, of every protocol, bare and inside a state dictionary."""
-    for protocol in range(pickle.HIGHEST_PROTOCOL + 1):
-        yield pickle.dumps(Canary(marker), protocol)
-        yield pickle.dumps({"conv1.weight": Canary(marker)}, protocol)

@@ -36,16 +36,17 @@ from brian_siamsnn.model.files import load_model, read_model, write_model
 from brian_siamsnn.sequences.frames import Sequence
 from brian_siamsnn.tracking.run import track
 from brian_siamsnn.tracking.tracker import SiameseTracker
+from tests.helpers.matchers import Peak
+from tests.helpers.pictures import noise
 
-from .files import image
-from .targets import Peak, model
+from .model_targets import model
 
 FRAMES = 12
 
 
 @functools.cache
 def frames():
-    return [np.roll(image(96, 128), k, axis=1) for k in range(FRAMES)]
+    return [np.roll(noise(96, 128), k, axis=1) for k in range(FRAMES)]
 
 
 @functools.cache

@@ -1,0 +1,100 @@
+"""The command that records spike trains."""
+
+import sys
+
+import cv2
+import numpy as np
+import pytest
+
+from brian_siamsnn.crops import target_crop
+from brian_siamsnn.network.recording import record_spikes
+from brian_siamsnn.sequences.synthetic import SyntheticSequence
+from brian_siamsnn.spikes.files import read_spikes
+from tests.helpers.commands import command
+from tests.helpers.messages import assert_names, last_error
+
+
+@pytest.fixture(scope="module")
+def sequence():
+    return SyntheticSequence(frames=4)
+
+
+@pytest.fixture
+def written(tmp_path, capsys):
+    """The populations of a file that the command wrote, for two layers of frame 3."""
+    path = tmp_path / "new folder" / "spikes.csv"
+    assert command("spikes", *"synthetic --frame 3 --layers conv4,conv5 --steps 5 --output".split(), path) == 0
+    return read_spikes(path)
+
+
+def test_the_command_writes_both_branches_of_each_layer(written):
+    assert list(written) == ["exemplar/conv4", "exemplar/conv5", "search/conv4", "search/conv5"]
+
+
+def test_the_search_region_is_that_of_the_frame(written):
+    sequence = SyntheticSequence()
+    fill = sequence.render(0).mean((0, 1)).tolist()
+    crop = target_crop(sequence.render(3), sequence.boxes[3], fill=fill)
+    assert written["search/conv5"] == record_spikes("compact", crop, steps=5)["conv5"]
+
+
+def test_the_exemplar_is_that_of_the_first_frame(written):
+    sequence = SyntheticSequence()
+    crop = target_crop(sequence.render(0), sequence.boxes[0], "exemplar")
+    assert written["exemplar/conv5"] == record_spikes("compact", crop, steps=5)["conv5"]
+
+
+def test_neurons_and_spikes_of_each_population_are_printed(written, capsys):
+    (line,) = [line for line in capsys.readouterr().out.splitlines() if line.startswith("search/conv5")]
+    assert_names(line, "23 x 23 x 32", f"{len(written['search/conv5']):,}")
+
+
+@pytest.fixture
+def by_hand(tmp_path, monkeypatch, sequence):
+    """The populations of a folder of images, for boxes and a coding that were given, from the file by default."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "frames").mkdir()
+    for k in range(2):
+        cv2.imwrite(f"frames/{k}.png", sequence.render(k)[:, :, ::-1])
+    first, second = (",".join(map(str, box)) for box in sequence.boxes[:2])
+    boxes = "--frame", 1, "--init", first, "--box", second
+    assert command("spikes", "frames", *boxes, "--steps", 3, "--coding", "two_status:beta=0.5") == 0
+    return read_spikes(tmp_path / "brian-siamsnn-output" / "frames" / "spikes.npz")
+
+
+def test_by_default_the_last_layer_is_recorded(by_hand):
+    assert list(by_hand) == ["exemplar/conv5", "search/conv5"]
+
+
+def test_spikes_have_the_amplitude_of_the_coding(by_hand):
+    assert set(by_hand["search/conv5"].amplitude.tolist()) == {0.5}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "named"),
+    [
+        (["nowhere.mp4"], ["nowhere.mp4", "'synthetic'"]),
+        (["--frame", "500"], ["synthetic", "--frame", 0, 119, 500]),
+        (["--layers", "conv1,conv7"], ["layers", "conv1, conv2", "'conv7'"]),
+        (["--output", "a.mat"], ["a.mat", ".csv", ".npz", ".nwb", "'mat'"]),
+        (["--output", "file/a.csv"], ["file"]),
+        (["--box", "1,2,0,4"], ["box", [1.0, 2.0, 0.0, 4.0]]),
+        (["images"], ["images", "frame 0", "--init"]),
+        (["--format", "mat"], ["'--format'", "'mat'", "'npz'"]),
+    ],
+)
+def test_bad_input_is_one_line_and_exit_code_2(arguments, named, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "file").write_text("no folder")
+    (tmp_path / "images").mkdir()
+    cv2.imwrite("images/1.png", np.zeros((64, 64, 3), np.uint8))
+    assert command("spikes", *arguments) == 2
+    assert_names(last_error(capsys), *named)
+    assert not list(tmp_path.glob("**/spikes.*"))
+
+
+def test_nwb_without_its_package_names_the_command_to_install_it(tmp_path, monkeypatch, capsys):
+    monkeypatch.setitem(sys.modules, "pynwb", None)
+    assert command("spikes", "--steps", 1, "--output", tmp_path / "a.nwb") == 2
+    assert "pip install 'brian_siamsnn[spikes]'" in capsys.readouterr().err
+    assert not list(tmp_path.iterdir())

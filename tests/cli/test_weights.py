@@ -1,0 +1,97 @@
+"""The commands for model files: import, fixed point, and NIR."""
+
+import numpy as np
+import pytest
+
+from brian_siamsnn.files import find
+from brian_siamsnn.model.conversion import SpikingModel
+from brian_siamsnn.model.files import load_model, read_model, write_model
+from brian_siamsnn.model.fixed_point_weights import fixed_point
+from brian_siamsnn.model.layers import convolutions
+from tests.helpers.commands import command
+from tests.helpers.messages import assert_names, assert_shows, last_error
+
+# checkpoints
+
+
+def test_a_checkpoint_that_is_not_there_is_named(tmp_path, capsys):
+    pytest.importorskip("torch", reason="checkpoints are PyTorch's")
+    assert command("weights", "import", tmp_path / "nowhere.pth", "--output", tmp_path / "out.safetensors") == 2
+    assert_names(last_error(capsys), tmp_path / "nowhere.pth")
+
+
+def test_a_checkpoint_of_another_architecture_is_refused_and_nothing_is_written(tmp_path, capsys):
+    torch = pytest.importorskip("torch", reason="checkpoints are PyTorch's")
+    torch.save({"conv1.weight": torch.zeros(16, 3, 11, 11)}, tmp_path / "c.pth")
+    assert command("weights", "import", tmp_path / "c.pth", "--output", tmp_path / "m.safetensors") == 2
+    assert_names(last_error(capsys), tmp_path / "c.pth", "conv1.weight", (96, 3, 11, 11), (16, 3, 11, 11))
+    assert not (tmp_path / "m.safetensors").exists()
+
+
+# fixed point
+
+
+@pytest.fixture
+def rounded(tmp_path, capsys):
+    """The file of the shipped model in fixed point."""
+    output = tmp_path / "rounded.safetensors"
+    assert command("weights", "fixed-point", "compact", "--output", output) == 0
+    return output
+
+
+def test_the_option_that_takes_the_rounded_model_is_printed(rounded, capsys):
+    assert f"--model {rounded}" in capsys.readouterr().out
+
+
+def test_the_shipped_model_in_fixed_point_is_what_the_command_writes(rounded):
+    assert rounded.read_bytes() == find("weights", "compact_fixed", ".safetensors").read_bytes()
+
+
+def test_what_is_rounded_already_stays_as_it_is(rounded, tmp_path):
+    write_model(fixed_point(read_model(rounded)), tmp_path / "again.safetensors")
+    assert (tmp_path / "again.safetensors").read_bytes() == rounded.read_bytes()
+
+
+# NIR
+
+
+@pytest.fixture
+def nir():
+    return pytest.importorskip("nir", reason="NIR graphs need the extra nir")
+
+
+@pytest.fixture
+def graph(nir, tmp_path, capsys):
+    """The file of a NIR graph of the shipped model."""
+    output = tmp_path / "compact.nir"
+    assert command("weights", "export", "compact", "--output", output, "--image-size", 127) == 0
+    return output
+
+
+@pytest.fixture
+def again(graph, tmp_path):
+    """The model that is imported from it."""
+    output = tmp_path / "again.safetensors"
+    assert command("weights", "import-nir", graph, "--output", output) == 0
+    return load_model(output)
+
+
+def test_the_exported_graph_has_the_size_of_its_image(nir, graph):
+    assert nir.read(graph).nodes["output"].output_type["output"].tolist() == [32, 7, 7]
+
+
+def test_the_kinds_of_nodes_are_printed(graph, capsys):
+    assert_shows(capsys.readouterr().out, graph, "Conv2d", "IF")
+
+
+def test_an_exported_model_is_imported_with_its_weights(again):
+    expected, found = (SpikingModel.from_model(model) for model in (load_model("compact"), again))
+    assert expected.layers == found.layers and expected.initial_potential == found.initial_potential
+    for name, (w, b) in expected.weights.items():
+        np.testing.assert_array_equal(found.weights[name][0], w)
+        np.testing.assert_array_equal(found.weights[name][1], b)
+
+
+def test_an_imported_model_says_where_it_is_from(again):
+    assert again.provenance["source"] == "compact.nir"
+    assert [layer.name for layer in convolutions(again.layers)] == ["conv1", "conv2", "conv3", "conv4", "conv5"]

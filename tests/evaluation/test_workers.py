@@ -1,0 +1,111 @@
+"""Evaluation in several processes, and runs that are killed."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+from brian_siamsnn.evaluation.workers import distribute
+from tests.helpers.commands import command
+from tests.helpers.evaluations import box_files_of, scores_of, write_sequence
+from tests.helpers.messages import refused
+
+
+def start(arguments, folder):
+    """The command in a process of its own, with Brian2's NumPy code (its workers read the file too)."""
+    (folder / "brian_preferences").write_text("codegen.target = 'numpy'\n")
+    environment = {**os.environ, "PYTHONWARNINGS": "ignore"}
+    return subprocess.Popen(
+        [sys.executable, "-m", "brian_siamsnn", *map(str, arguments)],
+        cwd=folder,
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def until(condition, process, seconds=120):
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert process.poll() is None, process.stderr.read()
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
+@pytest.fixture(scope="module")
+def longer(tmp_path_factory):
+    """Three sequences, and their evaluation without a disturbance."""
+    folder = tmp_path_factory.mktemp("longer")
+    for seed in range(3):
+        write_sequence(folder / "root" / f"s{seed}", frames=6, seed=seed)
+    arguments = ["evaluate", folder / "root", *"--steps 5 --scales 1 --output".split()]
+    assert command(*arguments, folder / "whole") == 0
+    return folder / "whole", arguments
+
+
+@pytest.mark.slow
+def test_killed_and_gone_on_with_it_ends_the_same(longer, tmp_path):
+    """SIGKILL after the first sequence: what is finished is not done again, and the end is the same."""
+    whole, arguments = longer
+    output = tmp_path / "killed"
+    killed = start([*arguments, output], tmp_path)
+    until((output / "boxes" / "s0.json").exists, killed)
+    killed.send_signal(signal.SIGKILL)
+    killed.wait()
+    assert not (output / "report.json").exists()
+    kept = (output / "boxes" / "s0.json").read_bytes()
+    # boxes without their record, as a kill between the two leaves them, count as not done
+    (output / "boxes" / "s2.txt").write_text("1,2,3,4\n")
+    assert command(*arguments, output) == 0
+    assert box_files_of(output) == box_files_of(whole)
+    assert scores_of(output) == scores_of(whole)
+    assert (output / "boxes" / "s0.json").read_bytes() == kept
+
+
+@pytest.mark.slow
+def test_a_worker_that_dies_loses_nothing(longer, tmp_path):
+    pytest.importorskip("distributed", reason="workers are Dask's")
+    psutil = pytest.importorskip("psutil", reason="finds the workers' processes")
+    whole, arguments = longer
+    output = tmp_path / "many"
+    many = start([*arguments, output, "--workers", "2"], tmp_path)
+
+    def workers():
+        children = psutil.Process(many.pid).children(recursive=True)
+        return [child for child in children if "spawn_main" in " ".join(child.cmdline())]
+
+    # with one sequence done, one worker has the second and the other the third; one of them goes
+    until(lambda: list((output / "boxes").glob("*.json")), many)
+    before = workers()
+    max(before, key=lambda worker: worker.cpu_times().user).send_signal(signal.SIGKILL)
+    assert many.wait(timeout=240) == 0, many.stderr.read()
+    assert len(before) >= 2
+    assert box_files_of(output) == box_files_of(whole)
+    assert scores_of(output) == scores_of(whole)
+
+
+@pytest.fixture
+def distributed():
+    return pytest.importorskip("distributed", reason="workers are Dask's")
+
+
+def test_a_scheduler_that_does_not_answer_is_named(distributed):
+    jobs = distribute(lambda *_: None, {"a": ()}, scheduler="tcp://127.0.0.1:9", patience=0.5)
+    with refused("tcp://127.0.0.1:9", "dask scheduler"):
+        list(jobs)
+
+
+def test_a_cluster_that_is_slow_to_close_loses_nothing(distributed, monkeypatch):
+    close = distributed.LocalCluster.close
+
+    def slow(self, *arguments, **options):
+        close(self, *arguments, **options)
+        raise TimeoutError
+
+    monkeypatch.setattr(distributed.LocalCluster, "close", slow)
+    jobs = {"a": (1,), "b": (2,)}
+    assert dict(distribute(lambda number, threads, tell: 10 * number, jobs, workers=2)) == {"a": 10, "b": 20}

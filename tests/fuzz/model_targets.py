@@ -1,0 +1,146 @@
+"""Ways in for models: files of this program, and checkpoints of PyTorch."""
+
+import functools
+import io
+import json
+import tempfile
+from pathlib import Path
+
+import numpy as np
+from hypothesis import strategies as st
+from safetensors.numpy import save
+
+from brian_siamsnn.model.checkpoints import import_checkpoint
+from brian_siamsnn.model.conversion import SpikingModel
+from brian_siamsnn.model.files import _digest, read_model, write_model
+from brian_siamsnn.model.layer_json import layers_to_json
+from brian_siamsnn.model.layers import Convolution, MaxPool, convolutions
+from tests.helpers.pickles import poison
+
+from .files import altered, damaged
+
+LAYERS = (Convolution("conv1", 3, 4, 3, 2), MaxPool("pool1", 2, 2), Convolution("conv2", 4, 6, 3, groups=2))
+
+
+@functools.cache
+def model():
+    """A small converted model, and the bytes of its file."""
+    rng = np.random.default_rng(0)
+    weights = {c.name: (rng.normal(size=c.weight_shape), rng.normal(size=c.out_channels)) for c in convolutions(LAYERS)}
+    from brian_siamsnn.model.files import SiameseModel
+
+    result = SiameseModel(LAYERS, weights, 0.5, -1.0, {"conv1": np.ones(4), "conv2": np.ones(6)}, "layer-norm")
+    with tempfile.TemporaryDirectory() as folder:
+        write_model(result, Path(folder) / "m.safetensors")
+        return result, (Path(folder) / "m.safetensors").read_bytes()
+
+
+def model_bytes(data, folder):
+    """A damaged model file is refused, or says what it said before it was damaged."""
+    original, content = model()
+    path = folder / "model.safetensors"
+    path.write_bytes(data.draw(damaged(content)))
+    result = read_model(path)
+    assert result.layers == original.layers
+    for name, (w, b) in original.weights.items():
+        np.testing.assert_array_equal(result.weights[name][0], w)
+        np.testing.assert_array_equal(result.weights[name][1], b)
+
+
+def model_content(data, folder):
+    """A whole model file whose checksum fits, with anything in it."""
+    original, _ = model()
+    tensors = {
+        f"{name}.{part}": array
+        for name, pair in original.weights.items()
+        for part, array in zip(("weight", "bias"), pair, strict=True)
+    }
+    tensors |= {f"{name}.scale": scale.astype(np.float32) for name, scale in original.scales.items()}
+    for name in data.draw(st.lists(st.sampled_from(sorted(tensors)), max_size=2, unique=True)):
+        array = tensors[name]
+        change = data.draw(st.sampled_from(["missing", "shape", "value", "type", "swapped", "empty"]))
+        if change == "missing":
+            del tensors[name]
+        elif change == "value":
+            array = array.copy()
+            array.flat[0] = data.draw(st.floats(width=32))
+            tensors[name] = array
+        elif change == "type":
+            kinds = ["int8", "int64", "uint8", "bool", "float16", "float64"]
+            tensors[name] = array.astype(data.draw(st.sampled_from(kinds)))
+        else:
+            shapes = {"shape": array[..., None], "swapped": np.ascontiguousarray(array.T), "empty": array[:0]}
+            tensors[name] = shapes[change]
+    description = {
+        "format": "brian_siamsnn model 1",
+        "layers": layers_to_json(LAYERS),
+        "response": {"scale": 0.5, "bias": 0.0},
+        "input": {},
+        "normalisation": "layer-norm",
+        "initial_potential": 0.0,
+        "provenance": {},
+    }
+    if data.draw(st.booleans()):
+        description = data.draw(altered(description))
+    description["sha256"] = _digest(tensors, description)
+    path = folder / "model.safetensors"
+    path.write_bytes(save(tensors, {"brian_siamsnn": json.dumps(description)}))
+    result = SpikingModel.from_model(read_model(path))
+    result.shapes(127)
+    assert all(np.isfinite(part).all() for pair in result.weights.values() for part in pair)
+
+
+def checkpoint(data, folder):
+    """A PyTorch file with anything in it, or damaged; code in it never runs."""
+    import torch
+
+    marker, path = folder / "ran", folder / "checkpoint.pt"
+    kind = data.draw(st.sampled_from(["poison", "bytes", "tensors"]))
+    if kind == "poison":
+        content = data.draw(st.sampled_from(list(poison(marker))))
+        if data.draw(st.booleans()):
+            content = data.draw(damaged(content))
+    else:
+        state = {}
+        for layer in convolutions(LAYERS):
+            state[f"backbone.{layer.name}.0.weight"] = torch.ones(layer.weight_shape)
+            for key in ("weight", "bias", "running_mean", "running_var"):
+                state[f"backbone.{layer.name}.1.{key}"] = torch.ones(layer.out_channels)
+        state["adjust.scale"] = torch.ones(1)
+        for key in data.draw(st.lists(st.sampled_from(sorted(state)), max_size=3, unique=True)):
+            value = state[key]
+            state[key] = data.draw(
+                st.sampled_from(
+                    [
+                        value * float("nan"),
+                        -value,
+                        value.double(),
+                        value.to(torch.complex64),
+                        value.bool(),
+                        value[:0],
+                        value.unsqueeze(0),
+                        value.to_sparse(),
+                        torch.zeros(1).expand(2, 2**40),
+                        value.to("meta"),
+                        3,
+                        None,
+                        "x",
+                        [value],
+                        {"weight": value},
+                        value.double() * 1e300,
+                        value.half(),
+                        torch.nn.Parameter(value),
+                    ]
+                )
+            )
+        state = data.draw(st.sampled_from([state, {"state_dict": state}, {"model": 3}, [state], torch.ones(2)]))
+        buffer = io.BytesIO()
+        torch.save(state, buffer)
+        content = buffer.getvalue()
+        if kind == "bytes":
+            content = data.draw(damaged(content))
+    path.write_bytes(content)
+    try:
+        import_checkpoint(path, LAYERS)
+    finally:
+        assert not marker.exists()

@@ -1,0 +1,1 @@
+"""What test modules share; import it as ``from tests.helpers.NAME import ...``."""

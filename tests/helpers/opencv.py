@@ -1,0 +1,27 @@
+"""Cameras and videos in place of OpenCV's."""
+
+
+class Camera:
+    """As ``cv2.VideoCapture``: gives these frames, which are RGB, then none; it is unplugged.
+
+    ``interrupt`` is the number of the read during which somebody presses Ctrl+C.
+    """
+
+    def __init__(self, frames, there=True, interrupt=None):
+        self._frames, self._there, self._interrupt, self._reads = iter(frames), there, interrupt, 0
+
+    def isOpened(self):
+        return self._there
+
+    def read(self):
+        self._reads += 1
+        if self._reads == self._interrupt:
+            raise KeyboardInterrupt
+        frame = next(self._frames, None)
+        return frame is not None, None if frame is None else frame[..., ::-1]
+
+    def get(self, _):
+        return 0.0
+
+    def release(self):
+        self._frames = iter(())

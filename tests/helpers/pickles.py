@@ -1,0 +1,20 @@
+"""Pickles that would run code."""
+
+import pickle
+
+
+class Canary:
+    """Pickled, it makes a file when it is loaded."""
+
+    def __init__(self, marker):
+        self.marker = str(marker)
+
+    def __reduce__(self):
+        return (open, (self.marker, "w"))
+
+
+def poison(marker):
+    """Pickles that run code when they are loaded, of every protocol, bare and inside a state dictionary."""
+    for protocol in range(pickle.HIGHEST_PROTOCOL + 1):
+        yield pickle.dumps(Canary(marker), protocol)
+        yield pickle.dumps({"conv1.weight": Canary(marker)}, protocol)

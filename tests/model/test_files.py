@@ -1,0 +1,180 @@
+"""Model files and checkpoints: round trips, and everything that can be wrong with them."""
+
+import hashlib
+import json
+
+import numpy as np
+import pytest
+from safetensors.numpy import save_file
+
+from brian_siamsnn.errors import InputError
+from brian_siamsnn.files import find
+from brian_siamsnn.model.checkpoints import fold_batch_norm, import_checkpoint
+from brian_siamsnn.model.files import SiameseModel, load_model, read_model, write_model
+from brian_siamsnn.model.layers import ALEXNET, COMPACT, Convolution, MaxPool, convolutions
+from tests.helpers.messages import refused
+
+LAYERS = (Convolution("conv1", 3, 4, 3, 2), MaxPool("pool1", 2, 2), Convolution("conv2", 4, 6, 3, groups=2))
+
+
+@pytest.fixture
+def model():
+    rng = np.random.default_rng(0)
+    weights = {
+        layer.name: (rng.normal(size=layer.weight_shape), rng.normal(size=layer.out_channels))
+        for layer in convolutions(LAYERS)
+    }
+    scales = {"conv1": np.full(4, 2.0), "conv2": np.arange(1.0, 7.0)}
+    return SiameseModel(LAYERS, weights, 0.5, -1.25, scales, "layer-norm", 0.25, {"source": "a test"})
+
+
+def test_round_trip(model, tmp_path):
+    path = tmp_path / "model.safetensors"
+    write_model(model, path)
+    back = read_model(path)
+    assert back.layers == LAYERS
+    assert (back.response_scale, back.response_bias) == (0.5, -1.25)
+    assert (back.normalisation, back.provenance) == ("layer-norm", {"source": "a test"})
+    assert back.initial_potential == 0.25
+    for name, (w, b) in model.weights.items():
+        np.testing.assert_array_equal(back.weights[name][0], w)
+        np.testing.assert_array_equal(back.weights[name][1], b)
+        np.testing.assert_array_equal(back.scales[name], model.scales[name])
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["model.safetensors"]
+    write_model(model, path, np.float16)
+    np.testing.assert_allclose(read_model(path).weights["conv2"][0], model.weights["conv2"][0], rtol=1e-3)
+
+
+def test_every_truncation_is_noticed(model, tmp_path):
+    path = tmp_path / "model.safetensors"
+    write_model(model, path)
+    whole = path.read_bytes()
+    for length in range(0, len(whole), 37):
+        path.write_bytes(whole[:length])
+        with refused(path):
+            read_model(path)
+
+
+def test_every_flipped_byte_is_noticed(model, tmp_path):
+    path = tmp_path / "model.safetensors"
+    write_model(model, path)
+    whole = bytearray(path.read_bytes())
+    for place in range(0, len(whole), 29):
+        altered = whole.copy()
+        altered[place] ^= 0x11
+        path.write_bytes(altered)
+        with pytest.raises(InputError):
+            read_model(path)
+
+
+def test_what_is_not_a_model_file(model, tmp_path):
+    path = tmp_path / "other.safetensors"
+    with refused(path):
+        read_model(path)
+    save_file({"a": np.zeros(3, np.float32)}, path)
+    with refused(path, "brian-siamsnn weights import"):
+        read_model(path)
+    save_file({"a": np.zeros(3, np.float32)}, path, {"brian_siamsnn": json.dumps({"format": "x"})})
+    with refused(path, "'sha256'"):
+        read_model(path)
+    write_model(model, path)
+    with refused(tmp_path / "nowhere" / "model.safetensors"):
+        write_model(model, tmp_path / "nowhere" / "model.safetensors")
+    with refused("tiny", "compact", "compact_fixed", ".safetensors"):
+        load_model("tiny")
+
+
+def test_shapes_are_checked_by_layer(model):
+    weights = {**model.weights, "conv2": (np.zeros((6, 4, 3, 3)), np.zeros(6))}
+    with refused("conv2.weight", (6, 2, 3, 3), (6, 4, 3, 3)):
+        SiameseModel(LAYERS, weights)
+    with refused("conv2", ["conv1"]):
+        SiameseModel(LAYERS, {"conv1": model.weights["conv1"]})
+    w, b = model.weights["conv1"]
+    with refused("conv1.bias", 1, 4):
+        SiameseModel(LAYERS, {**model.weights, "conv1": (w, np.array([np.nan, 0, 0, 0]))})
+    with refused("conv1.scale", 0.0):
+        SiameseModel(LAYERS, model.weights, scales={**model.scales, "conv1": np.zeros(4)})
+    with refused("initial_potential", 0, 1, 1.0):
+        SiameseModel(LAYERS, model.weights, initial_potential=1.0)
+
+
+def test_folded_batch_norm_by_hand():
+    # gamma / sqrt(3 + 1) = 2 / 2 = 1 and 6 / 2 = 3; b' = beta + factor (b - mean)
+    w, b = fold_batch_norm(np.ones((2, 1, 1, 1)), [5, 7], [2, 6], [10, 20], [1, 2], [3, 3], epsilon=1)
+    np.testing.assert_array_equal(w.ravel(), [1, 3])
+    np.testing.assert_array_equal(b, [10 + 4, 20 + 15])
+
+
+@pytest.fixture
+def torch():
+    return pytest.importorskip("torch", reason="checkpoints are PyTorch's")
+
+
+@pytest.mark.parametrize("prefix", ["", "module."])
+def test_import_folds_batch_norm(torch, tmp_path, prefix):
+    from brian_siamsnn.model.cnn import SiamFC
+
+    torch.manual_seed(0)
+    network = SiamFC(COMPACT)
+    for parameter in network.buffers():
+        if parameter.shape and parameter.dtype.is_floating_point:
+            parameter.uniform_(0.5, 2)  # running means and variances that matter
+    network.eval()
+    torch.save({prefix + key: value for key, value in network.state_dict().items()}, tmp_path / "checkpoint.pt")
+    model = import_checkpoint(tmp_path / "checkpoint.pt", COMPACT)
+    folded = SiamFC.from_folded(model.layers, model.weights)
+    images = torch.rand(2, 3, 127, 127) * 255
+    with torch.inference_mode():
+        expected = network.embed(images)
+        assert torch.allclose(folded.embed(images), expected, atol=1e-4 * float(expected.abs().max()))
+
+
+def test_key_names_of_siamfc_pytorch(torch, tmp_path):
+    """The keys of its released checkpoint: no head, batch norm beside each convolution but the last."""
+    state = {}
+    for layer in convolutions(ALEXNET):
+        state[f"backbone.{layer.name}.0.weight"] = torch.zeros(layer.weight_shape)
+        state[f"backbone.{layer.name}.0.bias"] = torch.ones(layer.out_channels)
+        if layer.batch_norm:
+            for key, value in {"weight": 2, "bias": 3, "running_mean": 0, "running_var": 4}.items():
+                state[f"backbone.{layer.name}.1.{key}"] = torch.full((layer.out_channels,), float(value))
+            state[f"backbone.{layer.name}.1.num_batches_tracked"] = torch.tensor(7)
+    torch.save(state, tmp_path / "siamfc_alexnet_e50.pth")
+    model = import_checkpoint(tmp_path / "siamfc_alexnet_e50.pth")
+    assert model.response_scale == pytest.approx(1e-3) and model.response_bias == 0
+    # beta + gamma / sqrt(var) * (b - mean) = 3 + 2/2 * 1
+    np.testing.assert_allclose(model.weights["conv1"][1], 4, rtol=1e-6)
+    np.testing.assert_array_equal(model.weights["conv5"][1], 1)
+
+
+def test_wrong_checkpoints_name_the_layer(torch, tmp_path):
+    path = tmp_path / "checkpoint.pt"
+    with refused(path):
+        import_checkpoint(path)
+    path.write_bytes(b"not a checkpoint")
+    with refused(path, "PyTorch", "torch.save(network.state_dict(), ...)"):
+        import_checkpoint(path)
+    torch.save(torch.nn.Linear(2, 2), path)  # a pickled object, which could run code
+    with refused(path, "PyTorch", "torch.save(network.state_dict(), ...)"):
+        import_checkpoint(path)
+    torch.save({"fc.weight": torch.zeros(2, 2)}, path)
+    with refused(path, "conv1", "fc.weight", "--architecture"):
+        import_checkpoint(path)
+    torch.save({"conv1.weight": torch.zeros(96, 3, 7, 7)}, path)
+    with refused(path, "conv1.weight", (96, 3, 11, 11), (96, 3, 7, 7)):
+        import_checkpoint(path)
+
+
+def test_the_published_checkpoint(torch, data):
+    model = import_checkpoint(data / "weights" / "siamfc_3s_color_pretrained_bnfolded.pth")
+    assert model.layers == ALEXNET
+    assert model.response_scale == pytest.approx(1e-3)
+
+
+def test_the_shipped_model_verifies():
+    model = load_model("compact")
+    assert model.layers == COMPACT and model.scales
+    # its card tells the file that it speaks of
+    file = find("weights", "compact", ".safetensors")
+    assert hashlib.sha256(file.read_bytes()).hexdigest() in file.with_suffix(".md").read_text(encoding="utf-8")

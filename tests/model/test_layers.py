@@ -1,0 +1,34 @@
+"""Layers are checked before anything is built from them."""
+
+from brian_siamsnn.model.layer_json import layers_from_json
+from brian_siamsnn.model.layers import Convolution, MaxPool, check_layers
+from tests.helpers.messages import refused
+
+
+def test_layers_are_checked_before_anything_is_built():
+    convolution = {"type": "Convolution", "name": "conv1", "in_channels": 3, "out_channels": 4, "kernel": 3}
+    for change, named in [
+        ({"kernel": 10**9}, ["conv1", "kernel", 1, 65536, 10**9]),
+        ({"stride": 0}, ["conv1", "stride", 0]),
+        ({"stride": True}, ["conv1", "stride", True]),
+        ({"kernel": 3.0}, ["conv1", "kernel", 3.0]),
+        ({"groups": 2}, ["conv1", "groups", 3, 4, 2]),
+        ({"rectify": 1}, ["conv1", "rectify", 1]),
+        ({"name": "conv1_input"}, ["layer", "'conv1_input'"]),
+        ({"name": "../conv"}, ["layer", "'../conv'"]),
+        ({"type": "Pickle"}, ["layers", ["Convolution", "MaxPool"], "'Pickle'"]),
+        ({"padding": 1}, ["'conv1'", "'padding'", "'stride'"]),
+    ]:
+        with refused(*named):
+            layers_from_json([{**convolution, **change}])
+    with refused("layers", "'conv1'"):
+        layers_from_json("conv1")
+    first = Convolution("conv1", 3, 4, 3)
+    for layers, named in [
+        ((), ["layers"]),
+        ((MaxPool("pool1", 2, 2), first), ["layers", "pool1"]),
+        ((first, Convolution("conv1", 4, 4, 3)), ["layers", ["conv1"]]),
+        ((first, MaxPool("p", 2, 2), Convolution("conv2", 3, 4, 3)), ["conv2", 4, 3]),
+    ]:
+        with refused(*named):
+            check_layers(layers)

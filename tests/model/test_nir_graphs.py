@@ -1,0 +1,220 @@
+"""NIR graphs: written and read back, run by another simulator, and read from one."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from brian_siamsnn.model.conversion import SpikingModel, unit_scales
+from brian_siamsnn.model.files import load_model
+from brian_siamsnn.model.layers import Convolution
+from brian_siamsnn.model.nir_graphs import from_nir, read_nir, to_nir, write_nir
+from brian_siamsnn.network.runtime import SpikingBranch
+from tests.helpers.messages import refused
+from tests.helpers.reference import NETWORKS, image, small_model
+
+nir = pytest.importorskip("nir", reason="NIR graphs need the extra nir")
+
+SIZE, STEPS = 26, 12
+
+
+def spikes(model, **options):
+    names = tuple(layer.name for layer in model.layers)
+    branch = SpikingBranch(model, SIZE, STEPS, record=names, **options)
+    branch.run(image(SIZE))
+    return {name: branch.trains(name).dense() for name in names}
+
+
+def same(a, b):
+    assert a.layers == b.layers and a.initial_potential == b.initial_potential
+    for name, (w, bias) in a.weights.items():
+        np.testing.assert_array_equal(w, b.weights[name][0])
+        np.testing.assert_array_equal(bias, b.weights[name][1])
+
+
+@pytest.mark.parametrize("network", ["plain", "strides", "groups"])
+def test_a_round_trip_keeps_weights_and_spikes(network, tmp_path):
+    model = replace(small_model(NETWORKS[network]), initial_potential=0.5)
+    write_nir(model, SIZE, tmp_path / "model.nir")
+    back = read_nir(tmp_path / "model.nir")
+    same(model, back)
+    expected, trains = spikes(model), spikes(back)
+    for name, train in trains.items():
+        assert train.any()
+        np.testing.assert_array_equal(train, expected[name])
+
+
+def test_the_graph_says_what_the_network_is():
+    """Shapes by hand: 26 -> 5x5/2 -> 11 -> 4x4/2 -> 4 -> 2x2/3 -> 1, channels first."""
+    graph = to_nir(small_model(NETWORKS["strides"]), SIZE)
+    assert {name: type(node).__name__ for name, node in graph.nodes.items()} == {
+        "input": "Input",
+        "conv1": "Conv2d",
+        "conv1_spikes": "IF",
+        "conv2": "Conv2d",
+        "conv2_spikes": "IF",
+        "conv3": "Conv2d",
+        "conv3_spikes": "IF",
+        "output": "Output",
+    }
+    assert graph.nodes["input"].input_type["input"].tolist() == [3, 26, 26]
+    for name, shape in {"conv1": (12, 11, 11), "conv2": (40, 4, 4), "conv3": (20, 1, 1)}.items():
+        assert graph.nodes[name].output_type["output"].tolist() == list(shape)
+        neurons = graph.nodes[f"{name}_spikes"]
+        assert neurons.v_threshold.shape == shape and (neurons.v_threshold == 1).all() and (neurons.r == 1).all()
+        assert neurons.metadata == {"reset": "subtract", "v_init": 0.0}
+
+
+@pytest.fixture
+def sinabs():
+    pytest.importorskip("sinabs", reason="the peer is sinabs (pip install sinabs)")
+    return pytest.importorskip("sinabs.nir", reason="sinabs here has no NIR")
+
+
+@pytest.mark.parametrize("network", ["strides", "groups"])
+def test_sinabs_fires_the_same_spikes_from_the_exported_graph(network, sinabs, tmp_path):
+    import torch
+    from sinabs.activation import MembraneSubtract, SingleSpike
+    from sinabs.layers import IAFSqueeze
+
+    model = replace(small_model(NETWORKS[network]), initial_potential=0.5)
+    write_nir(model, SIZE, tmp_path / "model.nir")
+    peer = sinabs.from_nir(nir.read(tmp_path / "model.nir"), batch_size=1)
+    neurons = [module for module in peer.modules() if isinstance(module, IAFSqueeze)]
+    assert len(neurons) == len(model.layers)
+    for layer in neurons:
+        # what NIR does not say: one spike a step at most, no floor, reset by subtraction, and where potentials start
+        layer.spike_fn, layer.min_v_mem, layer.reset_fn = SingleSpike, None, MembraneSubtract()
+        layer.init_state_with_shape((1, *layer.spike_threshold.shape))
+        layer.v_mem.fill_(model.initial_potential)
+    pixels = torch.from_numpy(image(SIZE)).permute(2, 0, 1).float()
+    with torch.inference_mode():
+        out = peer(pixels.expand(STEPS, -1, -1, -1))
+    out = out[0] if isinstance(out, tuple) else out
+    expected = spikes(model)[model.layers[-1].name]
+    assert 0.05 < expected.mean() < 0.95
+    np.testing.assert_array_equal(out.permute(0, 2, 3, 1).numpy(), expected)
+
+
+def test_a_network_built_in_sinabs_runs_here(sinabs):
+    import torch
+    from sinabs.activation import SingleSpike
+    from sinabs.layers import IAFSqueeze
+
+    model = small_model(NETWORKS["plain"])
+    parts = []
+    for layer in model.layers:
+        convolution = torch.nn.Conv2d(layer.in_channels, layer.out_channels, layer.kernel)
+        convolution.weight.data, convolution.bias.data = (torch.from_numpy(a) for a in model.weights[layer.name])
+        parts += [convolution, IAFSqueeze(batch_size=1, spike_fn=SingleSpike)]
+    peer = torch.nn.Sequential(*parts)
+    pixels = torch.from_numpy(image(SIZE)).permute(2, 0, 1).float()
+    with torch.no_grad():
+        graph = sinabs.to_nir(peer, pixels[None])
+        for neurons in parts[1::2]:
+            neurons.reset_states()
+        counts = peer(pixels.expand(STEPS, -1, -1, -1)).sum(0).permute(1, 2, 0).numpy()
+    imported = from_nir(graph)
+    same(model, imported)
+    np.testing.assert_array_equal(spikes(imported)["conv3"].sum(0), counts)
+
+
+def test_resistance_and_threshold_are_folded_into_the_weights():
+    """w R / v_th and b R / v_th, feature map by feature map; v_init in thresholds."""
+    graph = to_nir(replace(small_model(NETWORKS["plain"]), initial_potential=0.25), SIZE)
+    neurons = graph.nodes["conv2_spikes"]
+    neurons.v_threshold, neurons.r = 4 * np.ones((16, 22, 22)), np.ones((16, 22, 22))
+    neurons.r[3] = 2
+    neurons.metadata = {"v_init": 1.0}
+    original, folded = small_model(NETWORKS["plain"]).weights["conv2"], from_nir(graph).weights["conv2"]
+    factor = np.full(16, 1 / 4)
+    factor[3] = 2 / 4
+    np.testing.assert_array_equal(folded[0], original[0] * factor[:, None, None, None])
+    np.testing.assert_array_equal(folded[1], original[1] * factor)
+    assert from_nir(graph).initial_potential == 0.25
+
+
+def test_unit_scales_change_no_weight():
+    model = SpikingModel.from_model(load_model("compact"))
+    same(model, SpikingModel.from_model(unit_scales(model)))
+
+
+def graph_with(**changes):
+    """The exported graph of a small network, with some of conv2's settings, or its neurons', changed."""
+    graph = to_nir(small_model(NETWORKS["plain"]), SIZE)
+    for name, value in changes.items():
+        node = graph.nodes["conv2_spikes" if name in ("r", "v_threshold", "v_reset", "metadata") else "conv2"]
+        setattr(node, name, value)
+    return graph
+
+
+uneven = np.ones((16, 22, 22))
+uneven[0, 0, 0] = 2
+
+
+@pytest.mark.parametrize(
+    ("changes", "named"),
+    [
+        ({"padding": (1, 1)}, ["conv2", "padding", (1, 1)]),
+        ({"padding": "same"}, ["conv2", "padding", "same"]),
+        ({"dilation": (2, 2)}, ["conv2", "dilation", (2, 2)]),
+        ({"stride": (1, 2)}, ["conv2", "stride", (1, 2)]),
+        ({"weight": np.zeros((16, 8, 3, 2))}, ["conv2", (16, 8, 3, 2)]),
+        ({"weight": np.full((16, 8, 3, 3), np.nan)}, ["conv2.weight", 1152]),
+        ({"r": uneven}, ["conv2_spikes", "r", 16]),
+        ({"v_threshold": -uneven}, ["conv2_spikes", "v_threshold", 16]),
+        ({"v_reset": uneven}, ["conv2_spikes", "v_reset", 0]),
+        ({"metadata": {"reset": "zero"}}, ["conv2_spikes", "reset", "'zero'", "'subtract'"]),
+        ({"metadata": {"v_init": "half"}}, ["conv2_spikes", "v_init", "'half'"]),
+        ({"metadata": {"v_init": 0.5}}, ["v_init", "'conv1_spikes': 0.0", "'conv2_spikes': 0.5"]),
+    ],
+)
+def test_what_cannot_be_imported_is_named(changes, named):
+    with refused(*named):
+        from_nir(graph_with(**changes))
+
+
+def test_graphs_that_are_no_such_chain_are_refused():
+    graph = graph_with()
+    graph.nodes["conv2_spikes"] = nir.Threshold(np.ones((16, 22, 22)))
+    with refused("conv2_spikes", "IF", "Threshold"):
+        from_nir(graph)
+    graph = graph_with()
+    graph.edges.append(("conv1_spikes", "conv3"))
+    with refused("conv1_spikes", "conv3"):
+        from_nir(graph)
+    graph = graph_with()
+    graph.edges.remove(("conv2", "conv2_spikes"))
+    with refused("Input", "Output", "conv2 (Conv2d)", "conv2_spikes (IF)"):
+        from_nir(graph)
+    gray = small_model((Convolution("conv1", 3, 4, 3), Convolution("conv2", 4, 2, 3)))
+    graph = to_nir(gray, SIZE)
+    graph.nodes["conv1"].weight = np.zeros((4, 1, 3, 3), np.float32)
+    with refused("conv1", 3):
+        from_nir(graph)
+
+
+def test_groups_are_written_as_zeros_and_found_again():
+    model = small_model(NETWORKS["groups"])
+    graph = to_nir(model, SIZE)
+    dense, grouped = graph.nodes["conv2"].weight, model.weights["conv2"][0]
+    assert dense.shape == (36, 8, 3, 3) and grouped.shape == (36, 4, 3, 3)
+    # the first 18 outputs see the first 4 channels, the others the last 4
+    np.testing.assert_array_equal(dense[:18, :4], grouped[:18])
+    np.testing.assert_array_equal(dense[18:, 4:], grouped[18:])
+    assert not dense[:18, 4:].any() and not dense[18:, :4].any()
+    dense[0, 7] = 1  # no two groups any more, whatever the metadata say
+    assert from_nir(graph).layers[1].groups == 1
+
+
+def test_max_pooling_is_refused():
+    with refused("pool1", "pool2", "NIR"):
+        to_nir(small_model(NETWORKS["pools"]), SIZE)
+
+
+def test_files_that_are_none(tmp_path):
+    with refused(tmp_path / "none.nir"):
+        read_nir(tmp_path / "none.nir")
+    (tmp_path / "text.nir").write_text("not HDF5")
+    with refused(tmp_path / "text.nir", "NIR"):
+        read_nir(tmp_path / "text.nir")

@@ -1,0 +1,286 @@
+"""Every Brian2 device against the runtime, spike by spike; and what is said about a device before anything is built."""
+
+import json
+import re
+from contextlib import contextmanager
+
+import brian2
+import numpy as np
+import pytest
+from brian2.devices.device import runtime_device
+
+from brian_siamsnn.cli.main import main
+from brian_siamsnn.model.layers import ALEXNET, Convolution, MaxPool
+from brian_siamsnn.network import genn, standalone
+from brian_siamsnn.network.compiled import CompiledBranch
+from brian_siamsnn.network.devices import DEVICES, build_branch, survey_devices
+from brian_siamsnn.network.genn import GennBranch, genn_equations, genn_problem, shared_amplitude
+from brian_siamsnn.network.presentation import Presentation, initial_statements
+from brian_siamsnn.network.runtime import SpikingBranch
+from brian_siamsnn.neurons.equations import load_equations
+from tests.helpers.compilation import UNOPTIMISED
+from tests.helpers.messages import refused
+from tests.helpers.reference import NETWORKS, SMALLEST, image, small_model
+
+SIZE, STEPS = 26, 12
+CEIL = "two_status:reading=ceil,beta=0.625,p=4"
+
+
+def reference(model, coding, images, **options):
+    """Trains of all layers, by image, and operations summed over the images, from the runtime."""
+    layers = tuple(layer.name for layer in model.layers)
+    branch = SpikingBranch(model, SIZE, STEPS, coding, dtype=np.float64, record=layers, **options)
+    trains, operations = [], {}
+    for picture in images:
+        branch.run(picture)
+        trains.append({name: branch.trains(name) for name in layers})
+        for name, events in branch.operations.items():
+            operations[name] = operations.get(name, 0) + events
+    return trains, operations
+
+
+def assert_same(branch, model, coding, images, **options):
+    """The branch's spikes, amplitudes and operations are the runtime's."""
+    branch.run_batch(images)
+    expected, operations = reference(model, coding, images, **options)
+    last = model.layers[-1].name
+    assert sum(len(trains[last]) for trains in expected) > 20
+    for name in expected[0]:
+        trains = [branch.trains(name, n) for n in range(len(images))]
+        for train, other in zip(trains, expected, strict=True):
+            np.testing.assert_array_equal(train.neuron, other[name].neuron, err_msg=name)
+            np.testing.assert_array_equal(train.step, other[name].step, err_msg=name)
+            np.testing.assert_array_equal(train.amplitude, other[name].amplitude, err_msg=name)
+        np.testing.assert_array_equal(
+            branch.spikes[name], sum(np.bincount(trains[name].step, minlength=STEPS) for trains in expected)
+        )
+    for name, events in operations.items():
+        np.testing.assert_array_equal(branch.operations[name], events, err_msg=name)
+
+
+def needs(device):
+    if device.startswith("genn") and (problem := genn_problem("cuda" if device == "genn_cuda" else "cpu")):
+        pytest.skip(problem)
+
+
+@pytest.mark.parametrize(
+    ("device", "network", "coding", "options"),
+    [
+        # the network of test_network.py, whose compiled code Brian2 then has already
+        pytest.param("runtime", SMALLEST, "rate", {}, marks=pytest.mark.cython),
+        pytest.param("cpp_standalone", SMALLEST, CEIL, {}, marks=[pytest.mark.standalone, pytest.mark.slow]),
+        pytest.param(
+            "cpp_standalone",
+            SMALLEST,
+            "burst",
+            {"pooling": "max_pool_first"},
+            marks=[pytest.mark.standalone, pytest.mark.slow],
+        ),
+        pytest.param(
+            "cpp_standalone",
+            SMALLEST,
+            "phase:K=4",
+            {"connectivity": "synapses"},
+            marks=[pytest.mark.standalone, pytest.mark.slow],
+        ),
+        pytest.param("genn", NETWORKS["groups"], CEIL, {}, marks=[pytest.mark.genn, pytest.mark.slow]),
+        pytest.param("genn", NETWORKS["pools"], "rate", {}, marks=[pytest.mark.genn, pytest.mark.slow]),
+        pytest.param("genn_cuda", NETWORKS["groups"], CEIL, {}, marks=[pytest.mark.genn, pytest.mark.slow]),
+    ],
+)
+def test_every_device_gives_the_same_spikes(device, network, coding, options, use_cython, monkeypatch):
+    needs(device)
+    if device == "runtime":
+        use_cython()
+    if options:  # one program is compiled as users have it; the others sum in the same order, for nothing is contracted
+        monkeypatch.setattr(standalone, "_FLAGS", [*UNOPTIMISED, "-std=c++17", "-pthread"])
+    model = small_model(network)
+    layers = tuple(layer.name for layer in model.layers)
+    images = np.stack([image(SIZE, seed) for seed in (1, 2)])
+    branch = build_branch(
+        model, SIZE, STEPS, coding, device=device, dtype=np.float64, record=layers, batch_size=2, **options
+    )
+    assert brian2.get_device() is runtime_device  # the one before is in force again
+    assert_same(branch, model, coding, images, **options)
+    if device != "runtime":  # the program as it is, with other images
+        assert_same(branch, model, coding, images[::-1], **options)
+
+
+class OnRuntime(GennBranch):
+    """The network that is written for GeNN, with GeNN's order of things within a step, simulated by the runtime."""
+
+    device = "runtime"
+
+    @contextmanager
+    def _on_device(self):
+        dt, schedule = brian2.defaultclock.dt, brian2.prefs.core.network.default_schedule
+        brian2.defaultclock.dt = 1 * brian2.ms
+        brian2.prefs.core.network.default_schedule = ["start", "synapses", "groups", "thresholds", "resets", "end"]
+        yield
+        brian2.defaultclock.dt, brian2.prefs.core.network.default_schedule = dt, schedule
+
+    def _build(self):
+        self.monitors, _ = self._network()
+
+    def _simulate(self, images):
+        """One simulation of all images; this branch takes no others afterwards."""
+        table = self.network["conv1"].namespace["image_current"].implementations["cpp"].get_namespace(None)
+        table["_image_currents"][:] = [self.first_layer.current(picture).ravel() for picture in images]
+        with self._on_device():
+            self.network.run(len(images) * self.presentation.length * brian2.ms, namespace={})
+        values = {name: {"i": np.array(m.i), "t": np.array(m.t_)} for name, m in self.monitors.items()}
+        self._trains = {name: self._split(k, name, values[name]) for k, name in enumerate(self.shapes)}
+        self._count()
+
+
+@pytest.fixture
+def without_genn(monkeypatch):
+    monkeypatch.setattr(genn, "genn_problem", lambda backend="cpu": None)
+
+
+@pytest.mark.parametrize(("network", "coding"), [("groups", "rate"), ("groups", CEIL), ("pools", "rate")])
+def test_the_network_for_genn_gives_the_same_spikes_later(without_genn, network, coding):
+    model = small_model(NETWORKS[network])
+    layers = tuple(layer.name for layer in model.layers)
+    images = np.stack([image(SIZE, seed) for seed in (1, 2, 3)])
+    branch = OnRuntime(model, SIZE, STEPS, coding, dtype=np.float64, record=layers, batch_size=3)
+    assert branch.presentation.length == STEPS + len(layers) - 1
+    assert_same(branch, model, coding, images)
+    # the last layer fires nothing before the steps that spikes take to reach it, in any frame
+    steps = np.round(np.array(branch.monitors["conv3"].t_) * 1000).astype(int) % branch.presentation.length
+    assert steps.min() >= len(layers) - 1
+
+
+@pytest.mark.parametrize("network", ["groups", "pools"])
+def test_the_network_for_genn_has_nothing_that_genn_refuses(without_genn, network):
+    model = small_model(NETWORKS[network])
+    hidden = "two_status:reading=floor_from_zero,beta=0.625,p=2"
+    network = OnRuntime(model, SIZE, STEPS, CEIL, hidden_coding=hidden, dtype=np.float64).network
+    synapses = [obj for obj in network.objects if isinstance(obj, brian2.Synapses)]
+    assert len(synapses) == len(model.layers) - 1
+    for obj in synapses:
+        assert list(obj._pathways) == [obj.pre]  # one pathway, nothing at the sender's reset
+        assert obj.pre.code in ("v_post += w", "code_post += w")  # one variable, added to, nothing of the sender
+        assert not [e for e in obj.equations.values() if e.type != "parameter"]
+        assert obj.pre.variables["delay"].scalar and obj.pre.variables["delay"].get_value() == 0
+        pairs = np.stack([obj.i[:], obj.j[:]])
+        assert np.unique(pairs, axis=1).shape == pairs.shape
+    for obj in network.objects:
+        if isinstance(obj, brian2.NeuronGroup):
+            shared = [e for e in obj.equations.values() if "shared" in e.flags and "constant" not in e.flags]
+            # what is shared and changes is an expression, not a value that a kernel would have to write
+            assert all(e.type == "subexpression" for e in shared), obj.equations
+        if "_run_regularly" in obj.name:
+            assert obj.when == "start"
+        else:
+            assert obj.clock.name == "defaultclock"
+        assert not isinstance(obj, brian2.NetworkOperation)
+
+
+def test_an_amplitude_that_changes_all_the_time_is_refused_in_hidden_layers(without_genn):
+    model = small_model(NETWORKS["groups"])
+    OnRuntime(model, SIZE, STEPS, "phase:K=4", batch_size=2)  # at the output it may change
+    with refused("phase", "GeNN"):
+        OnRuntime(model, SIZE, STEPS, hidden_coding="phase:K=4")
+    with refused("burst", "GeNN"):
+        OnRuntime(model, SIZE, STEPS, "burst")
+
+
+def test_spikes_of_two_amplitudes_are_not_passed_on_as_one(without_genn):
+    """GeNN's weights hold beta; a neuron that reaches alpha as well must not be taken for one that did not."""
+    model = small_model(NETWORKS["groups"])
+    images = np.stack([image(SIZE, 1), image(SIZE, 2)])
+    hidden = "two_status:reading=floor_from_zero,beta=0.625,p=2"
+    branch = OnRuntime(model, SIZE, STEPS, hidden_coding=hidden, dtype=np.float64, batch_size=2)
+    branch.run(images)
+    expected, _ = reference(model, "rate", images, hidden_coding=hidden)
+    for train, other in zip([branch.trains("conv3", n) for n in range(2)], expected, strict=True):
+        np.testing.assert_array_equal(train.dense(), other["conv3"].dense())
+    branch = OnRuntime(model, SIZE, STEPS, hidden_coding=f"{hidden},alpha=2", dtype=np.float64, batch_size=2)
+    with refused("conv1", 0.625, "2."):
+        branch.run(images)
+
+
+def test_time_within_a_frame():
+    frame = Presentation(steps=5, layers=3, lag=1)
+    assert frame.length == 7
+    assert Presentation(steps=5, layers=3, lag=0).length == 5
+    clock = brian2.Clock(dt=1 * brian2.ms)
+    group = brian2.NeuronGroup(1, "x : 1", clock=clock)
+    group.run_regularly(f"x = {frame.step(2)}", clock=clock, when="start")
+    monitor = brian2.StateMonitor(group, "x", record=0, clock=clock, when="end")
+    brian2.Network(group, monitor).run(14 * brian2.ms)
+    assert monitor.x[0].tolist() == [-2, -1, 0, 1, 2, 3, 4] * 2
+
+
+def test_a_frame_starts_with_what_changes_put_back():
+    assert initial_statements(load_equations("rate", v_init=0.5)) == "v = 0.5"
+    # the threshold of two_status is worked out from the time, and I and v_th of rate are constant
+    assert initial_statements(load_equations("two_status")) == "v = 0.0"
+    assert initial_statements(load_equations("max_pool")).splitlines() == ["m = 0.0", "emitted = 0.0", "rise = 0.0"]
+
+
+def test_amplitudes_by_step():
+    np.testing.assert_array_equal(shared_amplitude(load_equations("rate", v_th=0.75), 3), [0.75] * 3)
+    ceil = load_equations("two_status", reading="ceil", p=2, beta=0.5, alpha=9.0)
+    np.testing.assert_array_equal(shared_amplitude(ceil, 6), [9, 9, 0.5, 0.5, 9, 9])
+    assert shared_amplitude(load_equations("max_pool"), 3) is None
+
+
+def test_updates_that_genn_does_not_take_are_named():
+    frame = Presentation(STEPS, 3, 1)
+    rate = load_equations("rate")
+    assert re.search(r"dv/dt = \(I\)\*int\(working\)/second : 1", genn_equations(rate, frame, 1).model)
+    from dataclasses import replace
+
+    with refused("rate", "GeNN", "'v = clip(v, 0, 1)'"):
+        genn_equations(replace(rate, update="v += I\nv = clip(v, 0, 1)"), frame, 1)
+
+
+@pytest.mark.parametrize("branch", [GennBranch, CompiledBranch])
+def test_bad_arguments_are_named(branch, without_genn):
+    model = small_model(NETWORKS["plain"])
+    with refused("steps", 1, 0):
+        branch(model, SIZE, 0)
+    with refused(1, 0):
+        branch(model, SIZE, 2, batch_size=0)
+    with refused("record", "'conv9'"):
+        branch(model, SIZE, 2, record=("conv9",))
+
+
+def test_devices_that_are_not_there_are_named(monkeypatch, tmp_path):
+    model = small_model(NETWORKS["plain"])
+    with refused("device", "'cpp_standalone'", "'loihi'"):
+        build_branch(model, SIZE, device="loihi")
+    monkeypatch.setenv("GENN_PATH", str(tmp_path))
+    with refused("genn"):
+        build_branch(model, SIZE, device="genn")
+
+
+def test_what_a_device_cannot_do_is_said_before_it_is_built(without_genn):
+    wide = (*NETWORKS["pools"][:1], MaxPool("pool1", 5, 2), Convolution("conv2", 6, 4, 3))
+    with refused("pool1", 25, 24):
+        build_branch(small_model(wide), SIZE, device="genn")
+    assert survey_devices(small_model(wide), SIZE)[4].cannot[0].startswith("pool1")
+    reports = {(r.device, r.connectivity): r for r in survey_devices(small_model(ALEXNET), 255)}
+    assert {device for device, _ in reports} == {*DEVICES, "cuda"}
+    assert not reports["runtime", "kernel"].cannot
+    # 2.2 thousand million synapses of 32 bytes are 65 GiB, and 3.4 million neurons are nothing beside them
+    assert 60 < reports["runtime", "synapses"].memory / 2**30 < 75
+    assert any("GiB" in line for line in reports["runtime", "synapses"].cannot)
+    assert any("GiB" in line for line in reports["genn", "synapses"].cannot)
+    assert reports["cuda", "synapses"].absent and not reports["cuda", "synapses"].usable
+
+
+def test_the_command_prints_and_writes_the_table(tmp_path, capsys):
+    path = tmp_path / "devices.json"
+    with pytest.raises(SystemExit) as exit_:
+        main(["devices", "--coding", "two_status", "--json", str(path)])
+    assert exit_.value.code == 0
+    printed = capsys.readouterr().out
+    table = json.loads(path.read_text())
+    assert table["model"] == "compact" and len(table["devices"]) == 7
+    for row in table["devices"]:
+        assert f"\n{row['device']} " in printed
+    kernel = next(row for row in table["devices"] if row["device"] == "runtime" and row["connectivity"] == "kernel")
+    assert kernel["usable"] and kernel["memory"] < 2**30

@@ -1,0 +1,58 @@
+"""Gates of max pooling, by hand and by their definitions."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from brian_siamsnn.neurons.single_neuron import probe
+
+#: Three inputs over seven steps. Counts after each step: 100 110 120 220 221 222 332
+ARRIVING = [[1, 0, 0], [0, 1, 0], [0, 1, 0], [1, 0, 0], [0, 0, 1], [0, 0, 1], [1, 1, 0]]
+
+
+@pytest.mark.parametrize(
+    ("gate", "steps"),
+    [
+        # the maximum is 1 1 2 2 2 2 3
+        ("max_pool", [0, 2, 6]),
+        # the first of the largest counts is input 1 1 2 1 1 1 1; it fires in steps 0, 2, 3 and 6
+        ("max_pool_first", [0, 2, 3, 6]),
+        # a largest count is reached by a spike in step 0 (100), 1 (110), 2 (120), 3 (220), 5 (222), 6 (332)
+        ("max_pool_all", [0, 1, 2, 3, 5, 6]),
+    ],
+)
+def test_gates(gate, steps):
+    run = probe(gate, arriving=ARRIVING)
+    assert run.spike_steps == steps
+    assert run.amplitudes == [1] * len(steps)
+
+
+def test_gates_pass_on_what_spikes_carry():
+    # sums: .5 0 | .5 .25 | .5 .75 | 1.5 .75
+    arriving = [[0.5, 0], [0, 0.25], [0, 0.5], [1, 0]]
+    for gate, sent in {
+        "max_pool": {0: 0.5, 2: 0.25, 3: 0.75},
+        "max_pool_first": {0: 0.5, 2: 0.5, 3: 1},
+        "max_pool_all": {0: 0.5, 2: 0.5, 3: 1},
+    }.items():
+        run = probe(gate, arriving=arriving)
+        assert dict(zip(run.spike_steps, run.amplitudes, strict=True)) == sent, gate
+
+
+@settings(max_examples=8, deadline=None)
+@given(st.integers(0, 2**32 - 1), st.integers(5, 10), st.integers(2, 5))
+def test_gates_against_their_definitions(seed, steps, inputs):
+    """Cumulated counts, their maximum, and who attains it, in NumPy."""
+    rng = np.random.default_rng(seed)
+    fires = rng.random((steps, inputs)) < rng.random(inputs)
+    counts = np.cumsum(fires, 0)
+    expected = {
+        "max_pool": np.diff(counts.max(1), prepend=0) > 0,
+        "max_pool_first": fires[np.arange(steps), counts.argmax(1)],
+        "max_pool_all": (fires & (counts == counts.max(1, keepdims=True))).any(1),
+    }
+    for gate, sent in expected.items():
+        assert probe(gate, arriving=fires).spike_steps == np.flatnonzero(sent).tolist(), gate
+    # each lets through at least what the one before it does
+    assert expected["max_pool"].sum() <= expected["max_pool_first"].sum() <= expected["max_pool_all"].sum()

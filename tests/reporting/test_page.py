@@ -1,0 +1,106 @@
+"""The page of a report, as text."""
+
+import json
+import re
+from html.parser import HTMLParser
+
+import cv2
+import numpy as np
+import pytest
+
+from brian_siamsnn.sequences.synthetic import SyntheticSequence
+from tests.helpers.commands import command
+from tests.helpers.messages import assert_names, last_error
+from tests.helpers.reports import page_of, recorded
+
+
+def data_of(page):
+    return json.loads(re.search(r'<script type="application/json" id="data">(.*?)</script>', page, re.DOTALL)[1])
+
+
+class Reader(HTMLParser):
+    """Checks that tags are closed in their order, and keeps what is fetched or labelled."""
+
+    VOID = {"meta", "img", "input", "br"}
+
+    def __init__(self):
+        super().__init__()
+        self.open, self.addresses, self.titles, self.ids = [], [], [], []
+
+    def handle_starttag(self, name, attributes):
+        attributes = dict(attributes)
+        self.addresses += [attributes[key] for key in ("src", "href", "srcset", "action") if key in attributes]
+        if "id" in attributes:
+            self.ids.append(attributes["id"])
+        if name not in self.VOID:
+            self.open.append(name)
+
+    def handle_endtag(self, name):
+        assert self.open.pop() == name
+
+    def handle_data(self, text):
+        if self.open[-1:] == ["title"]:
+            self.titles.append(text)
+
+
+NAMES = ["fish", "</script><script>alert(1)</script>", "<!--data-->", "</title>&amp;\u2028'\""]
+
+
+@pytest.fixture(scope="module", params=NAMES)
+def page(request):
+    """A name, and the page of a run of that name."""
+    return request.param, page_of(recorded([np.zeros((40, 60, 3), np.uint8)]), request.param, source=request.param)
+
+
+@pytest.fixture
+def reader(page):
+    reader = Reader()
+    reader.feed(page[1])
+    return reader
+
+
+def test_tags_are_closed_and_no_two_have_one_id(reader):
+    assert reader.open == [] and len(set(reader.ids)) == len(reader.ids)
+
+
+def test_the_title_has_the_name(page, reader):
+    assert page[0] in reader.titles[0]
+
+
+def test_the_data_has_name_and_summary(page):
+    name, text = page
+    assert data_of(text)["name"] == data_of(text)["summary"]["source"] == name
+
+
+def test_nothing_is_fetched(page, reader):
+    """No addresses at all but the name space of SVG, and a policy that forbids them."""
+    name, text = page
+    assert reader.addresses == []
+    assert set(re.findall(r"https?://[^\"' ]*", text.replace(name, ""))) == {"http://www.w3.org/2000/svg"}
+    assert "default-src 'none'" in text
+
+
+@pytest.fixture
+def broken_off(tmp_path, capsys):
+    """Runs the command on three frames of which the last is broken; its arguments without --report, and its error."""
+    frames = tmp_path / "frames"
+    frames.mkdir()
+    for k, frame in enumerate(SyntheticSequence(frames=3)):
+        cv2.imwrite(str(frames / f"{k}.png"), frame[..., ::-1])
+    (frames / "2.png").write_bytes(b"broken")
+    box = ",".join(str(v) for v in SyntheticSequence(frames=1).boxes[0])
+    fast = "track", frames, "--init", box, "--steps", 5, "--scales", 1, "--output", tmp_path / "out"
+    assert command(*fast, "--report") == 2
+    return fast, last_error(capsys)
+
+
+def test_a_report_is_written_for_what_was_done(broken_off, tmp_path):
+    assert_names(broken_off[1], tmp_path / "frames/2.png", 2, tmp_path / "out")
+    data = data_of((tmp_path / "out/report.html").read_text(encoding="utf-8"))
+    assert len(data["boxes"]) == len(data["pictures"]) == 2 and data["truth"] == [None, None]
+    assert "2.png" in data["summary"]["stopped"]
+
+
+def test_a_report_leaves_with_the_run_that_it_is_of(broken_off, tmp_path):
+    assert command(*broken_off[0], "--frames", 2) == 0
+    assert not (tmp_path / "out/report.html").exists()

@@ -1,0 +1,202 @@
+"""Spike trains as a value, and numbers about them: worked by hand, and against NumPy's own indexing."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+
+from brian_siamsnn.spikes.statistics import (
+    binned_counts,
+    burst_lengths,
+    burst_share,
+    inter_spike_intervals,
+    pairwise_correlation,
+    population_correlation,
+)
+from brian_siamsnn.spikes.trains import SpikeTrains
+from tests.helpers.messages import refused
+
+
+def trains_of(dense):
+    """SpikeTrains of an array (T, H, W, C), in the order in which a network fires."""
+    step, neuron = np.nonzero(dense.reshape(len(dense), -1))
+    return SpikeTrains(neuron, step, dense.reshape(len(dense), -1)[step, neuron], dense.shape[1:], len(dense))
+
+
+def train(*rows):
+    """Layer (1, 1, neurons) of trains written as '.|.||', a character a step."""
+    return trains_of(np.array([[mark == "|" for mark in row] for row in rows], np.float32).T[:, None, None, :])
+
+
+dense_arrays = hnp.arrays(
+    np.float32,
+    st.tuples(*(st.integers(1, n) for n in (6, 3, 4, 5))),
+    elements=st.sampled_from([0.0, 0.0, 0.0, 0.5, 1.0]),
+)
+
+# a layer of 1 x 2 places and 2 channels, 4 steps; neurons: 0 = (0,0,0), 1 = (0,0,1), 2 = (0,1,0), 3 = (0,1,1)
+FOUR = train("||..", ".|.|", "....", "|...")
+SMALL = SpikeTrains(FOUR.neuron, FOUR.step, FOUR.amplitude, (1, 2, 2), 4)
+
+
+@given(dense_arrays)
+def test_dense_is_what_the_trains_were_made_of(dense):
+    trains = trains_of(dense)
+    np.testing.assert_array_equal(trains.dense(), dense)
+    np.testing.assert_array_equal(trains.counts(), (dense > 0).sum(0))
+    np.testing.assert_allclose(trains.firing_rates(), (dense > 0).mean(0))
+    np.testing.assert_allclose(trains.channel_rates(), (dense > 0).mean((0, 1, 2)))
+    assert trains.mean_rate() == pytest.approx((dense > 0).mean())
+
+
+def test_rates_by_hand():
+    # 2, 2, 0 and 1 spikes in 4 steps
+    np.testing.assert_array_equal(SMALL.firing_rates(), [[[0.5, 0.5], [0, 0.25]]])
+    np.testing.assert_array_equal(SMALL.channel_rates(), [0.25, 0.375])
+    assert SMALL.mean_rate() == 5 / 16
+
+
+def test_one_train_and_all_trains_by_hand():
+    assert SMALL.times_of(1).tolist() == SMALL.times_of((0, 0, 1)).tolist() == [1, 3]
+    assert SMALL.times_of(2).tolist() == []
+    neurons, bounds, steps = SMALL.by_neuron()
+    assert (neurons.tolist(), bounds.tolist(), steps.tolist()) == ([0, 1, 3], [0, 2, 4, 5], [0, 1, 1, 3, 0])
+    y, x, c = SMALL.coordinates()
+    # in the order of firing: step 0 has neurons 0 and 3, step 1 has 0 and 1, step 3 has 1
+    assert (y.tolist(), x.tolist(), c.tolist()) == ([0] * 5, [0, 1, 0, 0, 0], [0, 1, 0, 1, 1])
+    for wrong in (4, -1, (0, 0, 2), (0, 0), "conv"):
+        with refused(0, 3, (1, 2, 2)):
+            SMALL.times_of(wrong)
+
+
+@given(dense_arrays, st.randoms(use_true_random=False))
+def test_equality_is_of_spikes_not_of_their_order(dense, random):
+    trains = trains_of(dense)
+    order = list(range(len(trains)))
+    random.shuffle(order)
+    shuffled = SpikeTrains(trains.neuron[order], trains.step[order], trains.amplitude[order], trains.shape, len(dense))
+    assert trains == shuffled
+    assert trains != SpikeTrains(trains.neuron, trains.step, trains.amplitude, trains.shape, len(dense) + 1)
+    assert trains != "trains"
+    changed = dense.copy()
+    changed[0, 0, 0, 0] += 0.25
+    assert trains != trains_of(changed)
+
+
+def test_layers_of_another_shape_are_not_equal():
+    assert SMALL != FOUR and len(SMALL) == len(FOUR)
+
+
+def _choice(size):
+    """A slice or a list that leaves something of `size` entries."""
+    slices = st.tuples(st.integers(0, size - 1), st.integers(1, size)).filter(lambda s: s[0] < s[1])
+    lists = st.lists(st.integers(0, size - 1), min_size=1, unique=True)
+    return slices.map(lambda s: slice(*s)) | lists
+
+
+@settings(max_examples=200)
+@given(dense_arrays, st.data())
+def test_select_is_indexing(dense, data):
+    steps, rows, columns, channels = (data.draw(_choice(size)) for size in dense.shape)
+    part = trains_of(dense).select(rows, columns, channels, steps)
+    np.testing.assert_array_equal(part.dense(), dense[steps][:, rows][:, :, columns][..., channels])
+
+
+def test_selection_of_nothing_is_refused():
+    for wrong in (slice(2, 2), [2], [0, 0], [], "first"):
+        with refused("select", "channels"):
+            SMALL.select(channels=wrong)
+
+
+def test_what_is_no_spike_train_is_said():
+    none = np.array([], int)
+    with refused([0, 1]):
+        SpikeTrains(none, none, np.ones(1), (1, 1, 1), 1)
+    with refused("neurons", 0, 5, (1, 2, 3), 6):
+        SpikeTrains(np.array([6]), np.array([0]), np.ones(1), (1, 2, 3), 1)
+    with refused("steps", 0, 3, 4):
+        SpikeTrains(np.array([0]), np.array([4]), np.ones(1), (1, 2, 3), 4)
+
+
+def test_intervals_by_hand():
+    #      steps 0 1 4; 2; none; 1 3 5
+    trains = train("||..|.", "..|...", "......", ".|.|.|")
+    assert inter_spike_intervals(trains).tolist() == [1, 3, 2, 2]
+
+
+def test_bursts_by_hand():
+    # runs of 2 and 3; of 1, 1; of 6; the last spike of one neuron and the first of the next are no burst
+    trains = train("||.|||", "|..|..", "||||||", ".....|", "|.....")
+    assert burst_lengths(trains).tolist() == [2, 3, 6]
+    # 1 + 2 + 5 of 15 spikes follow another one
+    assert burst_share(trains) == pytest.approx(8 / 15)
+
+
+def test_silence_has_no_intervals_and_no_bursts():
+    silent = train("....", "....")
+    assert len(inter_spike_intervals(silent)) == len(burst_lengths(silent)) == 0
+    assert np.isnan(burst_share(silent))
+
+
+@given(dense_arrays)
+def test_bursts_and_intervals_agree(dense):
+    trains = trains_of(dense)
+    assert (burst_lengths(trains) - 1).sum() == (inter_spike_intervals(trains) == 1).sum()
+    # every neuron that fires has one interval fewer than spikes
+    assert len(inter_spike_intervals(trains)) == len(trains) - (trains.counts() > 0).sum()
+
+
+def test_limits_of_the_burst_share():
+    assert burst_share(train("|.|.|.", ".|.|.|")) == 0
+    assert burst_share(train("||||||", "......")) == 5 / 6
+
+
+def test_binned_counts_by_hand():
+    counts = binned_counts(train("||..|.", "......", ".|.|.|"), 2)
+    assert counts.tolist() == [[2, 0, 1], [0, 0, 0], [1, 1, 1]]
+    for wrong in (0, 4):
+        with refused("width", 6, wrong):
+            binned_counts(train("......"), wrong)
+
+
+def test_correlation_by_hand():
+    a, b = train("|..|", "|..."), train("|...", "|.||")
+    # counts 2 0 0 1 and 2 0 1 1: deviations 5/4 -3/4 -3/4 1/4 and 1 -1 0 0; r = 2 / sqrt(11/4 * 2)
+    assert population_correlation(a, b) == pytest.approx(2 / np.sqrt(5.5))
+    # neuron 0: 1 0 0 1 and 1 0 0 0; deviations halves and 3/4 -1/4 -1/4 -1/4; r = 1/2 / sqrt(1 * 3/4)
+    # neuron 1: 1 0 0 0 and 1 0 1 1; r = 1/4 / sqrt(3/4 * 3/4)
+    expected = [0.5 / np.sqrt(0.75), 1 / 3]
+    np.testing.assert_allclose(pairwise_correlation(a, b).ravel(), expected)
+
+
+@given(dense_arrays)
+def test_limits_of_correlation(dense):
+    trains = trains_of(dense)
+    varies = (dense > 0).any(0) & (dense == 0).any(0)
+    own = pairwise_correlation(trains, trains)
+    np.testing.assert_allclose(own[varies], 1)
+    assert np.isnan(own[~varies]).all()
+    opposite = trains_of((dense == 0).astype(np.float32))
+    # a neuron and its silence: where both fire at some time, they never do together
+    np.testing.assert_allclose(pairwise_correlation(trains, opposite)[varies], -1)
+
+
+def test_correlation_equals_numpy():
+    rng = np.random.default_rng(0)
+    a, b = (trains_of((rng.random((20, 2, 3, 4)) < 0.3).astype(np.float32)) for _ in range(2))
+    counts = zip(binned_counts(a, 4), binned_counts(b, 4), strict=True)
+    with np.errstate(invalid="ignore"):  # NumPy's NaN of a constant row comes with a warning
+        each = [np.corrcoef(x, y)[0, 1] for x, y in counts]
+    assert np.isfinite(each).sum() > 15
+    np.testing.assert_allclose(pairwise_correlation(a, b, 4).ravel(), each)
+    sums = [binned_counts(trains, 4).sum(0) for trains in (a, b)]
+    assert population_correlation(a, b, 4) == pytest.approx(np.corrcoef(*sums)[0, 1])
+
+
+def test_correlation_needs_trains_that_go_together():
+    with refused("steps", 4, 6):
+        population_correlation(train("|..."), train("|....."))
+    with refused("shape", (1, 1, 1), (1, 1, 2)):
+        pairwise_correlation(train("|..."), train("|...", "|..."))
+    assert np.isnan(population_correlation(train("||||"), train("|...")))

@@ -1,0 +1,19 @@
+"""One line that says why."""
+
+import pytest
+
+from brian_siamsnn.errors import reason_of
+
+
+@pytest.mark.parametrize(
+    ("error", "reason"),
+    [
+        (ValueError("no such thing"), "no such thing"),
+        (ValueError("\n  two   words\nand more"), "two words"),
+        # as Brian2's parser says it
+        (ValueError("Parsing failed: \n1v : 1\n^\nExpected end of text"), "1v : 1"),
+        (TimeoutError(), "TimeoutError"),
+    ],
+)
+def test_a_reason_is_never_empty(error, reason):
+    assert reason_of(error) == reason

@@ -1,0 +1,238 @@
+"""SiamFC's tracker with matchers whose responses are known."""
+
+import re
+
+import cv2
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from brian_siamsnn.crops import crop, rgb_image
+from brian_siamsnn.tracking.tracker import SCALES, SiameseTracker
+from tests.helpers.matchers import Peak as CornerPeak
+from tests.helpers.messages import refused
+from tests.helpers.paths import ROOT
+
+BLACK = np.zeros((200, 300, 3), np.uint8)
+
+
+def rounding(box):
+    """The upsampled map has an even side, so a peak in the middle is found half of its pixels off: 1/4 crop pixel."""
+    w, h = box[2:]
+    return 0.25 * np.sqrt((w + (w + h) / 2) * (h + (w + h) / 2)) / 127 + 1e-9
+
+
+class Peak:
+    """Answers with one peak at a given cell of the 17 x 17 map, for each scale of a given height."""
+
+    def __init__(self, cell=(8, 8), heights=(0.0, 1.0, 0.0)):
+        self.cell, self.heights = cell, heights
+        self.crops = None
+
+    def set_exemplar(self, image):
+        self.exemplar = image
+
+    def match(self, crops):
+        self.crops = crops
+        responses = np.zeros((len(crops), 17, 17), np.float32)
+        responses[(slice(None), *self.cell)] = self.heights[: len(crops)]
+        return responses
+
+
+def tracker(box, matcher=None, image=BLACK, scales=3):
+    result = SiameseTracker(matcher or Peak(), scales)
+    result.init(image, box)
+    return result
+
+
+def test_the_box_stays_where_the_peak_is_in_the_middle():
+    box = (100.0, 60.0, 40.0, 20.0)
+    tracked = tracker(box)
+    np.testing.assert_allclose(tracked.update(BLACK), box, atol=rounding(box))
+    assert tracked.score == pytest.approx(1, abs=0.1)
+    assert tracked.matcher.exemplar.shape == (127, 127, 3)
+    assert [c.shape for c in tracked.matcher.crops] == [(255, 255, 3)] * 3
+
+
+def test_a_peak_two_cells_off_moves_the_box_by_two_strides():
+    # w = h = 40: s_z = sqrt(80 * 80) = 80, so one crop pixel is 80/127 image pixels; two cells are 16 crop pixels
+    tracked = tracker((100, 80, 40, 40), Peak(cell=(6, 10), heights=(0, 1000.0, 0)))
+    moved = tracked.update(BLACK) - [100, 80, 40, 40]
+    expected = 16 * 80 / 127
+    np.testing.assert_allclose(moved[:2], [expected, -expected], atol=rounding((0, 0, 40, 40)))
+    np.testing.assert_allclose(moved[2:], 0, atol=1e-9)
+
+
+@pytest.mark.parametrize(("heights", "factor"), [((0, 1, 2.0), 1.0375), ((2.0, 1, 0), 1 / 1.0375), ((0, 1, 1.01), 1.0)])
+def test_a_better_scale_changes_the_size_by_its_damped_factor(heights, factor):
+    # 1.01 at the larger scale loses against 1 after the penalty of 0.9745
+    tracked = tracker((100, 80, 40, 20), Peak(heights=heights))
+    np.testing.assert_allclose(tracked.update(BLACK)[2:], np.array([40, 20]) * (1 + 0.59 * (factor - 1)), rtol=1e-6)
+
+
+def test_absent_responses_change_nothing():
+    box = (100.0, 60.0, 40.0, 20.0)
+    np.testing.assert_array_equal(tracker(box, Peak(heights=(0, 0, 0))).update(BLACK), box)
+
+
+def test_equal_peaks_in_all_scales_keep_the_size():
+    tracked = tracker((100.0, 60.0, 40.0, 20.0), Peak(heights=(1 / 0.9745, 1, 1 / 0.9745)))
+    np.testing.assert_array_equal(tracked.update(BLACK)[2:], (40, 20))
+
+
+def test_a_response_that_is_not_finite_keeps_the_box():
+    tracked = tracker((100, 60, 40, 20), Peak(heights=(0, np.nan, 0)))
+    np.testing.assert_allclose(tracked.update(BLACK), (100, 60, 40, 20), atol=1e-9)
+    assert np.isnan(tracked.score)
+
+
+def test_after_a_response_that_is_not_finite_tracking_goes_on():
+    tracked = tracker((100, 60, 40, 20), Peak(heights=(0, np.nan, 0)))
+    tracked.update(BLACK)
+    tracked.matcher.heights = (0, 1.0, 0)
+    tracked.update(BLACK)
+    assert np.isfinite(tracked.score)
+
+
+@settings(max_examples=25, deadline=None)
+@given(
+    cell=st.tuples(st.integers(0, 16), st.integers(0, 16)),
+    best=st.integers(0, 2),
+    box=st.tuples(st.integers(-20, 290), st.integers(-15, 190), st.integers(21, 200), st.integers(21, 150)),
+)
+def test_the_box_stays_finite_inside_and_within_its_size_limits(cell, best, box):
+    heights = [0.5, 0.5, 0.5]
+    heights[best] = 10.0
+    tracked = tracker(box, Peak(cell, heights))
+    for _ in range(60):
+        x, y, w, h = tracked.update(BLACK)
+        centre = x + (w - 1) / 2, y + (h - 1) / 2
+        assert -1e-9 <= centre[0] <= 299 + 1e-9 and -1e-9 <= centre[1] <= 199 + 1e-9
+        assert 0.2 * box[2] - 1e-9 <= w <= 5 * box[2] + 1e-9
+        assert w / h == pytest.approx(box[2] / box[3])
+
+
+@pytest.mark.parametrize("count", SCALES)
+def test_as_many_crops_are_matched_as_there_are_scales(count):
+    tracked = tracker((100, 60, 40, 20), Peak(heights=(1.0,) * 5), scales=count)
+    tracked.update(BLACK)
+    assert len(tracked.matcher.crops) == count
+
+
+def test_another_number_of_scales_is_refused():
+    with refused("scales", list(SCALES), 4):
+        SiameseTracker(Peak(), 4)
+
+
+@pytest.fixture
+def dotted():
+    """An image with one pixel that is not black, and where it is (y, x)."""
+    image = np.zeros((100, 120, 3), np.uint8)
+    image[40, 70] = (10, 200, 30)
+    return image, (40.0, 70.0)
+
+
+def test_a_crop_has_its_centre_in_the_middle(dotted):
+    # side 5 without resizing
+    cut = crop(*dotted, 5.0, 5, (0, 0, 0))
+    np.testing.assert_array_equal(cut[2, 2], (10, 200, 30))
+    assert cut.sum() == 240
+
+
+def test_a_crop_that_is_half_outside_is_filled_there():
+    cut = crop(np.full((50, 50, 3), 9, np.uint8), (25.0, 0.0), 11.0, 11, (1, 2, 3))
+    np.testing.assert_array_equal(cut[:, :5], np.broadcast_to([1, 2, 3], (11, 5, 3)))
+    assert (cut[:, 5:] == 9).all()
+
+
+def test_a_crop_that_is_wholly_outside_is_filled(dotted):
+    assert (crop(dotted[0], (500.0, 500.0), 20.0, 8, (7, 7, 7)) == 7).all()
+
+
+@pytest.mark.parametrize("shape", [(3, 4), (3, 4, 1)])
+def test_gray_images_become_rgb(shape):
+    gray = np.arange(12, dtype=np.uint8).reshape(shape)
+    np.testing.assert_array_equal(rgb_image(gray), np.dstack([gray] * 3))
+
+
+def test_gray_images_are_tracked():
+    tracked = tracker((10, 10, 20, 20), image=np.zeros((64, 64), np.uint8))
+    assert np.isfinite(tracked.update(np.zeros((64, 64), np.uint8))).all()
+
+
+@pytest.mark.parametrize(
+    ("shape", "dtype"), [((4, 4, 4), "uint8"), ((4, 4, 3), "float64"), ((0, 4, 3), "uint8"), ((4,), "uint8")]
+)
+def test_other_images_are_refused(shape, dtype):
+    with refused("image", "8-bit", dtype, shape):
+        rgb_image(np.zeros(shape, dtype))
+
+
+@pytest.mark.parametrize("box", [(10, 10, 0, 5), (10, 10, 5, -1), (np.nan, 0, 5, 5), (0, 0, np.inf, 5), (1, 2, 3)])
+def test_degenerate_boxes_are_refused(box):
+    with refused("box", [float(side) for side in box]):
+        tracker(box)
+
+
+@pytest.mark.parametrize("box", [(300, 10, 5, 5), (10, 200, 5, 5), (-20, 10, 20, 5), (10, -6, 5, 5)])
+def test_boxes_outside_the_image_are_refused(box):
+    with refused("box", [float(side) for side in box], "300 x 200"):
+        tracker(box)
+
+
+def test_an_update_without_a_first_frame_is_refused():
+    with refused("update", "init(image, box)"):
+        SiameseTracker(Peak()).update(BLACK)
+
+
+def test_there_is_no_box_before_the_first_frame():
+    with refused("box", "init(image, box)"):
+        print(SiameseTracker(Peak()).box)
+
+
+def test_a_tiny_and_a_huge_box_are_tracked():
+    for box in ((150.0, 100.0, 1.0, 1.0), (-100.0, -100.0, 500.0, 400.0)):
+        np.testing.assert_allclose(tracker(box).update(BLACK), box, atol=rounding(box))
+
+
+def test_the_matcher_of_the_documentation_follows_an_object():
+    """docs/extending.md: a pattern that moves by 16 crop pixels, two cells, takes the box along."""
+    text = (ROOT / "docs" / "extending.md").read_text(encoding="utf-8")
+    (block,) = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
+    names = {}
+    exec(compile(block, "docs/extending.md", "exec"), names)
+    rng = np.random.default_rng(0)
+    image = cv2.GaussianBlur(rng.integers(0, 255, (240, 320, 3), np.uint8), (0, 0), 2)
+    box = np.array([130.0, 90.0, 40.0, 40.0])  # 80 pixels a side are cut out: 8 crop pixels are 5.04 of them
+    tracked = names["tracker"]
+    tracked.init(image, box)
+    np.testing.assert_allclose(tracked.update(image)[:2], box[:2], atol=1)
+    moved = np.roll(image, (-10, 10), (0, 1))
+    np.testing.assert_allclose(tracked.update(moved)[:2], box[:2] + [10, -10], atol=1)
+
+
+@pytest.mark.parametrize(
+    "box", [(0, 0, 1e308, 1e308), (-1e300, 0, 2e300, 5), (0, 0, 130, 5), "abcd", None, (1, 2, "x", 4)]
+)
+def test_boxes_that_are_none_are_refused(box):
+    with refused("box"):
+        SiameseTracker(CornerPeak(1.0)).init(np.zeros((50, 60, 3), np.uint8), box)
+
+
+@pytest.mark.parametrize(("box", "width"), [((0, 0, 50, 40), 120), ((20, 20, 10, 8), 50)])
+def test_a_target_grows_to_twice_the_image_at_most(box, width):
+    """The larger one meets twice the image's width of 60 before five times its own; the height allows 125."""
+
+    class Growing(CornerPeak):
+        def match(self, crops):
+            responses = np.zeros((len(crops), 17, 17), np.float32)
+            responses[:, 8, 8] = [1, 2, 4]
+            return responses
+
+    frame = np.zeros((50, 60, 3), np.uint8)
+    tracker = SiameseTracker(Growing(1.0))
+    tracker.init(frame, box)
+    for _ in range(120):
+        *_, w, h = tracker.update(frame)
+    np.testing.assert_allclose((w, h), (width, width * 0.8))

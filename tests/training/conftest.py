@@ -1,0 +1,15 @@
+"""Data and a teacher; PyTorch is imported only by the fixtures that need it."""
+
+import pytest
+
+from tests.helpers.clips import random_teacher, write_clips
+
+
+@pytest.fixture(scope="session")
+def clips(tmp_path_factory):
+    return write_clips(tmp_path_factory.mktemp("clips"))
+
+
+@pytest.fixture(scope="session")
+def teacher():
+    return random_teacher()

@@ -1,0 +1,248 @@
+"""Training from end to end: stopped and gone on with, its files, and what it refuses."""
+
+import numpy as np
+import pytest
+
+from brian_siamsnn.model.files import read_model
+from brian_siamsnn.model.layers import compact
+from brian_siamsnn.training.recipe import Recipe
+from tests.helpers.messages import refused
+
+torch = pytest.importorskip("torch")
+
+from brian_siamsnn.model.cnn import SiamFC  # noqa: E402
+from brian_siamsnn.training import loop  # noqa: E402
+
+#: Small enough for seconds; the last three of six steps are quantised.
+TINY = {"architecture": "4-6-5", "steps": 6, "batch": 2, "spiking_share": 0.5, "held_out": ("b",), "pairs": 5}
+
+
+@pytest.fixture(scope="module", autouse=True)
+def few_held_out_pairs():
+    """Four pairs of each video score, in place of forty."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(loop, "HELD_OUT_PAIRS", 4)
+        yield
+
+
+def checkpoint(path):
+    return torch.load(path.with_suffix(".checkpoint.pt"), weights_only=True)
+
+
+# a run that is killed
+
+
+class Killed:
+    """A run without a disturbance, and another one that is killed after step 5 and then gone on with."""
+
+    def __init__(self, folder, clips, report_every, **options):
+        # noise in the last part, so that the state of the random numbers matters
+        recipe = Recipe(report_every=report_every, activation="clip_noise", operations_weight=0.1, **TINY)
+        self.report_every = report_every
+        self.whole = loop.train(clips, folder / "whole.safetensors", recipe, **options)
+        output, calls, to_tensors = folder / "killed.safetensors", [], loop.to_tensors
+
+        def killed(arrays, device):
+            calls.append(arrays)
+            if len(calls) == 6:
+                raise KeyboardInterrupt
+            return to_tensors(arrays, device)
+
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(loop, "to_tensors", killed)
+            with pytest.raises(KeyboardInterrupt):
+                loop.train(clips, output, recipe, **options)
+        self.wrote_a_model, self.stopped = output.exists(), checkpoint(output)
+        self.resumed = loop.train(clips, output, recipe, **options)
+        self.final = checkpoint(output)
+
+
+@pytest.fixture(scope="module", params=[(2, False), (2, True), (3, False), (3, True)], ids=str)
+def run(request, clips, teacher, tmp_path_factory):
+    report_every, taught = request.param
+    options = {"teacher": teacher} if taught else {}
+    return Killed(tmp_path_factory.mktemp("run"), clips, report_every, **options)
+
+
+def test_a_killed_run_leaves_the_checkpoint_of_its_last_report_and_no_model(run):
+    # step 3 is the last before activations are quantised, step 4 the first report after it
+    assert run.stopped["step"] == {2: 4, 3: 3}[run.report_every]
+    assert not run.wrote_a_model
+
+
+def test_a_killed_run_goes_on_to_the_same_history(run):
+    def history(model):
+        return {key: value for key, value in model.provenance["training"].items() if key != "seconds"}
+
+    assert history(run.resumed) == history(run.whole)
+
+
+def test_a_killed_run_goes_on_to_the_same_weights_and_scales(run):
+    for name, (w, b) in run.whole.weights.items():
+        np.testing.assert_array_equal(run.resumed.weights[name][0], w)
+        np.testing.assert_array_equal(run.resumed.weights[name][1], b)
+        np.testing.assert_array_equal(run.resumed.scales[name], run.whole.scales[name])
+
+
+def test_batch_norm_rests_in_the_last_part_while_weights_are_learnt(run):
+    before, after = run.stopped["network"], run.final["network"]
+    for part in ("backbone.conv1.1.running_mean", "backbone.conv3.1.running_var"):
+        assert torch.equal(before[part], after[part])
+    assert not torch.equal(before["backbone.conv1.0.weight"], after["backbone.conv1.0.weight"])
+
+
+def test_bounds_are_learnt_in_the_last_part(run):
+    bounds = run.stopped["gates"]
+    assert all(bounds[f"{name}.bound"] != scale[0] for name, scale in run.whole.scales.items())
+
+
+# the files of a run
+
+
+@pytest.fixture(scope="module")
+def trained(clips, tmp_path_factory):
+    """A model as training returned it, the same one as it was written, and its path."""
+    path = tmp_path_factory.mktemp("trained") / "model.safetensors"
+    return loop.train(clips, path, Recipe(**TINY, report_every=4)), read_model(path), path
+
+
+def test_the_history_has_every_report_and_the_last_step(trained):
+    model, written, _ = trained
+    assert [row["step"] for row in model.provenance["training"]["history"]] == [4, 6]
+    assert written.provenance == model.provenance
+
+
+def test_a_figure_of_the_history_is_written(trained):
+    assert trained[2].with_suffix(".png").stat().st_size > 1000
+
+
+def test_the_model_is_one_that_spikes(trained):
+    written = trained[1]
+    assert written.layers == compact("4-6-5")
+    assert (written.normalisation, written.initial_potential) == ("learnt bounds, clip_floor_shift, T = 20", 0.5)
+
+
+def test_the_model_is_the_network_of_the_checkpoint_with_batch_norm_folded_in(trained):
+    _, written, path = trained
+    network = SiamFC(written.layers)
+    network.load_state_dict(checkpoint(path)["network"])
+    folded = SiamFC.from_folded(written.layers, written.weights, written.response_scale, written.response_bias)
+    crops = torch.rand(1, 3, 127, 127) * 255, torch.rand(2, 3, 255, 255) * 255
+    with torch.no_grad():
+        torch.testing.assert_close(folded(*crops), network.eval()(*crops), rtol=1e-3, atol=1e-3)
+
+
+def test_the_scales_of_the_model_are_the_bounds_of_the_checkpoint(trained):
+    _, written, path = trained
+    for name, scale in written.scales.items():
+        np.testing.assert_array_equal(scale, checkpoint(path)["gates"][f"{name}.bound"].item())
+
+
+def test_an_ordinary_network_gets_its_scales_from_photos(clips, tmp_path):
+    recipe = Recipe(**{**TINY, "activation": "relu"})
+    model = loop.train(clips, tmp_path / "model.safetensors", recipe)
+    assert (model.normalisation, model.initial_potential) == ("layer-norm, 99.9 percentile", 0)
+    assert set(model.scales) == {"conv1", "conv2", "conv3"}
+
+
+# a run that starts from another
+
+
+@pytest.fixture(scope="module")
+def base(clips, teacher, tmp_path_factory):
+    """The model file of a run to start from; its checkpoint is beside it."""
+    path = tmp_path_factory.mktemp("base") / "base.safetensors"
+    loop.train(clips, path, Recipe(**{**TINY, "activation": "relu"}), teacher=teacher)
+    return path
+
+
+@pytest.fixture(scope="module")
+def continued(base, clips, teacher):
+    """The model file of a run that starts from it, and is too short to learn anything."""
+    path = base.with_name("continued.safetensors")
+    recipe = Recipe(**{**TINY, "steps": 1, "spiking_share": 1.0, "learning_rate": 1e-12})
+    loop.train(clips, path, recipe, teacher=teacher, initial=base.with_suffix(".checkpoint.pt"))
+    return path
+
+
+def test_a_run_starts_from_the_weights_of_another(base, continued):
+    (w, _), (expected, _) = (read_model(path).weights["conv3"] for path in (continued, base))
+    np.testing.assert_allclose(w, expected, rtol=1e-5, atol=1e-9)
+
+
+def test_a_run_starts_from_the_adapter_of_another(base, continued):
+    adapter = checkpoint(continued)["distillation"]
+    for name, tensor in checkpoint(base)["distillation"].items():
+        torch.testing.assert_close(adapter[name], tensor)
+
+
+def test_a_start_of_another_architecture_is_refused(base, clips, tmp_path):
+    recipe, initial = Recipe(**{**TINY, "architecture": "4-6-6"}), base.with_suffix(".checkpoint.pt")
+    with refused("initial", "architecture", "4-6-6", "4-6-5"):
+        loop.train(clips, tmp_path / "other.safetensors", recipe, initial=initial)
+
+
+def test_a_model_file_is_no_start(base, clips, tmp_path):
+    with refused(base):
+        loop.train(clips, tmp_path / "other.safetensors", Recipe(**TINY), initial=base)
+
+
+def test_a_start_that_is_not_there_is_named(clips, tmp_path):
+    with refused(tmp_path / "nowhere.pt"):
+        loop.train(clips, tmp_path / "other.safetensors", Recipe(**TINY), initial=tmp_path / "nowhere.pt")
+
+
+# what is refused
+
+
+@pytest.mark.parametrize(
+    ("settings", "named"),
+    [
+        ({"architecture": "resnet"}, ["architecture", "alexnet", "compact", "'resnet'"]),
+        ({"architecture": "16-x"}, ["architecture", "'16-x'"]),
+        ({"architecture": "16-33g2"}, ["architecture", "33g2", "16-33g2", 33, 16]),
+        ({"activation": "tanh"}, ["activation", "clip_floor_shift", "clip_noise", "relu", "'tanh'"]),
+        ({"steps": 0}, ["steps", 0]),
+        ({"learning_rate": float("nan")}, ["learning_rate", "nan"]),
+        ({"operations_weight": -1.0}, ["operations_weight", 0, -1.0]),
+        ({"spiking_share": 1.1}, ["spiking_share", 0, 1, 1.1]),
+        ({"pairs": 1}, ["pairs", 2, 1]),
+        ({"held_out": ("b", "c")}, ["held_out", "c", "b"]),
+        ({"held_out": ()}, ["held_out"]),
+        ({"held_out": ("a", "b")}, ["videos"]),
+    ],
+)
+def test_wrong_settings_are_named(clips, tmp_path, settings, named):
+    with refused(*named):
+        loop.train(clips, tmp_path / "model.safetensors", Recipe(**{**TINY, **settings}))
+
+
+def test_an_output_without_folder_is_named_before_anything_is_trained(clips, tmp_path):
+    with refused(tmp_path / "nowhere" / "model.safetensors"):
+        loop.train(clips, tmp_path / "nowhere" / "model.safetensors", Recipe(**TINY))
+
+
+@pytest.fixture
+def finished(clips, tmp_path):
+    """The model file of a finished run of one step, and its settings."""
+    path, settings = tmp_path / "model.safetensors", {**TINY, "steps": 1, "activation": "relu"}
+    loop.train(clips, path, Recipe(**settings))
+    return path, settings
+
+
+def test_a_checkpoint_of_other_settings_is_refused(finished, clips):
+    path, settings = finished
+    with refused(path.with_suffix(".checkpoint.pt"), "batch", "seed"):
+        loop.train(clips, path, Recipe(**{**settings, "batch": 3, "seed": 1}))
+
+
+def test_a_checkpoint_that_is_none_is_refused(finished, clips):
+    path, settings = finished
+    path.with_suffix(".checkpoint.pt").write_bytes(b"nothing")
+    with refused(path.with_suffix(".checkpoint.pt")):
+        loop.train(clips, path, Recipe(**settings))
+
+
+def test_a_diverging_run_names_the_learning_rate(clips, tmp_path):
+    with refused("nan", "learning_rate"):
+        loop.train(clips, tmp_path / "model.safetensors", Recipe(**{**TINY, "learning_rate": 1e30}))

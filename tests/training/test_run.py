@@ -1,0 +1,108 @@
+"""One run of training: what it learns, and the score by which it is reported."""
+
+import numpy as np
+import pytest
+
+from brian_siamsnn.training.pairs import PairSampler, held_out_pairs, read_photos, read_videos
+from brian_siamsnn.training.recipe import Recipe
+
+torch = pytest.importorskip("torch")
+
+from brian_siamsnn.training import batches  # noqa: E402
+from brian_siamsnn.training.loop import held_out_score  # noqa: E402
+from brian_siamsnn.training.run import TrainingRun  # noqa: E402
+
+
+class Answering(torch.nn.Module):
+    """A network that answers with given response maps."""
+
+    def __init__(self, maps):
+        super().__init__()
+        self.maps = maps
+
+    def forward(self, exemplars, searches):
+        return self.maps
+
+
+@pytest.fixture(scope="module")
+def pairs(clips):
+    return held_out_pairs(read_videos(clips / "video"), 4)
+
+
+@pytest.fixture(scope="module")
+def cells(pairs):
+    """Where the targets are, in cells of the response map from its centre."""
+    return torch.tensor(np.array([pair.displacement for pair in pairs]) / 8, dtype=torch.float32)
+
+
+def test_score_of_a_network_that_peaks_at_the_target(pairs, cells):
+    grid = torch.arange(17.0) - 8
+    near = -(grid - cells[:, :1])[:, None, :].abs() - (grid - cells[:, 1:])[:, :, None].abs()
+    score = held_out_score(Answering(near), pairs)
+    assert score["within_1"] == 1
+    assert score["distance"] < 0.71  # half a cell in x and in y
+
+
+def test_score_of_a_blind_network(pairs, cells):
+    score = held_out_score(Answering(torch.zeros(len(pairs), 17, 17)), pairs)
+    assert score["held_out_loss"] == pytest.approx(np.log(2), rel=1e-5)
+    # a flat map has its first peak in the corner, 8 cells to the left of and above the centre
+    assert score["distance"] == pytest.approx(np.linalg.norm(cells.numpy() + 8, axis=1).mean(), rel=1e-5)
+
+
+# features at random can hardly be explained, but no term may stand in another's way
+@pytest.mark.parametrize(("taught", "share"), [(False, 0.8), (True, 0.95)])
+def test_a_run_learns_its_batch_by_heart(clips, taught, share):
+    sampler = PairSampler(read_videos(clips / "video"), read_photos(clips / "photos"), 0)
+    arrays = batches.new_batch(sampler, Recipe(batch=4), 0)
+    if taught:
+        z, x = (np.random.default_rng(side).normal(size=(4, side, side, 64)).astype(np.float32) for side in (6, 16))
+        arrays = (*arrays, z, x)
+    run = TrainingRun(Recipe(architecture="4-6-5", activation="relu"), teacher_response=(0.1, 0.0))
+    losses = [run.advance(batches.to_tensors(arrays, "cpu")) for _ in range(12)]
+    assert losses[-1] < share * losses[0]
+
+
+@pytest.fixture(scope="module")
+def trained_with_weight():
+    """Two runs of 15 steps, by their weight of operations."""
+    rng = np.random.default_rng(0)
+    exemplars, searches = (rng.integers(0, 256, (2, side, side, 3), dtype=np.uint8) for side in (127, 207))
+    batch = batches.to_tensors((exemplars, searches, np.zeros((2, 2))), "cpu")
+    settings = {"architecture": "4-6-5", "spiking_share": 1.0, "steps": 15, "learning_rate": 0.02}
+    runs = {weight: TrainingRun(Recipe(**settings, operations_weight=weight)) for weight in (0.0, 30.0)}
+    for run in runs.values():
+        for _ in range(15):
+            run.advance(batch)
+    return runs
+
+
+@pytest.mark.parametrize("weight", [0.0, 30.0])
+def test_operations_are_rates_times_synapses(trained_with_weight, weight):
+    run = trained_with_weight[weight]
+    # conv1: 62 x 62 pixels of 4 channels, conv2: 29 x 29 of 6; 25 and 9 places in the kernels
+    synapses = {"conv1": 29 * 29 * 6 * 25 * 4, "conv2": 27 * 27 * 5 * 9 * 6}
+    expected = 20 * sum(count * run.gates[name].rate.item() for name, count in synapses.items())
+    assert run.operations() == pytest.approx(expected, rel=1e-5)
+
+
+def test_the_weight_of_operations_lowers_them(trained_with_weight):
+    operations = {weight: run.operations() for weight, run in trained_with_weight.items()}
+    assert 0 < operations[30.0] < 0.7 * operations[0.0]
+
+
+def test_the_last_layer_learns_to_be_rectified():
+    # AlexNet's conv5 is not in SiamFC, but spikes are never negative
+    run = TrainingRun(Recipe(architecture="alexnet"))
+    assert run.network.layers[-1].rectify and set(run.gates) == {f"conv{k}" for k in range(1, 6)}
+
+
+def test_windows_keep_their_targets_where_the_response_can_show_them():
+    displacements = np.array([[32.0, -32.0], [0.0, 0.0], [-31.0, 4.0]])
+    seen = [batches.windows(displacements, np.random.default_rng(seed)) for seed in range(300)]
+    left = displacements - (np.array(seen) - 3) * 8
+    assert np.abs(left).max() <= 32
+    # a target in the middle can be anywhere within 24 pixels, one at the edge only nearer
+    assert {start[1, 0] for start in seen} == set(range(7))
+    assert {start[0, 0] for start in seen} == {3, 4, 5, 6}
+    assert {start[0, 1] for start in seen} == {0, 1, 2, 3}
