@@ -29,7 +29,10 @@ __all__ = ["bench_command"]
 def bench_command(
     model: str, steps: int, scales: int, frames: int, threads: int | None, profile: bool, json_file: Path | None
 ) -> None:
-    """Measure how long a frame takes on this machine: the median over a synthetic sequence."""
+    """Measure how long a frame takes on this machine.
+
+    Prints the median over a synthetic sequence.
+    """
     import numpy as np
 
     from ..crops import EXEMPLAR_SIZE, SEARCH_SIZE, box_centre, crop, exemplar_side

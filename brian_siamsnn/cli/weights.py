@@ -47,7 +47,7 @@ def weights() -> None:
 def import_command(
     checkpoint: Path, output: Path, architecture: str, normalisation: str, percentile: float, calibration: str
 ) -> None:
-    """Convert a SiamFC CHECKPOINT of PyTorch into a spiking network."""
+    """Convert a SiamFC CHECKPOINT of PyTorch."""
     from ..model.calibration import CALIBRATION_CROPS, calibration_crops, convert
     from ..model.checkpoints import import_checkpoint
     from ..model.files import write_model
@@ -126,7 +126,10 @@ def export_command(model: str, output: Path, image_size: int) -> None:
 @click.argument("graph", type=click.Path(path_type=Path))
 @click.option("--output", required=True, type=click.Path(path_type=Path), help="Model file to write (.safetensors).")
 def import_nir_command(graph: Path, output: Path) -> None:
-    """Make a model file from a NIR GRAPH, a chain of Conv2d and IF written by any program."""
+    """Make a model file from a NIR GRAPH.
+
+    The graph must be a chain of Conv2d and IF nodes; any program may have written it.
+    """
     from ..model.conversion import unit_scales
     from ..model.files import write_model
     from ..model.nir_graphs import read_nir

@@ -129,8 +129,10 @@ def test_bad_input_is_one_line_and_exit_code_2(arguments, named, tmp_path, monke
 
 
 @pytest.mark.parametrize("box", ["nan,1,5,5", "1,1,0,5", "1,1,inf,5"])
-def test_a_wrong_box_is_said_before_the_model_is_loaded(box, capsys):
-    assert command("track", "synthetic", "--init", box, "--model", "nowhere") == 2
+def test_a_wrong_box_is_said_before_the_model_is_loaded(box, tmp_path, capsys):
+    damaged = tmp_path / "damaged.safetensors"
+    damaged.touch()
+    assert command("track", "synthetic", "--init", box, "--model", damaged) == 2
     assert_names(last_error(capsys), "box", [float(side) for side in box.split(",")])
 
 

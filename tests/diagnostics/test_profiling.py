@@ -16,7 +16,7 @@ def test_every_object_of_a_branch_is_some_layers_phase(connectivity):
         small_model(NETWORKS["pools"]), 26, 3, hidden_coding="burst", connectivity=connectivity, batch_size=2
     )
     pictures = np.stack([image(26, 1), image(26, 2)])
-    expected = [trains.dense() for trains in branch.run(pictures)]
+    expected = [trains.dense() for trains in branch.run_batch(pictures)]
     spent = profile_branch(branch, pictures, repeats=2)
     layers = list(branch.groups)
     assert {layer for layer, _ in spent} == set(layers)
@@ -34,4 +34,4 @@ def test_every_object_of_a_branch_is_some_layers_phase(connectivity):
 def test_no_repeat_is_refused():
     branch = SpikingBranch(small_model(NETWORKS["plain"]), 26, 1)
     with refused("repeats", 1, 0):
-        profile_branch(branch, image(26), 0)
+        profile_branch(branch, image(26)[None], 0)

@@ -178,7 +178,7 @@ class FakeMatcher:
 
     def match(self, crops):
         trains = self.search_branch.run_batch(np.asarray(crops))
-        return np.stack([self.template.match(one.dense()) for one in (trains if len(crops) > 1 else [trains])])
+        return np.stack([self.template.match(one.dense()) for one in trains])
 
 
 def test_without_a_frame_to_search_there_is_no_mean():

@@ -26,10 +26,8 @@ SIZE, STEPS = 26, 10
 def test_step_by_step_is_the_whole_run(images, coding):
     model = small_model(NETWORKS["pools"])
     shown = np.stack([image(SIZE, seed) for seed in range(images)])
-    shown = shown if images > 1 else shown[0]
     whole, single = (SpikingBranch(model, SIZE, STEPS, coding, batch_size=images) for _ in range(2))
-    expected = whole.run(shown)
-    expected = [trains.dense() for trains in (expected if images > 1 else [expected])]
+    expected = [trains.dense() for trains in whole.run_batch(shown)]
     fired = np.array([step.copy() for step in single.stepwise(shown)])
     assert fired.any()
     np.testing.assert_array_equal(fired.swapaxes(0, 1), expected)

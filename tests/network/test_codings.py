@@ -44,21 +44,18 @@ def test_gates_in_both_forms(gate):
             SIZE,
             STEPS,
             "burst",
-            "burst:gamma=2,v_0=0.25",
-            gate,
-            form,
+            hidden_coding="burst:gamma=2,v_0=0.25",
+            pooling=gate,
+            connectivity=form,
             batch_size=2,
             dtype=np.float64,
             record=("conv1", "pool1", "pool2"),
         )
         pair = np.stack([image(SIZE, 1), image(SIZE, 2)])
         for _ in range(2):  # the second run shows that the gates were reset
-            branch.run(pair)
-        results[form] = [
-            trains.dense()
-            for name in ("pool1", "pool2", "conv3")
-            for trains in (branch.trains(name, n) for n in range(2))
-        ]
+            branch.run_batch(pair)
+        recorded = ("pool1", "pool2", "conv3")
+        results[form] = [branch.trains(name, n).dense() for name in recorded for n in range(2)]
         inputs = branch.trains("conv1", 1)
     assert len(np.unique(inputs.amplitude)) > 2
     for one, other in zip(*results.values(), strict=True):

@@ -12,11 +12,11 @@ from brian2.devices.device import runtime_device
 from brian_siamsnn.cli.main import main
 from brian_siamsnn.model.layers import ALEXNET, Convolution, MaxPool
 from brian_siamsnn.network import genn, standalone
-from brian_siamsnn.network.compiled import CompiledBranch
 from brian_siamsnn.network.devices import DEVICES, build_branch, survey_devices
 from brian_siamsnn.network.genn import GennBranch, genn_equations, genn_problem, shared_amplitude
 from brian_siamsnn.network.presentation import Presentation, initial_statements
 from brian_siamsnn.network.runtime import SpikingBranch
+from brian_siamsnn.network.standalone import StandaloneBranch
 from brian_siamsnn.neurons.equations import load_equations
 from tests.helpers.compilation import UNOPTIMISED
 from tests.helpers.messages import refused
@@ -192,13 +192,13 @@ def test_spikes_of_two_amplitudes_are_not_passed_on_as_one(without_genn):
     images = np.stack([image(SIZE, 1), image(SIZE, 2)])
     hidden = "two_status:reading=floor_from_zero,beta=0.625,p=2"
     branch = OnRuntime(model, SIZE, STEPS, hidden_coding=hidden, dtype=np.float64, batch_size=2)
-    branch.run(images)
+    branch.run_batch(images)
     expected, _ = reference(model, "rate", images, hidden_coding=hidden)
     for train, other in zip([branch.trains("conv3", n) for n in range(2)], expected, strict=True):
         np.testing.assert_array_equal(train.dense(), other["conv3"].dense())
     branch = OnRuntime(model, SIZE, STEPS, hidden_coding=f"{hidden},alpha=2", dtype=np.float64, batch_size=2)
     with refused("conv1", 0.625, "2."):
-        branch.run(images)
+        branch.run_batch(images)
 
 
 def test_time_within_a_frame():
@@ -237,7 +237,7 @@ def test_updates_that_genn_does_not_take_are_named():
         genn_equations(replace(rate, update="v += I\nv = clip(v, 0, 1)"), frame, 1)
 
 
-@pytest.mark.parametrize("branch", [GennBranch, CompiledBranch])
+@pytest.mark.parametrize("branch", [GennBranch, StandaloneBranch])
 def test_bad_arguments_are_named(branch, without_genn):
     model = small_model(NETWORKS["plain"])
     with refused("steps", 1, 0):

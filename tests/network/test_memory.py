@@ -28,7 +28,7 @@ def test_a_model_for_another_tracker_or_without_end_is_refused():
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(memory, "available_memory", lambda: 2**30)
-        with refused("model", 255, "1 GiB", "2 GiB"):
+        with refused("model", 255, "1 GiB", "3 GiB"):
             SpikingBranch(wide, 255)
     with refused("steps", 1, 5000, 10**9):
         SpikingMatcher(load_model("compact"), steps=10**9)

@@ -109,7 +109,7 @@ def test_images_side_by_side_do_not_touch_each_other(network, connectivity):
     options = {"connectivity": connectivity, "dtype": np.float64, "record": layers}
     images = [image(SIZE, seed) for seed in (1, 2, 3)]
     together = SpikingBranch(model, SIZE, STEPS, batch_size=3, **options)
-    assert len(together.run(images)) == 3
+    assert len(together.run_batch(images)) == 3
     alone = SpikingBranch(model, SIZE, STEPS, **options)
     spikes = dict.fromkeys(layers, 0)
     operations = dict.fromkeys(layers[1:], 0)
@@ -152,6 +152,7 @@ def test_pixels_as_a_population_give_the_constant_current():
     """Real coding (III.D): pixels that fire their value in every step drive the first layer like its current."""
     from brian_siamsnn.connectivity.explicit import convolution_synapses
     from brian_siamsnn.model.layers import Convolution
+    from brian_siamsnn.model.projection import Projection
 
     layer = Convolution("conv1", 3, 6, 3, 2)
     model = small_model((layer,))
@@ -255,7 +256,7 @@ def test_a_kernel_refuses_what_it_would_not_do(tmp_path):
 def test_explicit_synapses_that_do_not_fit_are_refused_before_they_are_built():
     from brian_siamsnn.model.layers import ALEXNET
 
-    with refused(255, "65 GiB", "connectivity='kernel'"):
+    with refused(255, "66 GiB", "connectivity='kernel'"):
         SpikingBranch(small_model(ALEXNET), 255, connectivity="synapses")
 
 

@@ -3,8 +3,6 @@
 import numpy as np
 import pytest
 
-from brian_siamsnn.model.conversion import SpikingModel
-from brian_siamsnn.model.files import load_model
 from brian_siamsnn.network.runtime import SpikingBranch
 from brian_siamsnn.network.snapshot import BranchSnapshot, take_snapshot
 from brian_siamsnn.palette import BLUE, VERMILION
@@ -14,9 +12,9 @@ from tests.helpers.pictures import rgb
 
 
 def test_activity_is_what_the_branch_fired():
-    branch = SpikingBranch(SpikingModel.from_model(load_model("compact")), 127, 5, batch_size=3)
+    branch = SpikingBranch("compact", 127, 5, batch_size=3)
     image = next(iter(SyntheticSequence(frames=1)))[:127, :127]
-    trains = branch.run(np.stack([image, image[::-1], image[:, ::-1]]))
+    trains = branch.run_batch(np.stack([image, image[::-1], image[:, ::-1]]))
     fired = trains[1].dense().reshape(5, -1) > 0
     whole = take_snapshot(branch, count=10**6)
     np.testing.assert_array_equal(whole.raster, fired)

@@ -12,7 +12,7 @@ def test_the_same_settings_have_the_same_hash():
 
 
 def test_each_setting_changes_the_hash():
-    others = [{"steps": 10}, {"tau": 2}, {"lambda_t": 5.0}, {"coding": "two_status"}, {"frames": 3}, {"scales": 1}]
+    others = [{"steps": 10}, {"tau": 2}, {"lambda_t": 5.0}, {"coding": "two_status"}, {"scales": 1}]
     hashes = {TrackerConfig(**settings).hash for settings in [{}, *others]}
     assert len(hashes) == len(others) + 1
 
