@@ -250,13 +250,6 @@ def test_a_kernel_refuses_what_it_would_not_do(tmp_path):
         SpikingBranch(model, SIZE, coding=str(path)).run(image(SIZE))
 
 
-def test_explicit_synapses_that_do_not_fit_are_refused_before_they_are_built():
-    from brian_siamsnn.model.layers import ALEXNET
-
-    with refused(255, "65 GiB", "connectivity='kernel'"):
-        SpikingBranch(small_model(ALEXNET), 255, connectivity="synapses")
-
-
 @pytest.mark.data
 def test_full_siamfc_on_a_real_image_equals_pytorch(data):
     """The published network at full width: 0.46 thousand million synapses, every layer, spike by spike."""
