@@ -9,7 +9,7 @@ from tests.helpers.messages import refused
 
 
 @pytest.mark.parametrize("name", ["file/a", "there", ".", "n" * 256, "a\0b", "no/a"])
-def test_places_that_cannot_be_written(tmp_path, name):
+def test_a_place_that_cannot_be_written_is_named(tmp_path, name):
     (tmp_path / "file").write_text("a file")
     (tmp_path / "there").mkdir()
     with refused(str(tmp_path / name).replace("\0", r"\x00")):
@@ -17,16 +17,15 @@ def test_places_that_cannot_be_written(tmp_path, name):
     assert sorted(path.name for path in tmp_path.rglob("*")) == ["file", "there"]
 
 
-def test_a_failed_write_leaves_what_was_there(tmp_path, monkeypatch):
+@pytest.mark.parametrize("function", ["fsync", "replace"])
+def test_a_failed_write_leaves_what_was_there(tmp_path, monkeypatch, function):
     path = tmp_path / "a"
     path.write_text("earlier")
 
     def full(*_):
         raise OSError(28, "No space left on device")
 
-    for function in ("fsync", "replace"):
-        monkeypatch.setattr(os, function, full)
-        with refused(path, "No space left on device"):
-            write_whole(path, b"new")
-        monkeypatch.undo()
+    with monkeypatch.context() as patch, refused(path, "No space left on device"):
+        patch.setattr(os, function, full)
+        write_whole(path, b"new")
     assert [p.name for p in tmp_path.iterdir()] == ["a"] and path.read_text() == "earlier"

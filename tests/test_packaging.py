@@ -1,46 +1,88 @@
-"""The wheel, installed by itself, tracks from outside the checkout."""
+"""The source distribution has what its tests need, and the wheel from it tracks from outside the checkout."""
 
 import importlib.metadata
 import json
 import os
+import shutil
 import subprocess
 import sys
+import tarfile
 import zipfile
 
 import pytest
 
 from tests.helpers.paths import ROOT
 
+pytestmark = pytest.mark.skipif(
+    int(importlib.metadata.version("setuptools").split(".")[0]) < 77,
+    reason="building here needs setuptools 77 or newer",
+)
+
+
+def run(folder, *command, **variables):
+    environment = {**os.environ, **variables}
+    words = [str(word) for word in command]
+    done = subprocess.run(words, cwd=folder, env=environment, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+@pytest.fixture(scope="module")
+def sdist(tmp_path_factory):
+    """The source distribution, made of a copy, so that the checkout keeps its own build."""
+    folder = tmp_path_factory.mktemp("sdist")
+    if (ROOT / ".git").exists():
+        run(folder, "git", "clone", "--quiet", ROOT, "source")
+    else:
+        shutil.copytree(ROOT, folder / "source", ignore=shutil.ignore_patterns(".*", "build", "*.so"))
+    run(folder / "source", sys.executable, "-c", "from setuptools import build_meta; build_meta.build_sdist('..')")
+    (path,) = folder.glob("*.tar.gz")
+    return path
+
+
+@pytest.fixture(scope="module")
+def wheel(sdist):
+    """The wheel, built from the source distribution."""
+    options = "--quiet --no-deps --no-build-isolation -w".split()
+    run(sdist.parent, sys.executable, "-m", "pip", "wheel", *options, sdist.parent, sdist)
+    (path,) = sdist.parent.glob("*.whl")
+    return path
+
+
+def test_the_source_distribution_has_every_file_of_the_checkout(sdist):
+    """Tests read documents, measured results and equations, so these are in it as the tests are."""
+    with tarfile.open(sdist) as file:
+        names = {name.partition("/")[2] for name in file.getnames()}
+    if not (ROOT / ".git").exists():
+        pytest.skip("the files of a checkout are known from Git")
+    tracked = run(ROOT, "git", "ls-tree", "-r", "--name-only", "HEAD").splitlines()
+    assert {name for name in tracked if not name.startswith(".")} - names == set()
+
 
 @pytest.mark.slow
-def test_the_wheel_tracks_from_elsewhere(tmp_path):
-    if int(importlib.metadata.version("setuptools").split(".")[0]) < 77:
-        pytest.skip("building here needs setuptools 77 or newer")
-
-    def run(*command, **variables):
-        environment = {**os.environ, **variables}
-        done = subprocess.run([str(c) for c in command], cwd=tmp_path, env=environment, capture_output=True, text=True)
-        assert done.returncode == 0, done.stdout + done.stderr
-
-    # a copy, so that the checkout keeps its own build
-    source = tmp_path / "source"
-    run("git", "clone", "--quiet", ROOT, source)
-    run(sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--no-build-isolation", "-w", tmp_path, source)
-    (wheel,) = tmp_path.glob("*.whl")
-    names = zipfile.ZipFile(wheel).namelist()
+def test_the_wheel_has_equations_weights_and_data(wheel):
+    names = set(zipfile.ZipFile(wheel).namelist())
     for folder, suffix in (("equations", ".toml"), ("weights", ".safetensors")):
         for path in (ROOT / folder).glob(f"*{suffix}"):
             assert f"brian_siamsnn/data/{folder}/{path.name}" in names
-    assert {"brian_siamsnn/energy/cost_models.toml", "brian_siamsnn/reporting/report.html"} <= set(names)
+    assert {"brian_siamsnn/energy/cost_models.toml", "brian_siamsnn/reporting/report.html"} <= names
 
+
+@pytest.mark.slow
+def test_the_wheel_has_no_tests(wheel):
+    assert not [name for name in zipfile.ZipFile(wheel).namelist() if name.startswith("tests")]
+
+
+@pytest.mark.slow
+def test_the_wheel_tracks_from_elsewhere(wheel, tmp_path):
     site = tmp_path / "site"
-    run(sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--target", site, wheel)
+    run(tmp_path, sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--target", site, wheel)
     code = (
         "import brian2, brian_siamsnn, sys; brian2.prefs.codegen.target = 'numpy'\n"
         f"assert brian_siamsnn.__file__.startswith({str(site)!r})\n"
         "from brian_siamsnn.cli.main import main\n"
         "main(['demo', '--frames', '3', '--scales', '1', '--report', '--output', 'out'])"
     )
-    run(sys.executable, "-W", "ignore", "-c", code, PYTHONPATH=str(site))
+    run(tmp_path, sys.executable, "-W", "ignore", "-c", code, PYTHONPATH=str(site))
     assert json.loads((tmp_path / "out" / "summary.json").read_text())["frames"] == 3
     assert (tmp_path / "out" / "report.html").is_file()

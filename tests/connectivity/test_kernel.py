@@ -68,21 +68,9 @@ def test_a_convolution_is_its_synapses_in_the_order_of_neurons(
     expected, events = synapse_by_synapse(v, synapses, image, neuron, np.broadcast_to(amplitude, len(fired)))
 
     block = kernel_block(layer)
-    counted = _events.convolve(
-        fired,
-        amplitude,
-        blocked_kernel(weights, layer.groups, block),
-        v.reshape(-1),
-        images,
-        shape_in,
-        shape_out,
-        kernel,
-        stride,
-        layer.groups,
-        block,
-        strip,
-        threads,
-    )
+    geometry = images, shape_in, shape_out, kernel, stride, layer.groups
+    blocked = blocked_kernel(weights, layer.groups, block)
+    counted = _events.convolve(fired, amplitude, blocked, v.reshape(-1), *geometry, block, strip, threads)
     assert counted == events
     np.testing.assert_array_equal(v, expected)
 
@@ -118,21 +106,10 @@ def test_fixed_point_weights_are_summed_exactly(dtype, images, place, channels, 
     expected, events = synapse_by_synapse(v.reshape(images, -1), synapses, image, neuron, np.ones(len(fired)))
 
     block = kernel_block(layer, fixed_point=True)
-    counted = _events.convolve_fixed_point(
-        fired,
-        blocked_kernel(whole.astype(np.int16), layer.groups, block),
-        unit.astype(dtype),
-        flat,
-        images,
-        shape_in,
-        shape_out,
-        kernel,
-        stride,
-        layer.groups,
-        block,
-        strip,
-        threads,
-    )
+    geometry = images, shape_in, shape_out, kernel, stride, layer.groups
+    blocked = blocked_kernel(whole.astype(np.int16), layer.groups, block)
+    sums = unit.astype(dtype), flat
+    counted = _events.convolve_fixed_point(fired, blocked, *sums, *geometry, block, strip, threads)
     assert counted == events
     np.testing.assert_array_equal(flat.reshape(images, -1), expected)
 

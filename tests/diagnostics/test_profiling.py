@@ -8,26 +8,35 @@ from brian_siamsnn.network.runtime import SpikingBranch
 from tests.helpers.messages import refused
 from tests.helpers.reference import NETWORKS, image, small_model
 
+PICTURES = np.stack([image(26, 1), image(26, 2)])
 
-@pytest.mark.parametrize("connectivity", ["kernel", "synapses"])
-def test_every_object_of_a_branch_is_some_layers_phase(connectivity):
-    # burst coding is updated and reset in passes of their own
-    branch = SpikingBranch(
-        small_model(NETWORKS["pools"]), 26, 3, hidden_coding="burst", connectivity=connectivity, batch_size=2
-    )
-    pictures = np.stack([image(26, 1), image(26, 2)])
-    expected = [trains.dense() for trains in branch.run_batch(pictures)]
-    spent = profile_branch(branch, pictures, repeats=2)
-    layers = list(branch.groups)
-    assert {layer for layer, _ in spent} == set(layers)
+
+@pytest.fixture(scope="module", params=["kernel", "synapses"])
+def profiled(request):
+    """A branch, what it fired before it was profiled, and its profile; burst coding has passes of its own."""
+    model = small_model(NETWORKS["pools"])
+    branch = SpikingBranch(model, 26, 3, hidden_coding="burst", connectivity=request.param, batch_size=2)
+    expected = [trains.dense() for trains in branch.run_batch(PICTURES)]
+    return branch, expected, profile_branch(branch, PICTURES, repeats=2)
+
+
+def test_every_object_of_a_branch_is_some_layers_phase(profiled):
+    branch, _, spent = profiled
+    assert {layer for layer, _ in spent} == set(branch.groups)
     assert {phase for _, phase in spent} == set(PHASES)
-    # only the first layer has an analog current, and every other one synapses
-    assert {layer for layer, phase in spent if phase == "current"} == {layers[0]}
-    assert {layer for layer, phase in spent if phase == "input"} == set(layers[1:])
     assert all(seconds > 0 for seconds in spent.values())
-    # measuring changes nothing
-    last = layers[-1]
-    for trains, before in zip([branch.trains(last, n) for n in range(2)], expected, strict=True):
+
+
+def test_only_the_first_layer_has_an_analog_current_and_every_other_one_synapses(profiled):
+    branch, _, spent = profiled
+    first, *others = branch.groups
+    assert {layer for layer, phase in spent if phase == "current"} == {first}
+    assert {layer for layer, phase in spent if phase == "input"} == set(others)
+
+
+def test_profiling_does_not_change_spikes(profiled):
+    branch, expected, _ = profiled
+    for trains, before in zip([branch.trains(branch.last_layer, n) for n in range(2)], expected, strict=True):
         np.testing.assert_array_equal(trains.dense(), before)
 
 

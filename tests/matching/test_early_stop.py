@@ -118,32 +118,50 @@ def test_a_peak_that_is_never_decided_changes_nothing():
 
 
 def test_without_spikes_it_runs_to_the_end():
-    black = [np.zeros((255, 255, 3), np.uint8)]
     model = scale_thresholds(load_model("compact"), 1e6)  # nothing reaches such a threshold
     matcher = SpikingMatcher(model, 6, crops=1, early_stop=2)
-    with refused("set_exemplar(crop)"):
-        matcher.match(black)
     matcher.set_exemplar(np.zeros((127, 127, 3), np.uint8))
-    assert not matcher.match(black).any()
+    assert not matcher.match([np.zeros((255, 255, 3), np.uint8)]).any()
     assert matcher.search_branch.steps_run == 6
+
+
+def test_a_match_without_an_exemplar_is_refused():
+    with refused("set_exemplar(crop)"):
+        SpikingMatcher(load_model("compact"), 6, crops=1).match([np.zeros((255, 255, 3), np.uint8)])
+
+
+def test_a_stop_after_no_step_is_refused():
     with refused(1, 0):
-        SpikingMatcher(model, 6, early_stop=0)
+        SpikingMatcher(load_model("compact"), 6, early_stop=0)
 
 
-def test_scaled_thresholds_are_thresholds_that_are_scaled():
-    """Twice the threshold in every neuron's equation fires the spikes of scales twice as large."""
+@pytest.fixture(scope="module")
+def scaled():
+    """Branches of the model, of one with doubled scales, and of one with doubled thresholds, run on one image."""
     model = load_model("compact")
-    spiking = SpikingModel.from_model(model)
-    scaled = SpikingModel.from_model(scale_thresholds(model, 2))
-    doubled = load_equations("rate", v_th=2.0, v_init=2 * spiking.initial_potential)
-    branches = SpikingBranch(spiking, 127, 8, doubled, hidden_coding=doubled), SpikingBranch(scaled, 127, 8)
-    raised, converted = (branch.run(_crops(1, 127)[0][0]) for branch in branches)
+    plain, converted = (SpikingModel.from_model(m) for m in (model, scale_thresholds(model, 2)))
+    doubled = load_equations("rate", v_th=2.0, v_init=2 * plain.initial_potential)
+    branches = (
+        SpikingBranch(plain, 127, 8),
+        SpikingBranch(converted, 127, 8),
+        SpikingBranch(plain, 127, 8, doubled, hidden_coding=doubled),
+    )
+    return [(branch, branch.run(_crops(1, 127)[0][0])) for branch in branches]
+
+
+def test_scaled_thresholds_are_thresholds_that_are_scaled(scaled):
+    """Twice the threshold in every neuron's equation fires the spikes of scales twice as large."""
+    _, (_, converted), (_, raised) = scaled
     assert len(converted) > 50
     np.testing.assert_array_equal(raised.dense(), 2 * converted.dense())
-    # and they are fewer than before
-    plain = SpikingBranch(spiking, 127, 8)
-    plain.run(_crops(1, 127)[0][0])
-    assert branches[1].spikes["conv5"].sum() < plain.spikes["conv5"].sum()
-    for factor in (0, -1, float("nan"), float("inf")):
-        with refused(factor):
-            scale_thresholds(model, factor)
+
+
+def test_higher_thresholds_fire_fewer_spikes(scaled):
+    (plain, _), (converted, _), _ = scaled
+    assert converted.spikes["conv5"].sum() < plain.spikes["conv5"].sum()
+
+
+@pytest.mark.parametrize("factor", [0, -1, float("nan"), float("inf")])
+def test_a_scale_of_thresholds_that_is_none_is_refused(factor):
+    with refused(factor):
+        scale_thresholds(load_model("compact"), factor)

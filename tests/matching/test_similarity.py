@@ -6,6 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from brian_siamsnn.matching.similarity import Template, matching_kernel
+from brian_siamsnn.tracking.config import TrackerConfig
 from tests.helpers.messages import refused
 
 
@@ -98,22 +99,30 @@ def test_an_exemplar_is_found_where_it_is():
         assert np.unravel_index(response.argmax(), response.shape) == (4, 2)
 
 
-def test_errors_name_the_thing():
+def test_another_matching_is_refused():
     with refused("matching", "hsm", "psm", "tsm", "'sad'"):
         matching_kernel("sad", 4)
+
+
+def test_a_negative_tau_is_refused():
     with refused("tau", -1):
         matching_kernel("tsm", 4, tau=-1)
+
+
+def test_a_search_region_smaller_than_the_exemplar_is_refused():
     template = Template.from_trains(trains(0, 4, 3), matching_kernel("psm", 4))
     with refused("(4, >=3, >=3, 3)", (4, 2, 2, 3)):
         template.match(trains(0, 4, 2))
+
+
+def test_a_kernel_of_other_steps_is_refused():
     with refused((4, 4), (5, 5)):
         Template.from_trains(trains(0, 4, 3), matching_kernel("psm", 5))
 
 
-def test_the_constants_reach_the_tracker():
-    """HSM without temporal matching is PSM, without potential matching TSM, and tau = 0 is Eq. 7."""
-    from brian_siamsnn.tracking.config import TrackerConfig
-
+@pytest.fixture(scope="module")
+def response():
+    """A function: the response of the matcher of a tracker with these settings."""
     rng = np.random.default_rng(0)
     exemplar, search = (rng.integers(0, 256, (side, side, 3), dtype=np.uint8) for side in (127, 255))
 
@@ -122,11 +131,27 @@ def test_the_constants_reach_the_tracker():
         matcher.set_exemplar(exemplar)
         return matcher.match([search])[0]
 
-    potential, temporal = response(matching="psm"), response(matching="tsm", tau=0)
-    np.testing.assert_allclose(response(lambda_v=2.0, lambda_t=0.0), 2 * potential, rtol=1e-5)
+    return response
+
+
+def test_hybrid_without_temporal_matching_is_potential_matching(response):
+    np.testing.assert_allclose(response(lambda_v=2.0, lambda_t=0.0), 2 * response(matching="psm"), rtol=1e-5)
+
+
+def test_hybrid_without_potential_matching_is_temporal_matching(response):
+    temporal = response(matching="tsm", tau=0)
     np.testing.assert_allclose(response(lambda_v=0.0, lambda_t=3.0, tau=0), 3 * temporal, rtol=1e-5)
-    assert not np.allclose(response(matching="tsm", tau=2), temporal, rtol=1e-3)
+
+
+def test_tau_reaches_the_tracker(response):
+    assert not np.allclose(response(matching="tsm", tau=2), response(matching="tsm", tau=0), rtol=1e-3)
+
+
+def test_weights_of_zero_are_refused(response):
     with refused("lambda_v", "lambda_t", 0):
         response(lambda_v=0.0, lambda_t=0.0)
+
+
+def test_a_negative_weight_is_refused(response):
     with refused(0, -1.0):
         response(lambda_t=-1.0)

@@ -12,7 +12,6 @@ from tests.helpers.messages import refused
 torch = pytest.importorskip("torch")
 
 from brian_siamsnn.model.cnn import SiamFC  # noqa: E402
-from brian_siamsnn.training.loss import balanced_loss, labels  # noqa: E402
 
 
 @pytest.fixture(scope="module")
@@ -104,10 +103,8 @@ def test_folded_network_computes_the_same():
         for name, activation in folded.activations(image).items():
             torch.testing.assert_close(activation, expected[name], rtol=1e-4, atol=1e-4)
         torch.testing.assert_close(folded.embed(image), folded.activations(image)["conv2"])
-    assert set(folded.state_dict()) == {f"backbone.{c}.0.{p}" for c in weights for p in ("weight", "bias")} | {
-        "adjust.scale",
-        "adjust.bias",
-    }
+    keys = {f"backbone.{name}.0.{part}" for name in weights for part in ("weight", "bias")}
+    assert set(folded.state_dict()) == keys | {"adjust.scale", "adjust.bias"}
 
 
 def test_activations_by_hand():
@@ -128,46 +125,26 @@ def test_activations_by_hand():
     assert activations["conv2"].flatten().tolist() == [-2]
 
 
-def test_wrong_weights_are_named():
-    layer = Convolution("conv1", 3, 4, 3)
+def test_missing_weights_are_named():
     with refused("conv1", []):
-        SiamFC.from_folded((layer,), {})
+        SiamFC.from_folded((Convolution("conv1", 3, 4, 3),), {})
+
+
+def test_weights_of_another_shape_are_named():
+    weights = {"conv1": (np.zeros((4, 3, 5, 5)), np.zeros(4))}
     with refused("conv1", (4, 3, 3, 3), (4, 3, 5, 5)):
-        SiamFC.from_folded((layer,), {"conv1": (np.zeros((4, 3, 5, 5)), np.zeros(4))})
+        SiamFC.from_folded((Convolution("conv1", 3, 4, 3),), weights)
+
+
+def test_a_branch_that_starts_with_pooling_is_refused():
     with refused("pool1", "convolution"):
-        SiamFC((MaxPool("pool1", 2, 2), layer))
+        SiamFC((MaxPool("pool1", 2, 2), Convolution("conv1", 3, 4, 3)))
 
 
 @pytest.mark.parametrize("module", ["model.cnn", "training.loop"])
-def test_without_pytorch_the_message_says_what_to_install(monkeypatch, module):
+def test_without_pytorch_the_command_to_install_it_is_named(monkeypatch, module):
     monkeypatch.setitem(sys.modules, "torch", None)
     for name in ("model.cnn", "training.loop"):
         monkeypatch.delitem(sys.modules, f"brian_siamsnn.{name}", raising=False)
     with refused("PyTorch", "pip install 'brian_siamsnn[torch]'"):
         importlib.import_module(f"brian_siamsnn.{module}")
-
-
-def test_labels_by_hand():
-    maps = labels(torch.tensor([[0.0, 0.0], [1.0, 0.0], [0.5, -1.0]]), 7)
-    assert maps[0].int().tolist() == [
-        [0, 0, 0, 0, 0, 0, 0],
-        [0, 0, 0, 1, 0, 0, 0],
-        [0, 0, 1, 1, 1, 0, 0],
-        [0, 1, 1, 1, 1, 1, 0],
-        [0, 0, 1, 1, 1, 0, 0],
-        [0, 0, 0, 1, 0, 0, 0],
-        [0, 0, 0, 0, 0, 0, 0],
-    ]
-    # dx moves it by columns
-    assert torch.equal(maps[1][:, 1:], maps[0][:, :-1])
-    # half a cell to the right and one up: 4 cells in the target's row, 2 in the rows beside it, none beyond
-    assert maps[2].sum(1).tolist() == [0, 2, 4, 2, 0, 0, 0]
-    assert maps[2][2].tolist() == [0, 0, 1, 1, 1, 1, 0]
-
-
-def test_positive_and_negative_cells_weigh_the_same():
-    targets = labels(torch.zeros(2, 2), 17)
-    assert targets.sum(dim=(1, 2)).tolist() == [13, 13]
-    # 13 positive cells at +1 and 276 negative ones at -2 give 1/2 log(1 + e^-1) + 1/2 log(1 + e^-2)
-    responses = torch.where(targets > 0, 1.0, -2.0)
-    assert balanced_loss(responses, targets).item() == pytest.approx((0.3132617 + 0.1269280) / 2, rel=1e-5)

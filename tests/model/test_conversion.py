@@ -107,17 +107,32 @@ def test_firing_rates_approach_the_activations(cnn, normalisation):
         assert errors[160, name] < 0.02
 
 
-def test_errors_name_the_thing(cnn):
+def test_a_model_without_scales_is_refused_with_the_command_that_converts(cnn):
     with refused("brian-siamsnn weights import"):
         SpikingModel.from_model(cnn)
+
+
+def test_calibration_needs_a_crop(cnn):
     with refused("calibration"):
         with_activation_scales(cnn, [])
+
+
+def test_a_layer_that_is_never_active_is_named(cnn):
     with refused("conv1", 99.9):
         with_activation_scales(cnn, [{"conv1": np.zeros((8, 5, 5))}])
+
+
+def test_a_layer_whose_activations_are_not_finite_is_named(cnn):
     with refused("conv1"):
         with_activation_scales(cnn, [{"conv1": np.full((8, 5, 5), np.nan)}])
+
+
+def test_another_normalisation_is_refused():
     with refused("normalisation", "'layer'", "'channel'", "'spike'"):
         ActivationScales("spike")
+
+
+def test_a_network_that_starts_with_pooling_is_refused():
     with refused("pool1", "convolution"):
         SpikingModel(LAYERS[1:], {})
 

@@ -45,21 +45,35 @@ def sums(weights, bias, unit):
     )
 
 
-def test_units_by_hand():
+def test_units_of_weights_by_hand():
     w = np.array([[0.75, -2.5], [3.0, 0.0], [0.0, 0.0]]).reshape(3, 2, 1, 1)
     # 0.75 = 3/4 and 2.5 = 10/4; 3 is three times the largest unit, 1; a channel of zeros has that too
     np.testing.assert_array_equal(shared_units(w, np.zeros(3)), [0.25, 1, 1])
-    # the bias, and where a potential starts, count as well
+
+
+def test_bias_and_initial_potential_have_the_unit_too():
+    w = np.array([[0.75, -2.5], [3.0, 0.0], [0.0, 0.0]]).reshape(3, 2, 1, 1)
     np.testing.assert_array_equal(shared_units(w, np.array([0.125, 2, 0]), 0.5), [0.125, 0.5, 0.5])
 
 
-def test_sums_beyond_16_bits_are_no_fixed_point():
-    w = np.array([LARGEST - 1, 1.0, -LARGEST]).reshape(1, 3, 1, 1)
-    assert shared_units(w, np.zeros(1)) == [1]
-    for channel in ([LARGEST, 1.0, 0], [0, -LARGEST, -1.0]):
-        assert shared_units(np.reshape(channel, (1, 3, 1, 1)), np.zeros(1)) is None
-    assert shared_units(w, np.array([LARGEST + 1.0])) is None
-    assert shared_units(w, np.zeros(1), 1 / 3) is None
+FULL = np.array([LARGEST - 1, 1.0, -LARGEST]).reshape(1, 3, 1, 1)
+
+
+def test_sums_of_16_bits_are_fixed_point():
+    assert shared_units(FULL, np.zeros(1)) == [1]
+
+
+@pytest.mark.parametrize("channel", [(LARGEST, 1.0, 0), (0, -LARGEST, -1.0)])
+def test_sums_beyond_16_bits_are_no_fixed_point(channel):
+    assert shared_units(np.reshape(channel, (1, 3, 1, 1)), np.zeros(1)) is None
+
+
+def test_a_bias_beyond_16_bits_is_no_fixed_point():
+    assert shared_units(FULL, np.array([LARGEST + 1.0])) is None
+
+
+def test_an_initial_potential_beside_the_units_is_no_fixed_point():
+    assert shared_units(FULL, np.zeros(1), 1 / 3) is None
 
 
 @settings(max_examples=40, deadline=None)
@@ -121,23 +135,35 @@ def test_what_no_integer_can_say_takes_the_other_way(coding):
         np.testing.assert_array_equal(getattr(spikes[0], field), getattr(spikes[1], field))
 
 
-def test_the_integers_are_what_runs(monkeypatch):
-    called = []
+@pytest.fixture
+def called(monkeypatch):
+    """Names of the kernels that are called."""
+    names = set()
     for name in ("convolve", "convolve_fixed_point"):
-        function = getattr(_events, name)
-        monkeypatch.setattr(_events, name, lambda *a, f=function, name=name: called.append(name) or f(*a))
+        kernel = getattr(_events, name)
+        monkeypatch.setattr(_events, name, lambda *a, kernel=kernel, name=name: names.add(name) or kernel(*a))
+    return names
+
+
+def run(model, coding="rate"):
+    SpikingBranch(model, 26, 3, coding, hidden_coding=coding).run(image(26))
+
+
+def test_dyadic_weights_run_as_integers(called):
+    run(small_model(NETWORKS["pools"]))
+    assert called == {"convolve_fixed_point"}
+
+
+def test_other_weights_run_as_real_numbers(called):
     dyadic = small_model(NETWORKS["pools"])
-    thirds = replace(dyadic, weights={key: (w / 3, b) for key, (w, b) in dyadic.weights.items()})
-    for expected, model, coding in (
-        ("convolve_fixed_point", dyadic, "rate"),
-        ("convolve", thirds, "rate"),
-        ("convolve", dyadic, "burst"),
-        ("convolve", dyadic, "rate:v_th=0.5"),
-        ("convolve", dyadic, "rate:v_init=0.3"),
-    ):
-        called.clear()
-        SpikingBranch(model, 26, 3, coding, hidden_coding=coding).run(image(26))
-        assert set(called) == {expected}, coding
+    run(replace(dyadic, weights={key: (w / 3, b) for key, (w, b) in dyadic.weights.items()}))
+    assert called == {"convolve"}
+
+
+@pytest.mark.parametrize("coding", ["burst", "rate:v_th=0.5", "rate:v_init=0.3"])
+def test_codings_that_no_integer_can_say_run_as_real_numbers(called, coding):
+    run(small_model(NETWORKS["pools"]), coding)
+    assert called == {"convolve"}
 
 
 def test_a_converted_model_keeps_its_activations():
@@ -155,14 +181,25 @@ def test_a_converted_model_keeps_its_activations():
     assert np.abs(responses[1] - responses[0]).max() < 0.02 * np.ptp(responses[0])
 
 
-def test_the_shipped_model_is_the_rounded_compact_one():
-    model, expected = load_model("compact_fixed"), fixed_point(load_model("compact"))
+@pytest.fixture(scope="module")
+def shipped():
+    return load_model("compact_fixed")
+
+
+def test_the_shipped_model_is_the_rounded_compact_one(shipped):
+    expected = fixed_point(load_model("compact"))
     for name, (w, b) in expected.weights.items():
-        np.testing.assert_array_equal(model.weights[name][0], w)
-        np.testing.assert_array_equal(model.weights[name][1], b)
-    assert (model.response_scale, model.normalisation) == (expected.response_scale, expected.normalisation)
-    spiking = SpikingModel.from_model(model)
-    assert all(shared_units(w, b, 0.5) is not None for w, b in list(spiking.weights.values())[1:])
+        np.testing.assert_array_equal(shipped.weights[name][0], w)
+        np.testing.assert_array_equal(shipped.weights[name][1], b)
+    assert (shipped.response_scale, shipped.normalisation) == (expected.response_scale, expected.normalisation)
+
+
+def test_all_layers_of_the_shipped_model_but_the_first_are_fixed_point(shipped):
+    weights = list(SpikingModel.from_model(shipped).weights.values())
+    assert all(shared_units(w, b, 0.5) is not None for w, b in weights[1:])
+
+
+def test_the_card_of_the_shipped_model_tells_its_file():
     file = find("weights", "compact_fixed", ".safetensors")
     assert hashlib.sha256(file.read_bytes()).hexdigest() in file.with_suffix(".md").read_text(encoding="utf-8")
 
@@ -177,6 +214,6 @@ def test_rounding_is_reported():
     assert largest in (LARGEST - 1, (LARGEST - 1) // 2)
 
 
-def test_an_unconverted_model_is_refused():
+def test_a_model_without_scales_is_refused_with_the_command_that_converts():
     with refused("brian-siamsnn weights import"):
         fixed_point(replace(load_model("compact"), scales={}))

@@ -1,13 +1,15 @@
 """Layers are checked before anything is built from them."""
 
+import pytest
+
 from brian_siamsnn.model.layer_json import layers_from_json
 from brian_siamsnn.model.layers import Convolution, MaxPool, check_layers
 from tests.helpers.messages import refused
 
 
-def test_layers_are_checked_before_anything_is_built():
-    convolution = {"type": "Convolution", "name": "conv1", "in_channels": 3, "out_channels": 4, "kernel": 3}
-    for change, named in [
+@pytest.mark.parametrize(
+    ("change", "named"),
+    [
         ({"kernel": 10**9}, ["conv1", "kernel", 1, 65536, 10**9]),
         ({"stride": 0}, ["conv1", "stride", 0]),
         ({"stride": True}, ["conv1", "stride", True]),
@@ -18,17 +20,32 @@ def test_layers_are_checked_before_anything_is_built():
         ({"name": "../conv"}, ["layer", "'../conv'"]),
         ({"type": "Pickle"}, ["layers", ["Convolution", "MaxPool"], "'Pickle'"]),
         ({"padding": 1}, ["'conv1'", "'padding'", "'stride'"]),
-    ]:
-        with refused(*named):
-            layers_from_json([{**convolution, **change}])
+    ],
+)
+def test_a_wrong_setting_of_a_layer_is_named(change, named):
+    convolution = {"type": "Convolution", "name": "conv1", "in_channels": 3, "out_channels": 4, "kernel": 3}
+    with refused(*named):
+        layers_from_json([{**convolution, **change}])
+
+
+def test_layers_that_are_no_list_are_refused():
     with refused("layers", "'conv1'"):
         layers_from_json("conv1")
-    first = Convolution("conv1", 3, 4, 3)
-    for layers, named in [
+
+
+FIRST = Convolution("conv1", 3, 4, 3)
+
+
+@pytest.mark.parametrize(
+    ("layers", "named"),
+    [
         ((), ["layers"]),
-        ((MaxPool("pool1", 2, 2), first), ["layers", "pool1"]),
-        ((first, Convolution("conv1", 4, 4, 3)), ["layers", ["conv1"]]),
-        ((first, MaxPool("p", 2, 2), Convolution("conv2", 3, 4, 3)), ["conv2", 4, 3]),
-    ]:
-        with refused(*named):
-            check_layers(layers)
+        ((MaxPool("pool1", 2, 2), FIRST), ["layers", "pool1"]),
+        ((FIRST, Convolution("conv1", 4, 4, 3)), ["layers", ["conv1"]]),
+        ((FIRST, MaxPool("p", 2, 2), Convolution("conv2", 3, 4, 3)), ["conv2", 4, 3]),
+    ],
+    ids=["none", "pooling first", "two of one name", "channels that do not follow"],
+)
+def test_layers_that_do_not_go_together_are_named(layers, named):
+    with refused(*named):
+        check_layers(layers)

@@ -44,25 +44,39 @@ def test_a_round_trip_keeps_weights_and_spikes(network, tmp_path):
         np.testing.assert_array_equal(train, expected[name])
 
 
-def test_the_graph_says_what_the_network_is():
+@pytest.fixture
+def graph():
     """Shapes by hand: 26 -> 5x5/2 -> 11 -> 4x4/2 -> 4 -> 2x2/3 -> 1, channels first."""
-    graph = to_nir(small_model(NETWORKS["strides"]), SIZE)
+    return to_nir(small_model(NETWORKS["strides"]), SIZE)
+
+
+SHAPES = {"conv1": (12, 11, 11), "conv2": (40, 4, 4), "conv3": (20, 1, 1)}
+
+
+def test_the_graph_is_a_chain_of_convolutions_and_neurons(graph):
     assert {name: type(node).__name__ for name, node in graph.nodes.items()} == {
         "input": "Input",
-        "conv1": "Conv2d",
-        "conv1_spikes": "IF",
-        "conv2": "Conv2d",
-        "conv2_spikes": "IF",
-        "conv3": "Conv2d",
-        "conv3_spikes": "IF",
+        **{name: "Conv2d" for name in SHAPES},
+        **{f"{name}_spikes": "IF" for name in SHAPES},
         "output": "Output",
     }
+
+
+def test_the_input_of_the_graph_is_an_image(graph):
     assert graph.nodes["input"].input_type["input"].tolist() == [3, 26, 26]
-    for name, shape in {"conv1": (12, 11, 11), "conv2": (40, 4, 4), "conv3": (20, 1, 1)}.items():
-        assert graph.nodes[name].output_type["output"].tolist() == list(shape)
-        neurons = graph.nodes[f"{name}_spikes"]
-        assert neurons.v_threshold.shape == shape and (neurons.v_threshold == 1).all() and (neurons.r == 1).all()
-        assert neurons.metadata == {"reset": "subtract", "v_init": 0.0}
+
+
+@pytest.mark.parametrize("name", SHAPES)
+def test_nodes_have_the_shapes_of_their_layers(graph, name):
+    assert graph.nodes[name].output_type["output"].tolist() == list(SHAPES[name])
+    assert graph.nodes[f"{name}_spikes"].v_threshold.shape == SHAPES[name]
+
+
+@pytest.mark.parametrize("name", SHAPES)
+def test_neurons_fire_at_one_and_are_reset_by_subtraction(graph, name):
+    neurons = graph.nodes[f"{name}_spikes"]
+    assert (neurons.v_threshold == 1).all() and (neurons.r == 1).all()
+    assert neurons.metadata == {"reset": "subtract", "v_init": 0.0}
 
 
 @pytest.fixture
@@ -119,19 +133,28 @@ def test_a_network_built_in_sinabs_runs_here(sinabs):
     np.testing.assert_array_equal(spikes(imported)["conv3"].sum(0), counts)
 
 
-def test_resistance_and_threshold_are_folded_into_the_weights():
-    """w R / v_th and b R / v_th, feature map by feature map; v_init in thresholds."""
+@pytest.fixture
+def folded():
+    """Weights of conv2, and the model of a graph whose neurons have v_th = 4, R = 1 or 2 and v_init = 1."""
     graph = to_nir(replace(small_model(NETWORKS["plain"]), initial_potential=0.25), SIZE)
     neurons = graph.nodes["conv2_spikes"]
     neurons.v_threshold, neurons.r = 4 * np.ones((16, 22, 22)), np.ones((16, 22, 22))
     neurons.r[3] = 2
     neurons.metadata = {"v_init": 1.0}
-    original, folded = small_model(NETWORKS["plain"]).weights["conv2"], from_nir(graph).weights["conv2"]
+    return small_model(NETWORKS["plain"]).weights["conv2"], from_nir(graph)
+
+
+def test_resistance_and_threshold_are_folded_into_the_weights(folded):
+    """w R / v_th and b R / v_th, feature map by feature map."""
+    (w, b), model = folded
     factor = np.full(16, 1 / 4)
     factor[3] = 2 / 4
-    np.testing.assert_array_equal(folded[0], original[0] * factor[:, None, None, None])
-    np.testing.assert_array_equal(folded[1], original[1] * factor)
-    assert from_nir(graph).initial_potential == 0.25
+    np.testing.assert_array_equal(model.weights["conv2"][0], w * factor[:, None, None, None])
+    np.testing.assert_array_equal(model.weights["conv2"][1], b * factor)
+
+
+def test_initial_potentials_are_in_thresholds(folded):
+    assert folded[1].initial_potential == 0.25
 
 
 def test_unit_scales_change_no_weight():
@@ -169,41 +192,60 @@ uneven[0, 0, 0] = 2
         ({"metadata": {"v_init": 0.5}}, ["v_init", "'conv1_spikes': 0.0", "'conv2_spikes': 0.5"]),
     ],
 )
-def test_what_cannot_be_imported_is_named(changes, named):
+def test_settings_that_cannot_be_imported_are_named(changes, named):
     with refused(*named):
         from_nir(graph_with(**changes))
 
 
-def test_graphs_that_are_no_such_chain_are_refused():
+def test_another_kind_of_neurons_is_refused():
     graph = graph_with()
     graph.nodes["conv2_spikes"] = nir.Threshold(np.ones((16, 22, 22)))
     with refused("conv2_spikes", "IF", "Threshold"):
         from_nir(graph)
+
+
+def test_a_graph_that_branches_is_refused():
     graph = graph_with()
     graph.edges.append(("conv1_spikes", "conv3"))
     with refused("conv1_spikes", "conv3"):
         from_nir(graph)
+
+
+def test_a_graph_that_is_interrupted_is_refused():
     graph = graph_with()
     graph.edges.remove(("conv2", "conv2_spikes"))
     with refused("Input", "Output", "conv2 (Conv2d)", "conv2_spikes (IF)"):
         from_nir(graph)
-    gray = small_model((Convolution("conv1", 3, 4, 3), Convolution("conv2", 4, 2, 3)))
-    graph = to_nir(gray, SIZE)
+
+
+def test_a_graph_for_gray_images_is_refused():
+    graph = to_nir(small_model((Convolution("conv1", 3, 4, 3), Convolution("conv2", 4, 2, 3))), SIZE)
     graph.nodes["conv1"].weight = np.zeros((4, 1, 3, 3), np.float32)
     with refused("conv1", 3):
         from_nir(graph)
 
 
-def test_groups_are_written_as_zeros_and_found_again():
+@pytest.fixture
+def grouped():
+    """A model whose second layer has two groups, and its graph."""
     model = small_model(NETWORKS["groups"])
-    graph = to_nir(model, SIZE)
-    dense, grouped = graph.nodes["conv2"].weight, model.weights["conv2"][0]
-    assert dense.shape == (36, 8, 3, 3) and grouped.shape == (36, 4, 3, 3)
+    return model, to_nir(model, SIZE)
+
+
+def test_groups_are_written_as_zeros(grouped):
+    model, graph = grouped
+    dense, weights = graph.nodes["conv2"].weight, model.weights["conv2"][0]
+    assert dense.shape == (36, 8, 3, 3) and weights.shape == (36, 4, 3, 3)
     # the first 18 outputs see the first 4 channels, the others the last 4
-    np.testing.assert_array_equal(dense[:18, :4], grouped[:18])
-    np.testing.assert_array_equal(dense[18:, 4:], grouped[18:])
+    np.testing.assert_array_equal(dense[:18, :4], weights[:18])
+    np.testing.assert_array_equal(dense[18:, 4:], weights[18:])
     assert not dense[:18, 4:].any() and not dense[18:, :4].any()
-    dense[0, 7] = 1  # no two groups any more, whatever the metadata say
+
+
+def test_groups_are_found_in_the_weights_whatever_the_metadata_say(grouped):
+    _, graph = grouped
+    assert from_nir(graph).layers[1].groups == 2
+    graph.nodes["conv2"].weight[0, 7] = 1
     assert from_nir(graph).layers[1].groups == 1
 
 
@@ -212,9 +254,12 @@ def test_max_pooling_is_refused():
         to_nir(small_model(NETWORKS["pools"]), SIZE)
 
 
-def test_files_that_are_none(tmp_path):
+def test_a_file_that_is_not_there_is_named(tmp_path):
     with refused(tmp_path / "none.nir"):
         read_nir(tmp_path / "none.nir")
+
+
+def test_a_file_that_is_no_graph_is_named(tmp_path):
     (tmp_path / "text.nir").write_text("not HDF5")
     with refused(tmp_path / "text.nir", "NIR"):
         read_nir(tmp_path / "text.nir")

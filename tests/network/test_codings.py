@@ -4,6 +4,8 @@ import numpy as np
 import pytest
 
 from brian_siamsnn.connectivity.first_layer import FirstLayer
+from brian_siamsnn.model.conversion import SpikingModel
+from brian_siamsnn.model.files import load_model
 from brian_siamsnn.network.runtime import SpikingBranch
 from brian_siamsnn.neurons.equations import load_equations
 from tests.helpers.codings import CODINGS, GATES
@@ -88,24 +90,24 @@ def test_each_layer_may_have_a_coding_of_its_own():
     (branch, a), (_, b) = (
         run_branch(model, form, coding="two_status:p=3", hidden_coding=hidden) for form in ("kernel", "synapses")
     )
-    assert [branch.equations[name].name for name in branch.groups] == [
-        "phase",
-        "max_pool",
-        "burst",
-        "max_pool",
-        "two_status",
-    ]
+    names = [branch.equations[name].name for name in branch.groups]
+    assert names == ["phase", "max_pool", "burst", "max_pool", "two_status"]
     for name in a:
         np.testing.assert_array_equal(a[name], b[name])
-    # a layer that is not named is rate-coded
-    assert SpikingBranch(model, SIZE, hidden_coding={"conv1": "burst"}).equations["conv2"].name == "rate"
-    for layer in ("conv3", "pool1", "conv9"):
-        with refused("hidden_coding", repr(layer), ["conv1", "conv2"]):
-            SpikingBranch(model, SIZE, hidden_coding={layer: "rate"})
 
 
-def test_a_kernel_refuses_what_it_cannot_add_to(tmp_path):
-    text = """
+def test_a_layer_that_is_not_named_is_rate_coded():
+    branch = SpikingBranch(small_model(NETWORKS["pools"]), SIZE, hidden_coding={"conv1": "burst"})
+    assert branch.equations["conv2"].name == "rate"
+
+
+@pytest.mark.parametrize("layer", ["conv3", "pool1", "conv9"])
+def test_a_layer_that_is_no_hidden_convolution_is_refused(layer):
+    with refused("hidden_coding", repr(layer), ["conv1", "conv2"]):
+        SpikingBranch(small_model(NETWORKS["pools"]), SIZE, hidden_coding={layer: "rate"})
+
+
+ODD = """
 name = "odd"
 description = "for what a kernel cannot do"
 model = '''
@@ -119,33 +121,53 @@ reset = "v = 0"
 on_pre = "v_post += w * {amplitude}_pre"
 amplitude = "v"
 """
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "named"),
+    [
+        ('"v"\n', '"a"\n', ["amplitude", "a", "connectivity='synapses'"]),
+        ("v : 1", "v : integer", ["'v : float'", "'v : integer'"]),
+        ("v : 1", "v : 1 (shared)", ["'v : float'", "'v : float (shared)'"]),
+    ],
+)
+def test_a_kernel_refuses_what_it_cannot_add_to(tmp_path, old, new, named):
     path = tmp_path / "odd.toml"
+    path.write_text(ODD.replace(old, new))
+    with refused("odd", *named):
+        SpikingBranch(small_model(NETWORKS["plain"]), SIZE, hidden_coding=str(path))
+
+
+def test_synapses_read_an_amplitude_that_is_an_expression(tmp_path):
+    path = tmp_path / "odd.toml"
+    path.write_text(ODD.replace('"v"\n', '"a"\n'))
     model = small_model(NETWORKS["plain"])
-    for old, new, named in [
-        ('"v"\n', '"a"\n', ["odd", "amplitude", "a", "connectivity='synapses'"]),
-        ("v : 1", "v : integer", ["odd", "'v : float'", "'v : integer'"]),
-        ("v : 1", "v : 1 (shared)", ["odd", "'v : float'", "'v : float (shared)'"]),
-    ]:
-        path.write_text(text.replace(old, new))
-        with refused(*named):
-            SpikingBranch(model, SIZE, hidden_coding=str(path))
-    # an amplitude that is worked out is read by Brian2's synapses
-    path.write_text(text.replace('"v"\n', '"a"\n'))
     branch = SpikingBranch(model, SIZE, 3, hidden_coding=str(path), connectivity="synapses")
     branch.run(image(SIZE))
     assert branch.spikes["conv2"].sum() > 0
 
 
-def test_initial_potential():
-    from brian_siamsnn.model.conversion import SpikingModel
-    from brian_siamsnn.model.files import load_model
+# initial potentials
 
-    cnn = load_model("compact")
-    own = SpikingModel.from_model(cnn, 0.25)
-    assert own.initial_potential == 0.25
-    branches = [SpikingBranch(own, 127), SpikingBranch(SpikingModel.from_model(cnn), 127, 20, "rate:v_init=0.25")]
-    assert [branch.equations["conv5"].initial["v"] for branch in branches] == [0.25, 0.25]
+
+@pytest.fixture(scope="module")
+def cnn():
+    return load_model("compact")
+
+
+def test_an_initial_potential_may_be_given_in_place_of_the_models(cnn):
+    model = SpikingModel.from_model(cnn, 0.25)
+    assert model.initial_potential == 0.25
+    assert SpikingBranch(model, 127).equations["conv5"].initial["v"] == 0.25
+
+
+def test_a_coding_with_an_initial_potential_keeps_it_and_other_layers_have_the_models(cnn):
+    equations = SpikingBranch(SpikingModel.from_model(cnn), 127, 20, "rate:v_init=0.25").equations
+    assert equations["conv5"].initial["v"] == 0.25
     # the shipped network was trained for potentials that start at half a threshold
-    assert branches[1].equations["conv1"].initial["v"] == 0.5
+    assert equations["conv1"].initial["v"] == 0.5
+
+
+def test_an_initial_potential_that_is_not_finite_is_refused(cnn):
     with refused("v_init", "nan"):
         SpikingModel.from_model(cnn, np.nan)

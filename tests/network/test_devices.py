@@ -1,6 +1,5 @@
 """Every Brian2 device against the runtime, spike by spike; and what is said about a device before anything is built."""
 
-import json
 import re
 from contextlib import contextmanager
 
@@ -9,10 +8,8 @@ import numpy as np
 import pytest
 from brian2.devices.device import runtime_device
 
-from brian_siamsnn.cli.main import main
-from brian_siamsnn.model.layers import ALEXNET, Convolution, MaxPool
-from brian_siamsnn.network import genn, standalone
-from brian_siamsnn.network.devices import DEVICES, build_branch, survey_devices
+from brian_siamsnn.network import standalone
+from brian_siamsnn.network.devices import build_branch
 from brian_siamsnn.network.genn import GennBranch, genn_equations, genn_problem, shared_amplitude
 from brian_siamsnn.network.presentation import Presentation, initial_statements
 from brian_siamsnn.network.runtime import SpikingBranch
@@ -23,6 +20,7 @@ from tests.helpers.messages import refused
 from tests.helpers.reference import NETWORKS, SMALLEST, image, small_model
 
 SIZE, STEPS = 26, 12
+
 CEIL = "two_status:reading=ceil,beta=0.625,p=4"
 
 
@@ -133,11 +131,6 @@ class OnRuntime(GennBranch):
         self._count()
 
 
-@pytest.fixture
-def without_genn(monkeypatch):
-    monkeypatch.setattr(genn, "genn_problem", lambda backend="cpu": None)
-
-
 @pytest.mark.parametrize(("network", "coding"), [("groups", "rate"), ("groups", CEIL), ("pools", "rate")])
 def test_the_network_for_genn_gives_the_same_spikes_later(without_genn, network, coding):
     model = small_model(NETWORKS[network])
@@ -177,28 +170,39 @@ def test_the_network_for_genn_has_nothing_that_genn_refuses(without_genn, networ
         assert not isinstance(obj, brian2.NetworkOperation)
 
 
+def test_an_amplitude_that_changes_all_the_time_is_taken_at_the_output(without_genn):
+    OnRuntime(small_model(NETWORKS["groups"]), SIZE, STEPS, "phase:K=4", batch_size=2)
+
+
 def test_an_amplitude_that_changes_all_the_time_is_refused_in_hidden_layers(without_genn):
-    model = small_model(NETWORKS["groups"])
-    OnRuntime(model, SIZE, STEPS, "phase:K=4", batch_size=2)  # at the output it may change
     with refused("phase", "GeNN"):
-        OnRuntime(model, SIZE, STEPS, hidden_coding="phase:K=4")
+        OnRuntime(small_model(NETWORKS["groups"]), SIZE, STEPS, hidden_coding="phase:K=4")
+
+
+def test_amplitudes_of_single_neurons_are_refused(without_genn):
     with refused("burst", "GeNN"):
-        OnRuntime(model, SIZE, STEPS, "burst")
+        OnRuntime(small_model(NETWORKS["groups"]), SIZE, STEPS, "burst")
+
+
+PAIR = np.stack([image(SIZE, 1), image(SIZE, 2)])
+LOWERED = "two_status:reading=floor_from_zero,beta=0.625,p=2"
+
+
+def test_a_hidden_layer_of_another_amplitude_than_1_gives_the_same_spikes(without_genn):
+    model = small_model(NETWORKS["groups"])
+    branch = OnRuntime(model, SIZE, STEPS, hidden_coding=LOWERED, dtype=np.float64, batch_size=2)
+    branch.run_batch(PAIR)
+    expected, _ = reference(model, "rate", PAIR, hidden_coding=LOWERED)
+    for train, other in zip([branch.trains("conv3", n) for n in range(2)], expected, strict=True):
+        np.testing.assert_array_equal(train.dense(), other["conv3"].dense())
 
 
 def test_spikes_of_two_amplitudes_are_not_passed_on_as_one(without_genn):
     """GeNN's weights hold beta; a neuron that reaches alpha as well must not be taken for one that did not."""
     model = small_model(NETWORKS["groups"])
-    images = np.stack([image(SIZE, 1), image(SIZE, 2)])
-    hidden = "two_status:reading=floor_from_zero,beta=0.625,p=2"
-    branch = OnRuntime(model, SIZE, STEPS, hidden_coding=hidden, dtype=np.float64, batch_size=2)
-    branch.run_batch(images)
-    expected, _ = reference(model, "rate", images, hidden_coding=hidden)
-    for train, other in zip([branch.trains("conv3", n) for n in range(2)], expected, strict=True):
-        np.testing.assert_array_equal(train.dense(), other["conv3"].dense())
-    branch = OnRuntime(model, SIZE, STEPS, hidden_coding=f"{hidden},alpha=2", dtype=np.float64, batch_size=2)
+    branch = OnRuntime(model, SIZE, STEPS, hidden_coding=f"{LOWERED},alpha=2", dtype=np.float64, batch_size=2)
     with refused("conv1", 0.625, "2."):
-        branch.run_batch(images)
+        branch.run_batch(PAIR)
 
 
 def test_time_within_a_frame():
@@ -238,49 +242,29 @@ def test_updates_that_genn_does_not_take_are_named():
 
 
 @pytest.mark.parametrize("branch", [GennBranch, StandaloneBranch])
-def test_bad_arguments_are_named(branch, without_genn):
-    model = small_model(NETWORKS["plain"])
+def test_no_step_is_refused(branch, without_genn):
     with refused("steps", 1, 0):
-        branch(model, SIZE, 0)
+        branch(small_model(NETWORKS["plain"]), SIZE, 0)
+
+
+@pytest.mark.parametrize("branch", [GennBranch, StandaloneBranch])
+def test_no_image_is_refused(branch, without_genn):
     with refused(1, 0):
-        branch(model, SIZE, 2, batch_size=0)
+        branch(small_model(NETWORKS["plain"]), SIZE, 2, batch_size=0)
+
+
+@pytest.mark.parametrize("branch", [GennBranch, StandaloneBranch])
+def test_a_layer_that_is_none_cannot_be_recorded(branch, without_genn):
     with refused("record", "'conv9'"):
-        branch(model, SIZE, 2, record=("conv9",))
+        branch(small_model(NETWORKS["plain"]), SIZE, 2, record=("conv9",))
 
 
-def test_devices_that_are_not_there_are_named(monkeypatch, tmp_path):
-    model = small_model(NETWORKS["plain"])
+def test_a_device_that_is_none_is_refused_with_those_that_are():
     with refused("device", "'cpp_standalone'", "'loihi'"):
-        build_branch(model, SIZE, device="loihi")
+        build_branch(small_model(NETWORKS["plain"]), SIZE, device="loihi")
+
+
+def test_genn_that_is_not_there_is_named(monkeypatch, tmp_path):
     monkeypatch.setenv("GENN_PATH", str(tmp_path))
     with refused("genn"):
-        build_branch(model, SIZE, device="genn")
-
-
-def test_what_a_device_cannot_do_is_said_before_it_is_built(without_genn):
-    wide = (*NETWORKS["pools"][:1], MaxPool("pool1", 5, 2), Convolution("conv2", 6, 4, 3))
-    with refused("pool1", 25, 24):
-        build_branch(small_model(wide), SIZE, device="genn")
-    assert survey_devices(small_model(wide), SIZE)[4].cannot[0].startswith("pool1")
-    reports = {(r.device, r.connectivity): r for r in survey_devices(small_model(ALEXNET), 255)}
-    assert {device for device, _ in reports} == {*DEVICES, "cuda"}
-    assert not reports["runtime", "kernel"].cannot
-    # 2.2 thousand million synapses of 32 bytes are 65 GiB, and 3.4 million neurons are nothing beside them
-    assert 60 < reports["runtime", "synapses"].memory / 2**30 < 75
-    assert any("GiB" in line for line in reports["runtime", "synapses"].cannot)
-    assert any("GiB" in line for line in reports["genn", "synapses"].cannot)
-    assert reports["cuda", "synapses"].absent and not reports["cuda", "synapses"].usable
-
-
-def test_the_command_prints_and_writes_the_table(tmp_path, capsys):
-    path = tmp_path / "devices.json"
-    with pytest.raises(SystemExit) as exit_:
-        main(["devices", "--coding", "two_status", "--json", str(path)])
-    assert exit_.value.code == 0
-    printed = capsys.readouterr().out
-    table = json.loads(path.read_text())
-    assert table["model"] == "compact" and len(table["devices"]) == 7
-    for row in table["devices"]:
-        assert f"\n{row['device']} " in printed
-    kernel = next(row for row in table["devices"] if row["device"] == "runtime" and row["connectivity"] == "kernel")
-    assert kernel["usable"] and kernel["memory"] < 2**30
+        build_branch(small_model(NETWORKS["plain"]), SIZE, device="genn")

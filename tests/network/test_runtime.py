@@ -76,7 +76,7 @@ def test_cython_gives_the_spikes_of_numpy(use_cython):
 
 
 @pytest.mark.cython
-def test_code_that_cython_refuses_is_said(use_cython, tmp_path):
+def test_code_that_cython_refuses_is_named(use_cython, tmp_path):
     """Brian2 goes on without it: the neurons would never fire."""
     own = tmp_path / "own.toml"
     own.write_text((ROOT / "equations" / "rate.toml").read_text().replace("v_th", "cdef"))
@@ -125,8 +125,12 @@ def test_images_side_by_side_do_not_touch_each_other(network, connectivity):
         np.testing.assert_array_equal(together.spikes[name], spikes[name])
     for name in operations:
         np.testing.assert_array_equal(together.operations[name], operations[name])
-    with refused("image", (3, 26, 26, 3), (26, 26, 3)):
-        together.run(images[0])
+
+
+def test_one_image_for_a_branch_of_three_is_refused():
+    branch = SpikingBranch(small_model(NETWORKS["plain"]), SIZE, STEPS, batch_size=3)
+    with refused("batch_size=3", (3, 26, 26, 3), (26, 26, 3)):
+        branch.run(image(SIZE))
 
 
 def test_operations_are_spikes_times_synapses(model):
@@ -180,84 +184,29 @@ def test_pixels_as_a_population_give_the_constant_current():
     np.testing.assert_array_equal(np.round(monitor.t / brian2.ms), expected.step)
 
 
-def test_what_cannot_be_built_is_said():
-    model = small_model(NETWORKS["plain"])
-    with refused("steps", 1, 0):
-        SpikingBranch(model, SIZE, 0)
-    with refused("connectivity", "'kernel'", "'synapses'", "'dense'"):
-        SpikingBranch(model, SIZE, connectivity="dense")
-    with refused("record", "'conv9'"):
-        SpikingBranch(model, SIZE, record=("conv9",))
-    branch = SpikingBranch(model, SIZE, 2)
+@pytest.mark.parametrize(
+    ("arguments", "options", "named"),
+    [
+        ((0,), {}, ["steps", 1, 0]),
+        ((), {"connectivity": "dense"}, ["connectivity", "'kernel'", "'synapses'", "'dense'"]),
+        ((), {"record": ("conv9",)}, ["record", "'conv9'"]),
+    ],
+)
+def test_wrong_settings_are_named(arguments, options, named):
+    with refused(*named):
+        SpikingBranch(small_model(NETWORKS["plain"]), SIZE, *arguments, **options)
+
+
+def test_an_image_of_another_size_is_refused():
     with refused("image", (26, 26, 3), (27, 26, 3)):
-        branch.run(np.zeros((27, 26, 3), np.uint8))
+        SpikingBranch(small_model(NETWORKS["plain"]), SIZE, 2).run(np.zeros((27, 26, 3), np.uint8))
+
+
+def test_a_layer_that_is_not_recorded_is_named():
+    branch = SpikingBranch(small_model(NETWORKS["plain"]), SIZE, 2)
     branch.run(image(SIZE))
     with refused("conv1", ["conv3"]):
         branch.trains("conv1")
-
-
-OWN = '''
-name = "adaptive"
-description = "integrate-and-fire whose threshold grows with each spike of its own"
-model = """
-v : 1
-I : 1 (constant)
-v_th : 1
-spent : 1
-"""
-update = "v += I"
-threshold = "v >= v_th"
-reset = """
-v -= v_th
-spent += 1
-v_th = 1 + 0.125*spent
-"""
-on_pre = "v_post += w * {amplitude}_pre"
-amplitude = "v_th"
-[initial]
-v_th = 1.0
-'''
-
-
-def test_a_model_of_ones_own_runs_and_all_its_state_is_reset(tmp_path):
-    path = tmp_path / "adaptive.toml"
-    path.write_text(OWN)
-    model = small_model(NETWORKS["plain"])
-    results = {}
-    for connectivity in ("kernel", "synapses"):
-        branch = SpikingBranch(
-            model, SIZE, STEPS, str(path), hidden_coding=str(path), connectivity=connectivity, dtype=np.float64
-        )
-        results[connectivity] = [branch.run(image(SIZE)).dense() for _ in range(2)]
-        # `spent` is not named under [initial], and starts at zero again nevertheless
-        np.testing.assert_array_equal(*results[connectivity])
-    np.testing.assert_array_equal(results["kernel"][0], results["synapses"][0])
-    assert len(np.unique(results["kernel"][0])) > 3  # amplitudes 0, 1, 1.125, 1.25, ...
-
-
-def test_a_kernel_refuses_what_it_would_not_do(tmp_path):
-    path = tmp_path / "own.toml"
-    model = small_model(NETWORKS["plain"])
-    path.write_text(OWN.replace("w * {amplitude}_pre", "2 * w"))
-    with refused("adaptive", "'v_post += 2 * w'", "connectivity='synapses'"):
-        SpikingBranch(model, SIZE, coding=str(path))
-    SpikingBranch(model, SIZE, 2, str(path), connectivity="synapses").run(image(SIZE))
-    path.write_text(OWN.replace("I : 1 (constant)", "J : 1").replace("v += I", "v += J"))
-    with refused("adaptive", "I", ["J", "spent", "v", "v_th"]):
-        SpikingBranch(model, SIZE, coding=str(path))
-    path.write_text(OWN.replace("v >= v_th", "v >="))
-    with refused(path, "'threshold'", "Brian2", "invalid syntax"):
-        SpikingBranch(model, SIZE, coding=str(path)).run(image(SIZE))
-    path.write_text(OWN.replace("v : 1", "v : volt"))
-    with refused(path, "'model'", "'v : volt'"):
-        SpikingBranch(model, SIZE, coding=str(path)).run(image(SIZE))
-
-
-def test_explicit_synapses_that_do_not_fit_are_refused_before_they_are_built():
-    from brian_siamsnn.model.layers import ALEXNET
-
-    with refused(255, "66 GiB", "connectivity='kernel'"):
-        SpikingBranch(small_model(ALEXNET), 255, connectivity="synapses")
 
 
 @pytest.mark.data

@@ -53,7 +53,10 @@ def test_burst_that_grows():
     run = probe("burst", [0.5] * 6, gamma=2, v_0=0.125)
     assert run.spike_steps == [0, 1, 2, 3, 5]
     assert run.amplitudes == [0.125, 0.25, 0.5, 1, 0.125]
-    # ... to the single constant: 1/8 once, then 1/4 as long as it fires
+
+
+def test_burst_that_grows_to_a_single_constant():
+    # 1/8 once, then 1/4 as long as it fires
     run = probe("burst", [0.5] * 4, gamma=2, v_0=0.125, recursion="single")
     assert run.amplitudes == [0.125, 0.25, 0.25, 0.25]
 
@@ -67,10 +70,13 @@ def test_burst_with_a_constant_of_one_is_rate_coding(current):
     np.testing.assert_array_equal(burst.v, rate.v)
 
 
-def test_real_neurons_send_their_value_at_every_step():
+def test_weighted_inputs_that_cancel_add_nothing():
     # two pixels of 0.25 and 0.5 through weights 1 and -0.5, a third that is dark: nothing arrives in all
     run = probe("rate", arriving=[[0.25, 0.5, 0]] * 4, weights=[1, -0.5, 9])
     assert run.v.tolist() == [0] * 4
+
+
+def test_a_pixel_that_sends_its_value_at_every_step_drives_like_a_current():
     # 0.75 through 1: .75 | 1.5->.5 | 1.25->.25 | 1->0
     assert probe("rate", arriving=[[0.75]] * 4).spike_steps == [1, 2, 3]
 

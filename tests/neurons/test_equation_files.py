@@ -1,4 +1,4 @@
-"""Neuron models from files: what is wrong is said in one line, and nothing in a file runs."""
+"""Neuron models from files: those that ship, and what is wrong with others, in one line."""
 
 import pytest
 
@@ -6,7 +6,6 @@ from brian_siamsnn.files import find
 from brian_siamsnn.neurons.equation_files import EquationFile, shipped_models
 from brian_siamsnn.neurons.equations import load_equations
 from tests.helpers.messages import refused
-from tests.helpers.neuron_models import GOOD
 from tests.helpers.paths import ROOT
 
 
@@ -77,66 +76,104 @@ def test_one_line_names_file_and_key(own, old, new, named):
     assert str(caught.value).startswith((str(path), "own:"))
 
 
-def test_files_that_are_none(tmp_path):
-    path = tmp_path / "own.toml"
-    for content, named in [
+@pytest.mark.parametrize(
+    ("content", "named"),
+    [
         (b"\xff\xfe", ["TOML"]),
         (b"a = " + b"[" * 5000 + b"]" * 5000, ["TOML"]),
         (b"#" * 200_000, [200000, 100000]),
         (b"", ["'name'"]),
-    ]:
-        path.write_bytes(content)
-        with refused(path, *named):
-            load_equations(path)
+    ],
+    ids=["no text", "too deep", "too long", "empty"],
+)
+def test_a_file_that_is_none_is_refused(tmp_path, content, named):
+    path = tmp_path / "own.toml"
+    path.write_bytes(content)
+    with refused(path, *named):
+        load_equations(path)
+
+
+def test_a_folder_is_refused(tmp_path):
     with refused(tmp_path, "folder", "rate", "two_status", ".toml"):
         load_equations(tmp_path)
-    deep = "(" * 3000 + "v" + ")" * 3000
-    path.write_text(GOOD.replace('"v += I"', f'"v = {deep}"'))
+
+
+def test_an_expression_that_is_too_deep_is_refused(own):
+    path = own('"v += I"', f'"v = {"(" * 3000}v{")" * 3000}"')
     with refused(path, "'update'", "Brian2"):
         load_equations(path)
 
 
-def test_shipped_models_pass_and_say_where_they_are_from():
-    names = shipped_models()
-    assert {"rate", "phase", "burst", "two_status", "real", "max_pool", "max_pool_first", "max_pool_all"} <= set(names)
-    for name in names:
-        file = EquationFile.read(name)
-        assert file.texts["name"] == name and file.texts["equation"]
-        for entry in (*file.parameters.values(), *file.choices.values()):
-            assert entry.source and entry.description
-        for key, choice in file.choices.items():
-            for option in choice.options:
-                load_equations(name, **{key: option})
+GATES = ["max_pool", "max_pool_first", "max_pool_all"]
+CODINGS = ["rate", "phase", "burst", "two_status", "real"]
 
 
-def test_parameters_have_types_and_ranges():
-    for name, named in [
+def test_codings_and_gates_ship():
+    assert {*CODINGS, *GATES} <= set(shipped_models())
+
+
+@pytest.mark.parametrize("name", shipped_models())
+def test_a_shipped_model_has_its_own_name_and_says_where_it_is_from(name):
+    file = EquationFile.read(name)
+    assert file.texts["name"] == name and file.texts["equation"]
+    for entry in (*file.parameters.values(), *file.choices.values()):
+        assert entry.source and entry.description
+
+
+@pytest.mark.parametrize("name", shipped_models())
+def test_a_shipped_model_loads_with_each_of_its_options(name):
+    for key, choice in EquationFile.read(name).choices.items():
+        for option in choice.options:
+            load_equations(name, **{key: option})
+
+
+@pytest.mark.parametrize(
+    ("name", "named"),
+    [
         ("phase:K=0", ["phase", "K", "'0'", 1]),
         ("phase:K=2.5", ["phase", "K", "'2.5'"]),
         ("burst:gamma=0", ["burst", "gamma", "'0'", 0]),
         ("burst:gamma=inf", ["burst", "gamma", "'inf'"]),
         ("two_status:p=0", ["two_status", "p", "'0'", 1]),
         ("rate:v_th=-1", ["rate", "v_th", "'-1'", 0]),
-    ]:
-        with refused(*named):
-            load_equations(name)
+    ],
+)
+def test_a_value_out_of_its_range_is_named(name, named):
+    with refused(*named):
+        load_equations(name)
+
+
+def test_a_whole_number_may_be_written_as_a_real_one():
     assert load_equations("phase", K=5.0).parameters["K"] == 5
+
+
+def test_a_real_number_in_place_of_a_whole_one_is_named():
     with refused("phase", "K", 5.5):
         load_equations("phase", K=5.5)
 
 
-def test_the_documentation_shows_what_runs():
-    """Each line of the shipped codings is in docs/codings.md."""
-    text = (ROOT / "docs" / "codings.md").read_text(encoding="utf-8")
-    for name in ("rate", "phase", "burst", "two_status", "real"):
-        texts = EquationFile.read(name).texts
-        for key in ("model", "update", "threshold", "reset"):
-            for line in texts.get(key, "").strip().splitlines():
-                assert line in text or line in ("v : 1", "v_th : 1", "v_th_next : 1", "I : 1 (constant)"), line
-        for choice in EquationFile.read(name).choices.values():
-            assert all(f"`{option}`" in text for option in choice.options)
-    for name in ("max_pool", "max_pool_first", "max_pool_all"):
-        assert f"`{name}`" in text
+@pytest.fixture(scope="module")
+def guide():
+    return (ROOT / "docs" / "codings.md").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("name", CODINGS)
+def test_each_line_of_a_coding_is_in_the_guide(guide, name):
+    texts = EquationFile.read(name).texts
+    for key in ("model", "update", "threshold", "reset"):
+        for line in texts.get(key, "").strip().splitlines():
+            assert line in guide or line in ("v : 1", "v_th : 1", "v_th_next : 1", "I : 1 (constant)"), line
+
+
+@pytest.mark.parametrize("name", CODINGS)
+def test_each_option_of_a_coding_is_in_the_guide(guide, name):
+    for choice in EquationFile.read(name).choices.values():
+        assert all(f"`{option}`" in guide for option in choice.options)
+
+
+@pytest.mark.parametrize("name", GATES)
+def test_each_gate_is_in_the_guide(guide, name):
+    assert f"`{name}`" in guide
 
 
 def test_what_brian2_cannot_parse_is_said_by_what_is_wrong(tmp_path):

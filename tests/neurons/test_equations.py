@@ -1,4 +1,4 @@
-"""Spike times worked out by hand for rate and two-status coding; the other codings are in test_codings.py."""
+"""Spike times worked out by hand for rate and two-status coding, and names with values (others: test_codings.py)."""
 
 import brian2
 import numpy as np
@@ -26,8 +26,11 @@ def test_reset_by_subtraction_keeps_the_remainder():
     assert v == 0.375
 
 
-def test_negative_input_never_fires_and_a_strong_one_fires_at_every_step():
+def test_negative_input_never_fires():
     assert spike_steps(load_equations("rate"), -0.5, 6) == ([], -3.0)
+
+
+def test_a_strong_input_fires_at_every_step_and_its_surplus_stays():
     # 1.5 a step against a threshold of 1: the surplus of 0.5 a step stays in v
     assert spike_steps(load_equations("rate"), 1.5, 4) == ([1, 2, 3, 4], 2.0)
 
@@ -75,49 +78,105 @@ def test_time_step_of_one_tenth_of_a_millisecond():
     np.testing.assert_array_equal(np.round(monitor.t / (0.1 * ms)), np.arange(0, 100, 2))
 
 
-def test_a_model_of_ones_own_works_by_its_path(tmp_path):
+LEAKY = """
+name = "leaky"
+description = "loses half"
+model = '''
+v : 1
+I : 1 (constant)
+v_th : 1 (shared, constant)
+'''
+update = "v = leak*v + I"
+threshold = "v >= v_th"
+reset = "v -= v_th"
+on_pre = "v_post += w"
+amplitude = "v_th"
+[initial]
+v = 0
+[parameters.v_th]
+default = 1.0
+[parameters.leak]
+default = 0.5
+"""
+
+
+@pytest.fixture
+def leaky(tmp_path):
     path = tmp_path / "leaky.toml"
-    path.write_text(
-        'name = "leaky"\ndescription = "loses half"\nmodel = "v : 1\\nI : 1 (constant)\\nv_th : 1 (shared, constant)"\n'
-        'update = "v = leak*v + I"\nthreshold = "v >= v_th"\nreset = "v -= v_th"\non_pre = "v_post += w"\n'
-        'amplitude = "v_th"\n[initial]\nv = 0\n[parameters.v_th]\ndefault = 1.0\n[parameters.leak]\ndefault = 0.5\n'
-    )
+    path.write_text(LEAKY)
+    return path
+
+
+def test_a_model_from_a_file_runs(leaky):
     # .75 1.125->.125 .8125 1.15625
-    assert spike_steps(load_equations(path), 0.75, 4)[0] == [2, 4]
-    assert "leak = 0.25" in str(load_equations(path, leak=0.25))
+    assert spike_steps(load_equations(leaky), 0.75, 4)[0] == [2, 4]
 
 
-def test_values_after_a_colon():
+def test_a_parameter_of_a_model_from_a_file_is_set_by_its_name(leaky):
+    assert "leak = 0.25" in str(load_equations(leaky, leak=0.25))
+
+
+# names with values
+
+
+def test_values_after_a_colon_are_those_of_arguments():
     equations = load_equations("two_status:reading=floor_from_zero, beta=0.75,p=3")
     assert (equations.parameters["beta"], equations.parameters["p"]) == (0.75, 3)
     assert equations == load_equations("two_status", reading="floor_from_zero", beta=0.75, p=3)
-    for name, named in [
-        ("two_status:beta", ["two_status", "key=value", "'beta'"]),
-        ("two_status:beta=a", ["two_status", "beta", "'a'"]),
-        ("two_status:p=1.5", ["two_status", "p", "'1.5'"]),
-        ("two_status:q=1", ["two_status", "'q'", "'beta'", "brian-siamsnn equations two_status"]),
-    ]:
-        with refused(*named):
-            load_equations(name)
 
 
-def test_errors_name_the_thing(tmp_path):
+@pytest.mark.parametrize(
+    ("name", "named"),
+    [
+        ("two_status:beta", ["key=value", "'beta'"]),
+        ("two_status:beta=a", ["beta", "'a'"]),
+        ("two_status:p=1.5", ["p", "'1.5'"]),
+        ("two_status:q=1", ["'q'", "'beta'", "brian-siamsnn equations two_status"]),
+    ],
+)
+def test_a_wrong_value_after_a_colon_is_named(name, named):
+    with refused("two_status", *named):
+        load_equations(name)
+
+
+def test_a_model_that_does_not_ship_is_refused_with_those_that_do():
     with refused("nonsense", "rate", "two_status", ".toml"):
         load_equations("nonsense")
+
+
+def test_a_parameter_that_is_none_is_refused_with_those_that_are():
     with refused("rate", "'gamma'", ["v_th", "v_init"]):
         load_equations("rate", gamma=2)
+
+
+def test_an_option_that_is_none_is_refused_with_those_that_are():
     with refused("two_status", "reading", "'up'", "'floor'"):
         load_equations("two_status", reading="up")
+
+
+UNKNOWN_START = """
+name = "a"
+description = "b"
+model = "v:1"
+threshold = "v>1"
+on_pre = "v+=1"
+amplitude = "v"
+[initial]
+v = "v0"
+"""
+
+
+@pytest.mark.parametrize(
+    ("text", "named"),
+    [
+        ("name = ", ["TOML"]),
+        ('name = "a"', ["'description'"]),
+        ('nam = "a"', ["'nam'", "'name'"]),
+        (UNKNOWN_START, ["initial", "v", "'v0'"]),
+    ],
+)
+def test_what_is_wrong_with_a_file_is_named(tmp_path, text, named):
     path = tmp_path / "own.toml"
-    for text, named in [
-        ("name = ", [path, "TOML"]),
-        ('name = "a"', [path, "'description'"]),
-        ('nam = "a"', [path, "'nam'", "'name'"]),
-        (
-            'name="a"\ndescription="b"\nmodel="v:1"\nthreshold="v>1"\non_pre="v+=1"\namplitude="v"\n[initial]\nv="v0"\n',
-            [path, "initial", "v", "'v0'"],
-        ),
-    ]:
-        path.write_text(text)
-        with refused(*named):
-            load_equations(path)
+    path.write_text(text)
+    with refused(path, *named):
+        load_equations(path)

@@ -22,22 +22,24 @@ ARRIVING = [[1, 0, 0], [0, 1, 0], [0, 1, 0], [1, 0, 0], [0, 0, 1], [0, 0, 1], [1
         ("max_pool_all", [0, 1, 2, 3, 5, 6]),
     ],
 )
-def test_gates(gate, steps):
+def test_gates_by_hand(gate, steps):
     run = probe(gate, arriving=ARRIVING)
     assert run.spike_steps == steps
     assert run.amplitudes == [1] * len(steps)
 
 
-def test_gates_pass_on_what_spikes_carry():
+@pytest.mark.parametrize(
+    ("gate", "sent"),
+    [
+        ("max_pool", {0: 0.5, 2: 0.25, 3: 0.75}),
+        ("max_pool_first", {0: 0.5, 2: 0.5, 3: 1}),
+        ("max_pool_all", {0: 0.5, 2: 0.5, 3: 1}),
+    ],
+)
+def test_gates_pass_on_what_spikes_carry(gate, sent):
     # sums: .5 0 | .5 .25 | .5 .75 | 1.5 .75
-    arriving = [[0.5, 0], [0, 0.25], [0, 0.5], [1, 0]]
-    for gate, sent in {
-        "max_pool": {0: 0.5, 2: 0.25, 3: 0.75},
-        "max_pool_first": {0: 0.5, 2: 0.5, 3: 1},
-        "max_pool_all": {0: 0.5, 2: 0.5, 3: 1},
-    }.items():
-        run = probe(gate, arriving=arriving)
-        assert dict(zip(run.spike_steps, run.amplitudes, strict=True)) == sent, gate
+    run = probe(gate, arriving=[[0.5, 0], [0, 0.25], [0, 0.5], [1, 0]])
+    assert dict(zip(run.spike_steps, run.amplitudes, strict=True)) == sent
 
 
 @settings(max_examples=8, deadline=None)

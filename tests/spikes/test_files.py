@@ -118,31 +118,50 @@ def test_neo_round_trip(populations):
         assert from_neo(to_neo(trains), trains.shape, trains.steps) == trains
 
 
-def test_neo_objects_of_others():
-    neo = pytest.importorskip("neo", reason="Neo is in the extra 'spikes'")
+@pytest.fixture
+def neo():
+    return pytest.importorskip("neo", reason="Neo is in the extra 'spikes'")
+
+
+def test_a_neo_object_of_others_is_read_in_its_own_unit(neo):
     plain = neo.SpikeTrain([0.002, 0.004], units="s", t_stop=1, neuron=3)
-    assert from_neo([plain], (1, 1, 4), 10) == SpikeTrains(
-        np.array([3, 3]), np.array([2, 4]), np.ones(2), (1, 1, 4), 10
-    )
+    expected = SpikeTrains(np.array([3, 3]), np.array([2, 4]), np.ones(2), (1, 1, 4), 10)
+    assert from_neo([plain], (1, 1, 4), 10) == expected
+
+
+def test_a_neo_object_with_a_time_between_steps_is_refused(neo):
     with refused("neo.SpikeTrain 0", [2.5]):
         from_neo([neo.SpikeTrain([2.5], units="ms", t_stop=9, neuron=3)], (1, 1, 4), 10)
+
+
+def test_a_neo_object_without_its_neuron_is_refused(neo):
     with refused("neo.SpikeTrain 0", "'neuron'", []):
         from_neo([neo.SpikeTrain([2], units="ms", t_stop=9)], (1, 1, 4), 10)
 
 
-def test_pyspike_by_hand():
-    pyspike = pytest.importorskip("pyspike", reason="PySpike is in the extra 'spikes'")
-    one, five, eleven = to_pyspike(BY_HAND)
+@pytest.fixture
+def pyspike():
+    return pytest.importorskip("pyspike", reason="PySpike is in the extra 'spikes'")
+
+
+def test_pyspike_by_hand(pyspike):
+    one, _, _ = to_pyspike(BY_HAND)
     assert (one.spikes.tolist(), one.t_start, one.t_end) == ([0, 3], 0, 8)
-    # one step apart, and nothing else near: all spikes coincide
+
+
+def test_trains_one_step_apart_are_synchronous_to_pyspike(pyspike):
+    # nothing else is near: all spikes coincide
     shifted = SpikeTrains(np.array([0, 0, 1, 1]), np.array([2, 6, 3, 7]), np.ones(4), (1, 1, 2), 10)
     assert pyspike.spike_sync(*to_pyspike(shifted)) == 1
+
+
+def test_a_neuron_that_is_none_is_refused(pyspike):
     with refused("neurons", 0, 11, 3, 12):
         to_pyspike(BY_HAND, [3, 12])
 
 
 @pytest.mark.parametrize("module", ["neo", "pyspike", "pynwb"])
-def test_a_missing_extra_is_named(module, monkeypatch, tmp_path):
+def test_the_command_that_installs_a_missing_extra_is_named(module, monkeypatch, tmp_path):
     monkeypatch.setitem(sys.modules, module, None)
     export = {
         "neo": to_neo,
@@ -154,7 +173,7 @@ def test_a_missing_extra_is_named(module, monkeypatch, tmp_path):
 
 
 @pytest.mark.parametrize("format", FORMATS)
-def test_a_file_cut_short_anywhere(format, populations, tmp_path):
+def test_a_file_cut_short_anywhere_is_named(format, populations, tmp_path):
     needs(format)
     path = tmp_path / f"spikes.{format}"
     write_spikes(path, populations)
@@ -209,28 +228,43 @@ def test_csv_that_holds_no_spike_trains(old, new, named, tmp_path):
         read_spikes(path)
 
 
-def test_npz_that_holds_no_spike_trains(tmp_path):
+@pytest.mark.parametrize(
+    ("arrays", "named"),
+    [
+        ({"weights": np.ones(3)}, [["weights"]]),
+        (
+            {"a/neuron": np.ones(1), "a/step": [0], "a/amplitude": [1.0], "a/layer": [1, 1, 3, 2]},
+            ["a", "neuron", "step", "layer"],
+        ),
+        ({"a/neuron": np.array([{}]), "a/layer": [1, 1, 3, 2]}, [".npz"]),
+    ],
+    ids=["other arrays", "real numbers", "objects"],
+)
+def test_npz_that_holds_no_spike_trains(tmp_path, arrays, named):
     path = tmp_path / "a.npz"
-    np.savez(path, weights=np.ones(3))
-    with refused(path, ["weights"]):
-        read_spikes(path)
-    np.savez(path, **{"a/neuron": np.ones(1), "a/step": [0], "a/amplitude": [1.0], "a/layer": [1, 1, 3, 2]})
-    with refused(path, "a", "neuron", "step", "layer"):
-        read_spikes(path)
-    np.savez(path, **{"a/neuron": np.array([{}]), "a/layer": [1, 1, 3, 2]})
-    with refused(path, ".npz"):
+    np.savez(path, **arrays)
+    with refused(path, *named):
         read_spikes(path)
 
 
-def test_what_cannot_be_written_is_said_and_leaves_the_old_file(tmp_path):
+def test_a_population_whose_name_is_none_is_refused_and_leaves_the_old_file(tmp_path):
     path = tmp_path / "a.csv"
     path.write_text("earlier")
     with refused("conv5, again"):
         write_spikes(path, {"conv5, again": BY_HAND})
     assert path.read_text() == "earlier"
+
+
+def test_a_format_that_is_none_is_refused_with_those_that_are(tmp_path):
     with refused(tmp_path / "a.mat", ".csv", ".npz", ".nwb", "'mat'"):
         write_spikes(tmp_path / "a.mat", {"conv5": BY_HAND})
+
+
+def test_a_folder_that_is_not_there_is_named(tmp_path):
     with refused(tmp_path / "nowhere" / "a.csv"):
         write_spikes(tmp_path / "nowhere" / "a.csv", {"conv5": BY_HAND})
+
+
+def test_a_file_that_is_not_there_is_named(tmp_path):
     with refused(tmp_path / "b.csv"):
         read_spikes(tmp_path / "b.csv")

@@ -118,19 +118,27 @@ def test_the_order_of_spikes_does_not_change_a_picture():
         assert not np.array_equal(picture, pixels(plot(trains(seed=3)), 30))
 
 
+V = np.array([[0.4, 0.8, 1.2, 0.6]])
+V_TH = np.array([[1.0, 1.0, 1.0, 1000.0]])
+SPIKE = SpikeTrains(np.array([0]), np.array([2]), np.ones(1), (1, 1, 1), 4)
+
+
 def test_membranes_show_potential_threshold_and_spikes():
-    v = np.array([[0.4, 0.8, 1.2, 0.6]])
-    v_th = np.array([[1.0, 1.0, 1.0, 1000.0]])
-    spike = SpikeTrains(np.array([0]), np.array([2]), np.ones(1), (1, 1, 1), 4)
-    (axes,) = membrane_traces(v, v_th, spike, ["n"]).axes
+    (axes,) = membrane_traces(V, V_TH, SPIKE, ["n"]).axes
     potential, threshold, dots = axes.lines
-    np.testing.assert_array_equal(potential.get_ydata(), v[0])
-    np.testing.assert_array_equal(threshold.get_ydata(), v_th[0])
+    np.testing.assert_array_equal(potential.get_ydata(), V[0])
+    np.testing.assert_array_equal(threshold.get_ydata(), V_TH[0])
     np.testing.assert_array_equal(np.c_[dots.get_data()], [[2, 1.2]])
-    # a threshold out of reach leaves the panel
+
+
+def test_a_threshold_out_of_reach_leaves_the_panel():
+    (axes,) = membrane_traces(V, V_TH, SPIKE, ["n"]).axes
     assert axes.get_ylim()[1] < 2
+
+
+def test_potentials_of_other_steps_than_the_trains_are_refused():
     with refused("v", "v_th", (1, 4), (1, 3)):
-        membrane_traces(v[:, :3], v_th[:, :3], spike)
+        membrane_traces(V[:, :3], V_TH[:, :3], SPIKE)
 
 
 def test_histograms_count_every_neuron():

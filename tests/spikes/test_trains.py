@@ -57,17 +57,29 @@ def test_rates_by_hand():
     assert SMALL.mean_rate() == 5 / 16
 
 
-def test_one_train_and_all_trains_by_hand():
+def test_a_train_is_found_by_its_number_or_its_coordinates():
     assert SMALL.times_of(1).tolist() == SMALL.times_of((0, 0, 1)).tolist() == [1, 3]
+
+
+def test_a_silent_neuron_has_no_times():
     assert SMALL.times_of(2).tolist() == []
+
+
+@pytest.mark.parametrize("wrong", [4, -1, (0, 0, 2), (0, 0), "conv"])
+def test_a_neuron_that_is_none_is_refused(wrong):
+    with refused(0, 3, (1, 2, 2)):
+        SMALL.times_of(wrong)
+
+
+def test_all_trains_by_hand():
     neurons, bounds, steps = SMALL.by_neuron()
     assert (neurons.tolist(), bounds.tolist(), steps.tolist()) == ([0, 1, 3], [0, 2, 4, 5], [0, 1, 1, 3, 0])
+
+
+def test_coordinates_are_in_the_order_of_firing():
     y, x, c = SMALL.coordinates()
-    # in the order of firing: step 0 has neurons 0 and 3, step 1 has 0 and 1, step 3 has 1
+    # step 0 has neurons 0 and 3, step 1 has 0 and 1, step 3 has 1
     assert (y.tolist(), x.tolist(), c.tolist()) == ([0] * 5, [0, 1, 0, 0, 0], [0, 1, 0, 1, 1])
-    for wrong in (4, -1, (0, 0, 2), (0, 0), "conv"):
-        with refused(0, 3, (1, 2, 2)):
-            SMALL.times_of(wrong)
 
 
 @given(dense_arrays, st.randoms(use_true_random=False))
@@ -103,18 +115,24 @@ def test_select_is_indexing(dense, data):
     np.testing.assert_array_equal(part.dense(), dense[steps][:, rows][:, :, columns][..., channels])
 
 
-def test_selection_of_nothing_is_refused():
-    for wrong in (slice(2, 2), [2], [0, 0], [], "first"):
-        with refused("select", "channels"):
-            SMALL.select(channels=wrong)
+@pytest.mark.parametrize("wrong", [slice(2, 2), [2], [0, 0], [], "first"])
+def test_a_selection_of_nothing_or_twice_the_same_is_refused(wrong):
+    with refused("select", "channels"):
+        SMALL.select(channels=wrong)
 
 
-def test_what_is_no_spike_train_is_said():
+def test_arrays_of_different_lengths_are_refused():
     none = np.array([], int)
     with refused([0, 1]):
         SpikeTrains(none, none, np.ones(1), (1, 1, 1), 1)
+
+
+def test_a_neuron_beyond_the_layer_is_refused():
     with refused("neurons", 0, 5, (1, 2, 3), 6):
         SpikeTrains(np.array([6]), np.array([0]), np.ones(1), (1, 2, 3), 1)
+
+
+def test_a_step_beyond_the_last_is_refused():
     with refused("steps", 0, 3, 4):
         SpikeTrains(np.array([0]), np.array([4]), np.ones(1), (1, 2, 3), 4)
 
@@ -155,9 +173,12 @@ def test_limits_of_the_burst_share():
 def test_binned_counts_by_hand():
     counts = binned_counts(train("||..|.", "......", ".|.|.|"), 2)
     assert counts.tolist() == [[2, 0, 1], [0, 0, 0], [1, 1, 1]]
-    for wrong in (0, 4):
-        with refused("width", 6, wrong):
-            binned_counts(train("......"), wrong)
+
+
+@pytest.mark.parametrize("wrong", [0, 4])
+def test_a_width_that_does_not_divide_the_steps_is_refused(wrong):
+    with refused("width", 6, wrong):
+        binned_counts(train("......"), wrong)
 
 
 def test_correlation_by_hand():
@@ -194,9 +215,15 @@ def test_correlation_equals_numpy():
     assert population_correlation(a, b, 4) == pytest.approx(np.corrcoef(*sums)[0, 1])
 
 
-def test_correlation_needs_trains_that_go_together():
+def test_trains_of_other_steps_have_no_correlation():
     with refused("steps", 4, 6):
         population_correlation(train("|..."), train("|....."))
+
+
+def test_trains_of_other_shapes_have_no_pairwise_correlation():
     with refused("shape", (1, 1, 1), (1, 1, 2)):
         pairwise_correlation(train("|..."), train("|...", "|..."))
+
+
+def test_a_train_that_never_changes_has_no_correlation():
     assert np.isnan(population_correlation(train("||||"), train("|...")))

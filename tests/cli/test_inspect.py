@@ -1,0 +1,43 @@
+"""The command that compares a spiking network with its CNN."""
+
+import csv
+
+import pytest
+
+from tests.helpers.commands import command
+from tests.helpers.messages import assert_names, last_error
+
+
+@pytest.fixture
+def folder(tmp_path, capsys):
+    """Where the command wrote."""
+    assert command("inspect", *"--frames 1 --steps 3 --hidden-coding burst --output".split(), tmp_path) == 0
+    return tmp_path
+
+
+def rows_of(path):
+    with open(path, encoding="utf-8") as file:
+        return list(csv.DictReader(file))
+
+
+def test_each_layer_has_a_line(folder, capsys):
+    layers = [line.split()[0] for line in capsys.readouterr().out.splitlines()[1:6]]
+    assert layers == ["conv1", "conv2", "conv3", "conv4", "conv5"]
+
+
+def test_the_table_has_the_numbers_of_each_layer(folder):
+    first = rows_of(folder / "inspection.csv")[0]
+    assert float(first["correlation"]) > 0.5 and int(first["spikes"]) > 0
+
+
+def test_the_table_of_steps_has_each_step(folder):
+    assert [row["step"] for row in rows_of(folder / "inspection_steps.csv")] == ["1", "2", "3"]
+
+
+def test_the_figure_is_a_png(folder):
+    assert (folder / "inspection.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_a_scale_of_thresholds_that_is_none_is_refused(capsys):
+    assert command("inspect", "--threshold-scale", 0) == 2
+    assert_names(last_error(capsys), "'--threshold-scale'", 0.0)
