@@ -113,6 +113,9 @@ class OperationCounter:
         self.frames: list[list[OperationCounts]] = []
         self.localisation = 0
 
+    def __repr__(self) -> str:
+        return f"<OperationCounter {len(self.frames)} frames, {self.matcher!r}>"
+
     @property
     def search_branch(self) -> SpikingBranch:
         """Branch that processes the search region."""

@@ -263,6 +263,10 @@ class ConvolutionalMatcher:
         _check_stride(model.layers)
         self._network = SiamFC.from_folded(model.layers, model.weights, model.response_scale, model.response_bias)
         self._exemplar: torch.Tensor | None = None
+        self._model = model
+
+    def __repr__(self) -> str:
+        return f"<ConvolutionalMatcher {self._model!r}>"
 
     def _embed(self, crops):
         import torch

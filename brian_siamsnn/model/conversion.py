@@ -57,7 +57,7 @@ def scale_thresholds(model: SiameseModel, factor: float) -> SiameseModel:
     return replace(model, scales={name: np.asarray(scale) * np.float32(factor) for name, scale in model.scales.items()})
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class SpikingModel:
     """Layers and weights of the spiking network, in plain NumPy.
 
@@ -166,6 +166,11 @@ class SpikingModel:
             channels = layer.out_channels if isinstance(layer, Convolution) else channels
             result[layer.name] = (side, side, channels)
         return result
+
+    def __repr__(self) -> str:
+        names = ", ".join(layer.name for layer in self.layers)
+        weights = sum(w.size for w, _ in self.weights.values())
+        return f"<SpikingModel {names}; {weights:,} weights, v_init={self.initial_potential:g}>"
 
     def projections(self, image_size: int) -> dict[str, Projection]:
         """Connection into every layer but the first, by the layer's name, for a square image.

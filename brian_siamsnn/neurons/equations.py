@@ -37,7 +37,7 @@ Codings: TypeAlias = Coding | Mapping[str, Coding]
 TIME_STEP = 1 * ms
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class NeuronEquations:
     """A neuron model as Brian2 strings, with a value for every parameter.
 
@@ -157,6 +157,10 @@ class NeuronEquations:
             Statements for the `on_pre` argument of `brian2.Synapses`.
         """
         return self.on_pre.strip().replace("{amplitude}", presynaptic.amplitude)
+
+    def __repr__(self) -> str:
+        values = "".join(f", {name}={value:g}" for name, value in self.parameters.items())
+        return f"<NeuronEquations {self.name}{values}>"
 
     def __str__(self) -> str:
         parts = [

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 __all__ = ["SpikeTrains"]
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class SpikeTrains:
     """Spikes of a layer of neurons over T time steps.
 
@@ -81,6 +81,10 @@ class SpikeTrains:
             T.
         """
         return cls(np.zeros(0, np.int32), np.zeros(0, np.int64), np.zeros(0, np.float32), shape, steps)
+
+    def __repr__(self) -> str:
+        shape = "x".join(map(str, self.shape))
+        return f"<SpikeTrains {shape} neurons, T={self.steps}, {len(self):,} spikes>"
 
     def __len__(self) -> int:
         return len(self.neuron)

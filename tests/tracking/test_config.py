@@ -3,7 +3,10 @@
 import pytest
 
 from brian_siamsnn.files import find
+from brian_siamsnn.matching.matchers import SpikingMatcher
+from brian_siamsnn.model.files import load_model
 from brian_siamsnn.tracking.config import PAPER_CONFIGS, TrackerConfig
+from brian_siamsnn.tracking.tracker import SiameseTracker
 from tests.helpers.messages import refused
 
 
@@ -57,3 +60,37 @@ def test_labels_are_the_papers(label):
 
 def test_a_label_has_what_differs_from_the_paper():
     assert TrackerConfig(steps=10, tau=2, scales=1).label == "SiamSNN+HSM, T=10, tau=2, 1 scale"
+
+
+def test_a_loaded_model_is_a_model_too():
+    config = TrackerConfig(model=load_model("compact"), steps=2)
+    assert config.hash == TrackerConfig(model=load_model("compact"), steps=2).hash
+    assert config.hash != TrackerConfig(model=load_model("compact_fixed"), steps=2).hash
+    assert "SiameseModel" in repr(config) and "\n" not in repr(config)
+
+
+def test_a_loaded_model_has_no_name_for_the_command_line():
+    with refused("model"):
+        TrackerConfig(model=load_model("compact")).arguments()
+
+
+@pytest.mark.parametrize("scales", [1, 3])
+def test_the_tracker_has_as_many_scales_as_the_matcher_has_crops(scales):
+    tracker = TrackerConfig(steps=2, scales=scales).build_tracker()
+    assert tracker.scales == tracker.matcher.crops == tracker.matcher.search_branch.batch_size == scales
+
+
+def test_scales_follow_the_matcher_and_cannot_disagree_with_it():
+    matcher = SpikingMatcher("compact", 2, crops=1)
+    assert SiameseTracker(matcher).scales == 1
+    with refused("scales", 1, 3):
+        SiameseTracker(matcher, 3)
+
+
+def test_a_representation_shows_what_differs_from_the_defaults():
+    assert repr(TrackerConfig(steps=10)) == "TrackerConfig(steps=10)"
+
+
+def test_the_cnn_has_no_spiking_matcher():
+    with refused("tracker", "'snn'", "'cnn'"):
+        TrackerConfig(tracker="cnn").build_spiking_matcher()
