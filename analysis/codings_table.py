@@ -12,9 +12,11 @@ from pathlib import Path
 import brian_siamsnn as bs
 from brian_siamsnn.defaults import MATCHING, MODEL, STEPS
 from brian_siamsnn.evaluation.report import markdown, write_csv
+from brian_siamsnn.evaluation.store import evaluation_identity
 from brian_siamsnn.files import write_whole
 from brian_siamsnn.matching.similarity import MATCHINGS
 from brian_siamsnn.sequences.datasets import open_dataset
+from brian_siamsnn.tracking.config import identity_hash
 
 CODINGS = {
     "rate": "rate",  # Eq. 2-4
@@ -52,7 +54,7 @@ def main():
     copied = ("auc", "precision20", "frames", "seconds", "spikes", "synaptic_operations")
     for name, settings in configurations.items():
         config = bs.TrackerConfig(model=arguments.model, **settings)
-        folder = arguments.output / config.hash[:8]
+        folder = arguments.output / identity_hash(evaluation_identity(config, arguments.frames))[:8]
         report = bs.evaluate(config, dataset, folder, arguments.frames, arguments.workers)
         rates = [row["firing_rates"] or {} for row in report["sequences"].values()]
         for (sequence, row), rate in zip(report["sequences"].items(), rates, strict=True):
