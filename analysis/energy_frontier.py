@@ -6,9 +6,10 @@ Each ROOT is a folder of OTB, VOT or GOT-10k sequences, or a single sequence; th
 configuration of each model tracks each sequence; finished runs are skipped. Writes a summary of each run,
 ``frontier.csv`` with one row per configuration, and ``frontier.png``.
 
-Operations are the synaptic operations of Eq. 3, spikes times fan-out, over all scales of a frame. The exemplar, which is
-simulated once per sequence, is not included. ``--cost-model`` selects the hardware that prices them. The first layer and
-the tracker cost the same in every configuration of a model and are left out; analysis/table3_energy.py includes them.
+Operations are the synaptic operations of Eq. 3, spikes times fan-out, over all scales of a frame. The exemplar, which
+is simulated once per sequence, is not included. ``--cost-model`` selects the hardware that prices them. The first layer
+and the tracker cost the same in every configuration of a model and are left out; analysis/table3_energy.py includes
+them.
 """
 
 import argparse

@@ -3,8 +3,8 @@
     python analysis/fig2_firing_rates.py [SOURCE ...] [--model compact] [--frames 40] [--matching psm]
 
 Each SOURCE is a sequence with ground truth, such as an OTB folder; the synthetic sequence by default. The scales of
-layer-norm and channel-norm are the 99.9th percentile of the CNN's activations on four full images of each SOURCE, so the
-two differ in nothing else. "as shipped" uses the scales of the model file. Writes ``fig2.png`` and ``fig2.csv``.
+layer-norm and channel-norm are the 99.9th percentile of the CNN's activations on four full images of each SOURCE, so
+the two differ in nothing else. "as shipped" uses the scales of the model file. Writes ``fig2.png`` and ``fig2.csv``.
 """
 
 import argparse

@@ -7,9 +7,9 @@ by three steps. By Eq. 7, neither has anything in common with z. Eq. 8 matches t
 with tau >= 3.
 
 The lower panel shows the score of a train against a jittered copy of itself, relative to its score against itself. Each
-spike moves by up to the given number of steps, and spikes that land in the same step merge. Values are means over random
-trains with a firing rate of 0.25, for several tau. Dotted lines show the score of unrelated trains of the same rate,
-which is the cost of a larger tau. Writes ``fig3.png`` and ``fig3.csv``.
+spike moves by up to the given number of steps, and spikes that land in the same step merge. Values are means over
+random trains with a firing rate of 0.25, for several tau. Dotted lines show the score of unrelated trains of the same
+rate, which is the cost of a larger tau. Writes ``fig3.png`` and ``fig3.csv``.
 """
 
 import argparse
