@@ -30,7 +30,7 @@ PERCENTILES = (60, 85, 97)
 
 parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
 parser.add_argument("source", nargs="?", default="synthetic", metavar="SOURCE")
-parser.add_argument("--frame", type=int, default=20)
+parser.add_argument("--frame", type=int, default=20, help="frame of the exemplar crop, from 0")
 parser.add_argument("--layer", default="conv2")
 parser.add_argument("--codings", nargs="+", metavar="NAME|FILE", help="all in equations/ by default")
 parser.add_argument("--model", default=MODEL)
