@@ -4,8 +4,8 @@
 
 The exemplar's output spike trains are shifted over those of the search region, to positions near the target and in the
 background. For each position, the script compares the HSM score (Eq. 9) with three measures from PySpike (Kreuz et al.
-2007, 2013, 2015): ISI distance and SPIKE distance, which are 0 for identical trains, and SPIKE synchronisation, which is
-1. They are averaged over pairs of aligned neurons, drawn at random from pairs in which at least one neuron fires.
+2007, 2013, 2015): ISI distance and SPIKE distance, which are 0 for identical trains, and SPIKE synchronisation, which
+is 1. They are averaged over pairs of aligned neurons, drawn at random from pairs in which at least one neuron fires.
 
 All positions within 2 cells of the target are used; the others are drawn from the background. Since the target stands
 out by any measure, rank correlations are also given for the background alone. Those for PSM and TSM (Eq. 6 and 8) tell
