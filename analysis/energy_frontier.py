@@ -75,7 +75,7 @@ def run(source, configuration, model, frames, folder):
     quiet()
     matcher = bs.TrackerConfig(model=model, **CONFIGURATIONS[configuration]).build_spiking_matcher(threads=1)
     matcher.prepare()
-    # totals after each frame; those after the first frame are the exemplar's
+    # running totals after each frame; the first frame only simulates the exemplar
     names = ("operations", "pooling_events", "spikes")
     totals, steps = [], []
 

@@ -90,7 +90,7 @@ for tau in TAUS:
     below.axhline(np.mean(unrelated), color=colour, ls=":", lw=1.2)
     rows += [[tau, jitter, mean, np.mean(unrelated)] for jitter, mean in zip(JITTERS, means, strict=True)]
     shares = ", ".join(f"{mean:.2f}" for mean in means)
-    print(f"tau = {tau}: score with jitter 0 to 4 {shares}; unrelated trains {np.mean(unrelated):.2f}")
+    print(f"tau = {tau}: score at jitter 0 to 4: {shares}; unrelated trains: {np.mean(unrelated):.2f}")
 below.plot([], [], ":", color=BLACK, label="unrelated trains")
 below.set(xlabel="maximum shift of a spike (steps)", ylabel="score relative to self-match")
 below.set(ylim=(0, 1.05), xticks=list(JITTERS))

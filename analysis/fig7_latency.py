@@ -25,9 +25,7 @@ parser.add_argument("root", nargs="?", type=Path, metavar="ROOT")
 parser.add_argument("--subset", choices=SUBSETS)
 parser.add_argument("--steps", nargs="+", type=int, default=[2, 5, 10, 20])
 parser.add_argument("--model", default=MODEL)
-parser.add_argument(
-    "--frames", type=int, help="first frames of each sequence; by default all, but 15 of the synthetic set"
-)
+parser.add_argument("--frames", type=int, help="first frames of each sequence; all by default (synthetic set: 15)")
 parser.add_argument("--workers", type=int, default=1)
 named = {"metavar": "NAME", "choices": SPIKING, "help": f"from {', '.join(SPIKING)}; all by default"}
 parser.add_argument("--configurations", nargs="+", default=SPIKING, **named)

@@ -8,8 +8,7 @@ and counts every operation, where a spike counts as many times as its fan-out (t
 layer, energy by hardware, and energy against T.
 
 The paper divides a number of operations by operations per second per watt, calls the result a power, and multiplies it
-by 20 ms. The table shows this value and the energy that the number of operations amounts to
-(brian_siamsnn/energy/table3.py).
+by 20 ms. The table lists both this value and the corrected energy (brian_siamsnn/energy/table3.py).
 """
 
 import argparse
