@@ -2,13 +2,12 @@
 
     python analysis/architecture_search.py DATA --teacher siamfc.safetensors [--candidates A B ...]
 
-Trains each candidate briefly, with the same pairs and the same teacher, and writes ``table.csv``, ``table.md`` and
-``search.png``: how far the peak of the response is from the target on the held-out videos, against the synaptic
-operations of a search crop at T = 20. A run that is there already is not made again, and a stopped one goes on.
+Trains each candidate briefly, with the same pairs and the same teacher, and compares the distance between response peak
+and target on the held-out videos with the synaptic operations per search crop at T = 20. Writes ``table.csv``,
+``table.md`` and ``search.png``. Finished candidates are skipped, and interrupted runs continue.
 """
 
 import argparse
-import csv
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 from pathlib import Path
@@ -16,7 +15,12 @@ from pathlib import Path
 import numpy as np
 from matplotlib.figure import Figure
 
-#: Output channels of each layer, g for groups (brian_siamsnn.architecture.compact).
+import brian_siamsnn as bs
+from brian_siamsnn.crops import SEARCH_SIZE
+from brian_siamsnn.evaluation.report import markdown, write_csv
+from brian_siamsnn.files import write_whole
+
+#: Output channels of each layer, with g for groups (see brian_siamsnn.model.layers.compact).
 CANDIDATES = [
     "16-32-48-32",
     "12-24-32-32",
@@ -29,11 +33,9 @@ CANDIDATES = [
 
 
 def run(candidate, data, teacher, pool, steps, folder):
-    """Train one candidate; its row of the table."""
+    """Train one candidate and return its row of the table."""
     import torch
 
-    from brian_siamsnn.model.conversion import SpikingModel
-    from brian_siamsnn.model.files import load_model, read_model
     from brian_siamsnn.training.loop import train
     from brian_siamsnn.training.recipe import Recipe
     from brian_siamsnn.training.run import outgoing_synapses
@@ -41,13 +43,13 @@ def run(candidate, data, teacher, pool, steps, folder):
     torch.set_num_threads(1)  # the candidates share the processors
     file = folder / f"{candidate}.safetensors"
     if file.exists():
-        model = read_model(file)
+        model = bs.load_model(file)
     else:
         recipe = Recipe(architecture=candidate, steps=steps, report_every=max(1, steps // 4))
-        model = train(data, file, recipe, teacher=load_model(teacher), pool=pool)
+        model = train(data, file, recipe, teacher=bs.load_model(teacher), pool=pool)
     training = model.provenance["training"]
     last = training["history"][-1]
-    shapes = SpikingModel.from_model(model).shapes(255)
+    shapes = bs.SpikingModel.of(model).shapes(SEARCH_SIZE)
     return {
         "candidate": candidate,
         "weights": sum(w.size for w, _ in model.weights.values()),
@@ -66,44 +68,43 @@ def main():
     parser.add_argument("data", type=Path)
     parser.add_argument("--teacher", required=True)
     parser.add_argument("--candidates", nargs="+", default=CANDIDATES)
-    parser.add_argument("--steps", type=int, default=1000)
-    parser.add_argument("--pool", type=Path, help="folder of the teacher's answers [default: OUTPUT/pool]")
+    parser.add_argument("--steps", type=int, default=1000, help="training batches of each candidate")
+    parser.add_argument(
+        "--pool", type=Path, help="folder for the teacher's responses and features; OUTPUT/pool by default"
+    )
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--output", type=Path, default=Path("brian-siamsnn-output/architectures"))
     arguments = parser.parse_args()
     arguments.output.mkdir(parents=True, exist_ok=True)
     pool = arguments.pool or arguments.output / "pool"
-    one = partial(
-        run, data=arguments.data, teacher=arguments.teacher, pool=pool, steps=arguments.steps, folder=arguments.output
-    )
-    # the first candidate alone, because it fills the pool that the others use
-    rows = [one(arguments.candidates[0])] if not (pool / "filled.json").exists() else []
+    settings = {key: getattr(arguments, key) for key in ("data", "teacher", "steps")}
+    train_candidate = partial(run, pool=pool, folder=arguments.output, **settings)
+    # the first candidate runs alone because it fills the pool that the others share
+    rows = [train_candidate(arguments.candidates[0])] if not (pool / "filled.json").exists() else []
     with ProcessPoolExecutor(arguments.workers) as workers:
-        rows += workers.map(one, arguments.candidates[len(rows) :])
+        rows += workers.map(train_candidate, arguments.candidates[len(rows) :])
 
-    with open(arguments.output / "table.csv", "w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, list(rows[0]))
-        writer.writeheader()
-        writer.writerows(rows)
+    write_csv(arguments.output / "table.csv", rows)
+    head = ["network", "weights", "neurons", "synapses", "operations", "distance (cells)", "within 1 cell"]
     lines = [
-        "| network | weights | neurons | synapses | operations | distance (cells) | within 1 cell |",
-        "|---|---|---|---|---|---|---|",
+        [
+            *(row["candidate"], f"{row['weights']:,}", f"{row['neurons']:,}"),
+            *(f"{row[key] / 1e6:.1f} M" for key in ("synapses", "operations")),
+            *(f"{row['distance']:.2f}", f"{row['within_1']:.3f}"),
+        ]
+        for row in rows
     ]
-    lines += [
-        f"| {r['candidate']} | {r['weights']:,} | {r['neurons']:,} | {r['synapses'] / 1e6:.1f} M | "
-        f"{r['operations'] / 1e6:.1f} M | {r['distance']:.2f} | {r['within_1']:.3f} |"
-        for r in rows
-    ]
-    text = "\n".join(lines) + "\n"
-    (arguments.output / "table.md").write_text(text, encoding="utf-8")
+    text = markdown([head, *lines])
+    write_whole(arguments.output / "table.md", text.encode())
     print(text)
 
     figure = Figure(figsize=(6, 4), layout="constrained")
     axes = figure.subplots()
-    for r in rows:
-        axes.plot(r["operations"] / 1e6, r["distance"], "o", color="C0")
-        axes.annotate(r["candidate"], (r["operations"] / 1e6, r["distance"]), xytext=(4, 4), textcoords="offset points")
-    axes.set(xlabel="synaptic operations a search crop, T = 20 (millions)", ylabel="peak to target, held out (cells)")
+    for row in rows:
+        point = row["operations"] / 1e6, row["distance"]
+        axes.plot(*point, "o", color="C0")
+        axes.annotate(row["candidate"], point, xytext=(4, 4), textcoords="offset points")
+    axes.set(xlabel="synaptic operations per search crop, T = 20 (millions)", ylabel="peak to target, held out (cells)")
     axes.margins(0.3, 0.2)
     figure.savefig(arguments.output / "search.png", dpi=120)
 

@@ -1,26 +1,28 @@
-"""Every coding in the hidden layers with every coding in the output layer: AUC, firing rates, operations.
+"""AUC, firing rates and operations for every combination of hidden and output coding.
 
     python analysis/codings_table.py [ROOT] [--model compact] [--frames 60] [--sequences Crossing Couple]
 
-ROOT is a folder of OTB, VOT or GOT-10k sequences; without it, the synthetic set
-is used. Writes boxes and summary of each run, ``table.csv``, ``means.csv``
-and ``table.md``; goes on where it was stopped.
+ROOT is a folder of OTB, VOT or GOT-10k sequences; the synthetic set by default. Writes boxes and summary of each run,
+``table.csv``, ``means.csv`` and ``table.md``. An interrupted run continues.
 """
 
 import argparse
 from pathlib import Path
 
+import brian_siamsnn as bs
+from brian_siamsnn.defaults import MATCHING, MODEL, STEPS
 from brian_siamsnn.evaluation.report import markdown, write_csv
-from brian_siamsnn.evaluation.run import evaluate
+from brian_siamsnn.evaluation.store import evaluation_identity
 from brian_siamsnn.files import write_whole
+from brian_siamsnn.matching.similarity import MATCHINGS
 from brian_siamsnn.sequences.datasets import open_dataset
-from brian_siamsnn.tracking.config import TrackerConfig
+from brian_siamsnn.tracking.config import identity_hash
 
 CODINGS = {
     "rate": "rate",  # Eq. 2-4
     "phase": "phase",  # Eq. 10
-    "burst": "burst",  # Eq. 11 as the paper's text has it: 1, 1/2, 1/4, ...
-    "growing burst": "burst:gamma=2,v_0=0.125",  # ... and as Park (2019) has it
+    "burst": "burst",  # Eq. 11 with the paper's constants: 1, 1/2, 1/4, ...
+    "growing burst": "burst:gamma=2,v_0=0.125",  # Eq. 11 with those of Park (2019)
     "two-status": "two_status",  # Eq. 12
 }
 
@@ -28,13 +30,13 @@ CODINGS = {
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("root", nargs="?", type=Path, metavar="ROOT")
-    parser.add_argument("--model", default="compact")
+    parser.add_argument("--model", default=MODEL)
     parser.add_argument("--frames", type=int, default=60, help="first frames of each sequence")
-    parser.add_argument("--sequences", nargs="+", metavar="NAME", default=(), help="of those in ROOT; all by default")
+    parser.add_argument("--sequences", nargs="+", metavar="NAME", default=(), help="sequences of ROOT; all by default")
     parser.add_argument("--hidden", nargs="+", choices=CODINGS, default=list(CODINGS), metavar="CODING")
     parser.add_argument("--outputs", nargs="+", choices=CODINGS, default=list(CODINGS), metavar="CODING")
-    parser.add_argument("--matching", choices=["hsm", "psm", "tsm"], default="hsm")
-    parser.add_argument("--steps", type=int, default=20)
+    parser.add_argument("--matching", choices=MATCHINGS, default=MATCHING)
+    parser.add_argument("--steps", type=int, default=STEPS)
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--output", type=Path, default=Path("brian-siamsnn-output/codings"))
     arguments = parser.parse_args()
@@ -47,35 +49,26 @@ def main():
     }
     dataset = open_dataset(arguments.root, names=arguments.sequences)
 
-    # One row a configuration: means over the sequences.
+    # `rows` has one row per configuration and sequence, `means` one per configuration.
     rows, means = [], []
+    copied = ("auc", "precision20", "frames", "seconds", "spikes", "synaptic_operations")
     for name, settings in configurations.items():
-        configuration = TrackerConfig(model=arguments.model, frames=arguments.frames, **settings)
-        report = evaluate(configuration, dataset, arguments.output / configuration.hash[:8], arguments.workers)
-        own = report["sequences"]
-        rates = [row["firing_rates"] or {} for row in own.values()]
+        config = bs.TrackerConfig(model=arguments.model, **settings)
+        folder = arguments.output / identity_hash(evaluation_identity(config, arguments.frames))[:8]
+        report = bs.evaluate(config, dataset, folder, arguments.frames, arguments.workers)
+        rates = [row["firing_rates"] or {} for row in report["sequences"].values()]
+        for (sequence, row), rate in zip(report["sequences"].items(), rates, strict=True):
+            scores = {key: row[key] for key in copied}
+            by_layer = {f"rate {layer}": value for layer, value in rate.items()}
+            rows.append({"configuration": name, "sequence": sequence, **scores, **by_layer})
         mean = {f"rate {layer}": sum(rate[layer] for rate in rates) / len(rates) for layer in rates[0]}
         operations = (report["total"]["synaptic_operations"] or 0) / report["total"]["frames"]
-        rows += [
-            {
-                "configuration": name,
-                "sequence": sequence,
-                "auc": row["auc"],
-                "precision20": row["precision20"],
-                "frames": row["frames"],
-                "seconds": row["seconds"],
-                "spikes": row["spikes"],
-                "synaptic_operations": row["synaptic_operations"],
-                **{f"rate {layer}": value for layer, value in rate.items()},
-            }
-            for (sequence, row), rate in zip(own.items(), rates, strict=True)
-        ]
         means.append({"configuration": name, **report["mean"], **mean, "operations_per_frame": operations})
     write_csv(arguments.output / "table.csv", rows)
     write_csv(arguments.output / "means.csv", means)
 
     layers = [key for key in means[-1] if key.startswith("rate ")]
-    head = ["hidden + output", "AUC", "precision", *(f"{layer} (%)" for layer in layers), "operations a frame (10^6)"]
+    head = ["hidden + output", "AUC", "precision", *(f"{layer} (%)" for layer in layers), "operations per frame (10^6)"]
     lines = [
         [
             row["configuration"],

@@ -2,17 +2,17 @@
 
     python analysis/energy_frontier.py [ROOT ...] [--models compact] [--frames 60] [--configurations NAME ...]
 
-Every ROOT is a folder of OTB, VOT or GOT-10k sequences, or one such sequence; the synthetic sequence without any. Each
-configuration of each model tracks each sequence; what is there already is not run again. Writes a summary of each run,
-``frontier.csv`` with one line a configuration, and ``frontier.png``.
+Each ROOT is a folder of OTB, VOT or GOT-10k sequences, or a single sequence; the synthetic sequence by default. Each
+configuration of each model tracks each sequence; finished runs are skipped. Writes a summary of each run,
+``frontier.csv`` with one row per configuration, and ``frontier.png``.
 
-Operations are those of Eq. 3, every spike times its fan-out, over all scales of a frame, without the exemplar's, once a
-sequence. The energy is what they cost on the hardware that ``--cost-model`` names. The first layer and the tracker cost
-the same in every configuration of a model and are left out (analysis/table3_energy.py has them).
+Operations are the synaptic operations of Eq. 3, spikes times fan-out, over all scales of a frame. The exemplar, which
+is simulated once per sequence, is not included. ``--cost-model`` selects the hardware that prices them. The first layer
+and the tracker cost the same in every configuration of a model and are left out; analysis/table3_energy.py includes
+them.
 """
 
 import argparse
-import csv
 import json
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from pathlib import Path
@@ -20,11 +20,16 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
+import brian_siamsnn as bs
+from brian_siamsnn.defaults import MATCHING, MODEL, STEPS
 from brian_siamsnn.energy.cost_models import load_cost_models
 from brian_siamsnn.energy.plots import plot_frontier
 from brian_siamsnn.energy.table3 import frontier
+from brian_siamsnn.environment import quiet
+from brian_siamsnn.evaluation.report import write_csv
+from brian_siamsnn.files import write_json
 
-# Early stopping ends a frame when the peak of the response map has stayed in its place for so many steps.
+# Early stopping ends a frame once the response has peaked at the same position for this many steps.
 CONFIGURATIONS = {
     "T=20": {},
     "T=16": {"steps": 16},
@@ -66,36 +71,22 @@ CONFIGURATIONS = {
 
 
 def run(source, configuration, model, frames, folder):
-    """One sequence, one configuration; the summary that it leaves in its folder."""
-    import brian2
-
-    from brian_siamsnn.files import write_json
-    from brian_siamsnn.matching.matchers import SpikingMatcher
-    from brian_siamsnn.model.conversion import scale_thresholds
-    from brian_siamsnn.model.files import load_model
-    from brian_siamsnn.sequences.sources import open_sequence
-    from brian_siamsnn.tracking.run import track
-    from brian_siamsnn.tracking.tracker import SiameseTracker
-
-    brian2.prefs.logging.console_log_level = "ERROR"
-    brian2.BrianLogger.initialize()
-    options = dict(CONFIGURATIONS[configuration])
-    network = scale_thresholds(load_model(model), options.pop("threshold_scale", 1.0))
-    matcher = SpikingMatcher(network, threads=1, **options)
+    """Track one sequence with one configuration; write and return the summary."""
+    quiet()
+    matcher = bs.TrackerConfig(model=model, **CONFIGURATIONS[configuration]).build_spiking_matcher(threads=1)
     matcher.prepare()
-    # what the matcher has counted after each frame; the first is the exemplar's
-    counted = []
+    # running totals after each frame; the first frame only simulates the exemplar
     names = ("operations", "pooling_events", "spikes")
-    steps = []
+    totals, steps = [], []
 
     def count():
-        counted.append([getattr(matcher, name) for name in names])
+        totals.append([getattr(matcher, name) for name in names])
         # the first frame has no search
-        if len(counted) > 1:
+        if len(totals) > 1:
             steps.append(matcher.search_branch.steps_run)
 
-    result = track(open_sequence(source), SiameseTracker(matcher), frames=frames, progress=count)
-    each = np.diff(counted, axis=0).mean(0)
+    result = bs.track(bs.open_sequence(source), bs.SiameseTracker(matcher), frames=frames, progress=count)
+    per_frame = np.diff(totals, axis=0).mean(0)
     summary = {
         "sequence": Path(source).name,
         "configuration": configuration,
@@ -104,7 +95,7 @@ def run(source, configuration, model, frames, folder):
         **result.metrics,
         "stopped": result.stopped,
         "steps_a_frame": float(np.mean(steps)),
-        **{f"{name}_a_frame": value for name, value in zip(names, each.tolist(), strict=True)},
+        **{f"{name}_a_frame": value for name, value in zip(names, per_frame.tolist(), strict=True)},
     }
     folder.mkdir(parents=True, exist_ok=True)
     write_json(folder / "summary.json", summary)
@@ -112,8 +103,8 @@ def run(source, configuration, model, frames, folder):
 
 
 def varied(options):
-    """What a configuration varies, and the value that it gives to it."""
-    steps, threshold = options.get("steps", 20), options.get("threshold_scale", 1.0)
+    """Name of the setting that a configuration varies, and its value."""
+    steps, threshold = options.get("steps", STEPS), options.get("threshold_scale", 1.0)
     if "early_stop" in options:
         if threshold != 1:
             return "early stop and threshold", f"{options['early_stop']} and {threshold:g}"
@@ -121,27 +112,20 @@ def varied(options):
     if "coding" in options:
         return "two-status", options["coding"].partition("=")[2] or "floor"
     if threshold != 1:
-        return "threshold", f"{threshold:g}" if steps == 20 else f"T={steps}, {threshold:g}"
+        return "threshold", f"{threshold:g}" if steps == STEPS else f"T={steps}, {threshold:g}"
     return "fewer steps", f"T={steps}"
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("roots", nargs="*", type=Path, metavar="ROOT")
-    parser.add_argument("--models", nargs="+", default=["compact"], metavar="NAME|FILE")
+    parser.add_argument("--models", nargs="+", default=[MODEL], metavar="NAME|FILE")
     parser.add_argument("--frames", type=int, default=60, help="first frames of each sequence")
-    parser.add_argument(
-        "--configurations",
-        nargs="+",
-        choices=CONFIGURATIONS,
-        default=list(CONFIGURATIONS),
-        metavar="NAME",
-        help=f"of {', '.join(CONFIGURATIONS)}",
-    )
+    named = {"metavar": "NAME", "choices": CONFIGURATIONS, "help": f"from {', '.join(CONFIGURATIONS)}; all by default"}
+    parser.add_argument("--configurations", nargs="+", default=list(CONFIGURATIONS), **named)
     spiking = [name for name, cost in load_cost_models().items() if cost.runs != "arrays"]
-    parser.add_argument(
-        "--cost-model", default="truenorth", choices=spiking, metavar="NAME", help=f"of {', '.join(spiking)}"
-    )
+    named = {"metavar": "NAME", "choices": spiking, "help": f"from {', '.join(spiking)}"}
+    parser.add_argument("--cost-model", default="truenorth", **named)
     parser.add_argument("--workers", type=int, default=1)
     parser.add_argument("--output", type=Path, default=Path("brian-siamsnn-output/frontier"))
     arguments = parser.parse_args()
@@ -168,33 +152,21 @@ def main():
             done[futures[future]] = future.result()
             bar.update()
 
-    # One row a configuration, each sequence weighing the same.
-    joule = load_cost_models()[arguments.cost_model].value("synaptic_operation")
+    # One row per configuration; all sequences have the same weight.
+    cost = load_cost_models()[arguments.cost_model]
+    averaged = ("auc", "precision20", "operations_a_frame", "pooling_events_a_frame", "spikes_a_frame")
     rows = []
     for model, configuration in ((Path(m).stem, c) for m in arguments.models for c in arguments.configurations):
-        own = [done[model, configuration, Path(source).name] for source in sources]
-        mean = {
-            key: float(np.mean([one[key] for one in own]))
-            for key in ("auc", "precision20", "operations_a_frame", "pooling_events_a_frame", "spikes_a_frame")
-        }
+        summaries = [done[model, configuration, Path(source).name] for source in sources]
+        mean = {key: float(np.mean([summary[key] for summary in summaries])) for key in averaged}
         options = CONFIGURATIONS[configuration]
-        family, label = varied(options)
-        group = (model + ", ") * (len(arguments.models) > 1) + options.get("matching", "hsm").upper()
-        steps = np.mean([one.get("steps_a_frame", options.get("steps", 20)) for one in own])
-        energy = 1e3 * joule * (mean["operations_a_frame"] + mean["pooling_events_a_frame"])
-        rows.append(
-            {
-                "model": model,
-                "configuration": configuration,
-                "group": group,
-                "family": family,
-                "label": label,
-                "sequences": len(own),
-                "steps": float(steps),
-                **mean,
-                "energy_mj": energy,
-            }
-        )
+        row = {"model": model, "configuration": configuration}
+        row["group"] = (model + ", ") * (len(arguments.models) > 1) + options.get("matching", MATCHING).upper()
+        row["family"], row["label"] = varied(options)
+        row["sequences"] = len(summaries)
+        row["steps"] = float(np.mean([summary["steps_a_frame"] for summary in summaries]))
+        events = mean["operations_a_frame"] + mean["pooling_events_a_frame"]
+        rows.append({**row, **mean, "energy_mj": 1e3 * cost.value("synaptic_operation") * events})
     best = frontier([(row["energy_mj"], row["auc"]) for row in rows])
     for k, row in enumerate(rows):
         row["on_frontier"] = k in best
@@ -203,14 +175,9 @@ def main():
             "{operations_a_frame:14,.0f} SOP  {energy_mj:.3f} mJ"
         )
         print(line.format(**row), "*" * row["on_frontier"])
-    with open(arguments.output / "frontier.csv", "w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, list(rows[0]))
-        writer.writeheader()
-        writer.writerows(rows)
-    title = load_cost_models()[arguments.cost_model].title
-    plot_frontier(rows, best, xlabel=f"energy of a frame's synaptic operations (mJ; {title})").savefig(
-        arguments.output / "frontier.png", dpi=120
-    )
+    write_csv(arguments.output / "frontier.csv", rows)
+    figure = plot_frontier(rows, best, xlabel=f"energy of the synaptic operations per frame (mJ; {cost.title})")
+    figure.savefig(arguments.output / "frontier.png", dpi=120)
 
 
 if __name__ == "__main__":

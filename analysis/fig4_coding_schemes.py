@@ -1,9 +1,9 @@
-"""Fig. 4: thresholds and spikes of the coding schemes, on one neuron.
+"""Fig. 4: thresholds and spikes of a single neuron with each coding scheme.
 
     python analysis/fig4_coding_schemes.py [--codings rate phase:K=4 burst two_status] [--current 0.55] [--steps 20]
 
-The neuron gets a constant input current, or one that is random by step (--seed). Writes
-``fig4.png`` and ``fig4.csv`` (potential, threshold and amplitude in each step).
+The input current is constant, or random in each step with --seed. Steps are numbered from 1, as in the paper. Writes
+``fig4.png`` and ``fig4.csv``, with the potential, threshold and amplitude in each step.
 """
 
 import argparse
@@ -13,19 +13,17 @@ from pathlib import Path
 import numpy as np
 from matplotlib.figure import Figure
 
-from brian_siamsnn.neurons.single_neuron import probe
+import brian_siamsnn as bs
+from brian_siamsnn.defaults import STEPS
 from brian_siamsnn.palette import BLACK, BLUE, ORANGE, VERMILION
 
+CODINGS = ["rate", "phase:K=5", "burst", "burst:gamma=2,v_0=0.125", "two_status"]
+
 parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-parser.add_argument(
-    "--codings",
-    nargs="+",
-    metavar="NAME|FILE",
-    default=["rate", "phase:K=5", "burst", "burst:gamma=2,v_0=0.125", "two_status"],
-)
+parser.add_argument("--codings", nargs="+", metavar="NAME|FILE", default=CODINGS)
 parser.add_argument("--current", type=float, default=0.55, help="mean input current")
-parser.add_argument("--seed", type=int, help="of an input that changes from step to step; constant by default")
-parser.add_argument("--steps", type=int, default=20)
+parser.add_argument("--seed", type=int, help="of a random input; constant by default")
+parser.add_argument("--steps", type=int, default=STEPS)
 parser.add_argument("--output", type=Path, default=Path("brian-siamsnn-output/fig4"))
 arguments = parser.parse_args()
 
@@ -37,31 +35,24 @@ figure = Figure(figsize=(9, 1.9 * len(arguments.codings) + 0.4), layout="constra
 panels = figure.subplots(len(arguments.codings), 1, sharex=True, squeeze=False).ravel()
 steps, rows = np.arange(1, arguments.steps + 1), []
 for panel, coding in zip(panels, arguments.codings, strict=True):
-    run = probe(coding, current)
+    run = bs.probe(coding, current)
     amplitude = np.zeros(arguments.steps)
     amplitude[np.array(run.spike_steps, int)] = run.amplitudes
-    rows += [
-        [coding, t, *values]
-        for t, values in enumerate(zip(current, run.at_threshold["v"], run.threshold, amplitude, strict=True), 1)
-    ]
-    # thresholds out of reach (alpha of Eq. 12) leave the picture
-    top = 1.15 * max(run.at_threshold["v"].max(), np.where(run.threshold < 100, run.threshold, 0).max())
+    v = run.at_threshold["v"]
+    values = zip(current, v, run.threshold, amplitude, strict=True)
+    rows += [[coding, t, *value] for t, value in enumerate(values, 1)]
+    # a threshold out of reach (alpha of Eq. 12) is drawn above the panel
+    top = 1.15 * max(v.max(), np.where(run.threshold < 100, run.threshold, 0).max())
     threshold = np.where(run.threshold < 100, run.threshold, 1.02 * top)
-    panel.bar(steps, amplitude, width=0.5, color=BLUE, label="spike: its amplitude")
-    panel.step(
-        np.append(steps - 0.5, steps[-1] + 0.5),
-        np.append(threshold, threshold[-1]),
-        where="post",
-        color=VERMILION,
-        lw=1.5,
-        label="threshold V_th(t)",
-    )
-    panel.plot(steps, run.at_threshold["v"], color=BLACK, lw=0.8, marker=".", ms=4, label="potential, before reset")
+    panel.bar(steps, amplitude, width=0.5, color=BLUE, label="spike amplitude")
+    edges = np.append(steps - 0.5, steps[-1] + 0.5)
+    panel.stairs(threshold, edges, baseline=None, color=VERMILION, lw=1.5, label="threshold V_th(t)")
+    panel.plot(steps, v, color=BLACK, lw=0.8, marker=".", ms=4, label="potential before reset")
     sent = amplitude.sum() / arguments.steps
-    panel.set_title(f"{coding}: {len(run.spike_steps)} spikes, {sent:.2f} sent a step", fontsize=10, loc="left")
-    panel.set_ylim(min(0, run.at_threshold["v"].min()), top)
-    panel.axhline(arguments.current, color=ORANGE, lw=0.8, ls=":", label="mean input a step")
-panels[-1].set(xlabel="time step t", xlim=(0.4, arguments.steps + 0.6), xticks=steps[::1] if len(steps) <= 30 else None)
+    panel.set_title(f"{coding}: {len(run.spike_steps)} spikes, {sent:.2f} sent per step", fontsize=10, loc="left")
+    panel.set_ylim(min(0, v.min()), top)
+    panel.axhline(arguments.current, color=ORANGE, lw=0.8, ls=":", label="mean input per step")
+panels[-1].set(xlabel="time step t", xlim=(0.4, arguments.steps + 0.6), xticks=steps if len(steps) <= 30 else None)
 figure.legend(*panels[0].get_legend_handles_labels(), fontsize=9, ncols=4, loc="outside upper center", frameon=False)
 
 arguments.output.mkdir(parents=True, exist_ok=True)

@@ -1,10 +1,10 @@
-"""Fig. 6: frames of several sequences with the boxes of SiamFC, SiamSNN+PSM and SiamSNN+HSM+TS, and the true ones.
+"""Fig. 6: frames of several sequences with the boxes of SiamFC, SiamSNN+PSM, SiamSNN+HSM+TS and the ground truth.
 
     python analysis/fig6_qualitative.py [ROOT] [--sequences Basketball,Bolt2,Car1] [--columns 4] [--frames 100]
                                         [--model compact] [--workers 2]
 
-ROOT is a folder of sequences, of which the first five are shown unless --sequences names others; without it, the
-synthetic set. Writes the boxes of every run, ``fig6.png``, and ``fig6.csv`` with the overlap in each frame shown.
+ROOT is a folder of sequences; the synthetic set by default. Shows the first five sequences, or those in --sequences.
+Writes the boxes of every run, ``fig6.png``, and ``fig6.csv`` with the overlap in each frame shown.
 """
 
 import argparse
@@ -12,28 +12,24 @@ from pathlib import Path
 
 import numpy as np
 
+import brian_siamsnn as bs
+from brian_siamsnn.defaults import MODEL
 from brian_siamsnn.evaluation.plots import frames_figure, save
 from brian_siamsnn.evaluation.report import write_csv
-from brian_siamsnn.evaluation.run import evaluate
 from brian_siamsnn.evaluation.store import Store
 from brian_siamsnn.metrics import overlap
 from brian_siamsnn.sequences.datasets import Dataset, open_dataset
-from brian_siamsnn.tracking.config import PAPER_CONFIGS, TrackerConfig
+from brian_siamsnn.tracking.config import PAPER_CONFIGS
 
 parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
 parser.add_argument("root", nargs="?", type=Path, metavar="ROOT")
-parser.add_argument("--sequences", metavar="A,B")
-parser.add_argument("--columns", type=int, default=4, help="frames of each sequence that are shown")
-parser.add_argument("--model", default="compact")
+parser.add_argument("--sequences", metavar="A,B", help="sequences to show; the first five by default")
+parser.add_argument("--columns", type=int, default=4, help="frames to show of each sequence")
+parser.add_argument("--model", default=MODEL)
 parser.add_argument("--frames", type=int, help="first frames of each sequence; all by default")
 parser.add_argument("--workers", type=int, default=1)
-parser.add_argument(
-    "--configurations",
-    nargs="+",
-    choices=PAPER_CONFIGS,
-    metavar="NAME",
-    default=["SiamFC", "SiamSNN+PSM", "SiamSNN+HSM+TS"],
-)
+named = {"metavar": "NAME", "choices": PAPER_CONFIGS, "help": f"from {', '.join(PAPER_CONFIGS)}"}
+parser.add_argument("--configurations", nargs="+", default=["SiamFC", "SiamSNN+PSM", "SiamSNN+HSM+TS"], **named)
 parser.add_argument("--output", type=Path, default=Path("brian-siamsnn-output/fig6"))
 arguments = parser.parse_args()
 
@@ -42,18 +38,17 @@ dataset = open_dataset(arguments.root, names=names)
 if not names:
     dataset = Dataset(dataset.name, dataset.items[:5])
 for name in arguments.configurations:
-    configuration = TrackerConfig(**PAPER_CONFIGS[name], model=arguments.model, frames=arguments.frames)
-    evaluate(configuration, dataset, arguments.output / name, arguments.workers)
+    config = bs.TrackerConfig(**PAPER_CONFIGS[name], model=arguments.model)
+    bs.evaluate(config, dataset, arguments.output / name, arguments.frames, arguments.workers)
 
-# Frames spread evenly over each sequence, without the first, in which all boxes are the same.
+# Show frames spread evenly over each sequence, except the first, in which all boxes are equal.
 rows, table = {}, []
 for item in dataset.items:
     sequence = item.open()
-    tracked = {
-        name: result["boxes"]
-        for name in arguments.configurations
-        if (result := Store(arguments.output / name).load(item, sequence, arguments.frames)) is not None
+    results = {
+        name: Store(arguments.output / name).load(item, sequence, arguments.frames) for name in arguments.configurations
     }
+    tracked = {name: result["boxes"] for name, result in results.items() if result is not None}
     if not tracked:
         continue
     boxes = {"truth": sequence.boxes, **tracked}

@@ -1,15 +1,16 @@
-"""Are trains that HSM calls alike also alike by the measures of spike train analysis?
+"""Do spike trains that HSM scores as similar also agree by the measures of spike train analysis?
 
     python analysis/synchrony.py [SOURCE] [--frame 20] [--model compact] [--places 100] [--pairs 150]
 
-The exemplar's trains of the output layer are laid over the search region's at places around the target and in the
-background. For each place, the HSM score (Eq. 9) stands against the mean ISI distance, SPIKE distance (both 0 for
-the same trains) and SPIKE synchronisation (1 for the same) of pairs of neurons that lie on each other, drawn at
-random among those that fire at all; these three are PySpike's (Kreuz et al. 2007, 2013, 2015). All places within 2
-cells of the target are taken, and the rest from the background. Since the target stands out by any measure, the
-rank correlation is also given for the background alone, and for PSM and TSM (Eq. 6 and 8), which tell whether it is
-the time of the spikes that counts or their number. SOURCE is what ``brian-siamsnn track`` takes, with true boxes.
-Needs ``pip install 'brian_siamsnn[spikes]'``. Writes ``response.png``, ``synchrony.png``, ``synchrony.csv`` and
+The exemplar's output spike trains are shifted over those of the search region, to positions near the target and in the
+background. For each position, the script compares the HSM score (Eq. 9) with three measures from PySpike (Kreuz et al.
+2007, 2013, 2015): ISI distance and SPIKE distance, which are 0 for identical trains, and SPIKE synchronisation, which
+is 1. They are averaged over pairs of aligned neurons, drawn at random from pairs in which at least one neuron fires.
+
+All positions within 2 cells of the target are used; the others are drawn from the background. Since the target stands
+out by any measure, rank correlations are also given for the background alone. Those for PSM and TSM (Eq. 6 and 8) tell
+whether the timing or the number of spikes matters. SOURCE is any source of ``brian-siamsnn track`` with ground truth.
+Requires ``pip install 'brian_siamsnn[spikes]'``. Writes ``response.png``, ``synchrony.png``, ``synchrony.csv`` and
 ``correlations.csv``.
 """
 
@@ -24,48 +25,48 @@ from matplotlib.figure import Figure
 from scipy.stats import spearmanr
 from tqdm import tqdm
 
+import brian_siamsnn as bs
 from brian_siamsnn.crops import target_crop
+from brian_siamsnn.defaults import MODEL, STEPS
 from brian_siamsnn.matching.similarity import MATCHINGS, Template, matching_kernel
-from brian_siamsnn.network.recording import record_spikes
 from brian_siamsnn.palette import BLUE, VERMILION
-from brian_siamsnn.sequences.sources import open_sequence
 from brian_siamsnn.spikes.objects import to_pyspike
 from brian_siamsnn.spikes.plots import response_over_image
 
 parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
 parser.add_argument("source", nargs="?", default="synthetic", metavar="SOURCE")
-parser.add_argument("--frame", type=int, default=20, help="of the search region; the exemplar is from frame 0")
-parser.add_argument("--model", default="compact")
-parser.add_argument("--steps", type=int, default=20)
-parser.add_argument("--places", type=int, default=100)
-parser.add_argument("--pairs", type=int, default=150, help="pairs of neurons a place")
+parser.add_argument("--frame", type=int, default=20, help="frame of the search region; the exemplar is from frame 0")
+parser.add_argument("--model", default=MODEL)
+parser.add_argument("--steps", type=int, default=STEPS)
+parser.add_argument("--places", type=int, default=100, help="positions in the response map")
+parser.add_argument("--pairs", type=int, default=150, help="pairs of neurons per position")
 parser.add_argument("--seed", type=int, default=0)
 parser.add_argument("--output", type=Path, default=Path("brian-siamsnn-output/synchrony"))
 arguments = parser.parse_args()
 rng = np.random.default_rng(arguments.seed)
 
-# Trains of both branches, and the response map.
-sequence = open_sequence(arguments.source)
+# Spike trains of both branches, and the response maps.
+sequence = bs.open_sequence(arguments.source)
 first, frame = (next(islice(sequence, k, None)) for k in (0, arguments.frame))
 crops = {
     "exemplar": target_crop(first, sequence.boxes[0], "exemplar"),
     "search": target_crop(frame, sequence.boxes[arguments.frame]),
 }
-z, x = (next(iter(record_spikes(arguments.model, crop, steps=arguments.steps).values())) for crop in crops.values())
-responses = {
-    name: Template.from_trains(z.dense(), matching_kernel(name, arguments.steps)).match(x.dense()) for name in MATCHINGS
-}
+recorded = {branch: bs.record_spikes(arguments.model, crop, steps=arguments.steps) for branch, crop in crops.items()}
+z, x = (trains for layers in recorded.values() for trains in layers.values())
+kernels = {name: matching_kernel(name, arguments.steps) for name in MATCHINGS}
+responses = {name: Template.from_trains(z.dense(), kernel).match(x.dense()) for name, kernel in kernels.items()}
 
-# The places nearest to the centre, where the target is, and others at random.
+# The positions near the centre, where the target is, and a random sample of the others.
 size = len(responses["hsm"])
-places = np.array([(y, x) for y in range(size) for x in range(size)])
-distance = np.hypot(*(places - (size - 1) / 2).T)
+positions = np.argwhere(np.ones((size, size)))
+distance = np.hypot(*(positions - (size - 1) / 2).T)
 near, far = np.flatnonzero(distance <= 2), np.flatnonzero(distance > 2)
 if not 3 <= arguments.places - len(near) <= len(far):
-    parser.error(f"--places: expected {len(near) + 3} to {len(places)}, got {arguments.places}")
+    parser.error(f"--places: expected {len(near) + 3} to {len(positions)}, got {arguments.places}")
 chosen = np.concatenate([near, rng.choice(far, arguments.places - len(near), replace=False)])
 
-# A train for every neuron, silent ones too.
+# A train for every neuron, including silent ones.
 exemplar, search = (np.array(to_pyspike(trains, range(trains.size)), object).reshape(trains.shape) for trains in (z, x))
 fires_z, fires_x = z.counts() > 0, x.counts() > 0
 measures = {
@@ -74,14 +75,14 @@ measures = {
     "SPIKE synchronisation": pyspike.spike_sync,
 }
 rows = []
-for place in tqdm(chosen, desc="places", disable=None):
-    y, left = places[place]
+for k in tqdm(chosen, desc="positions", disable=None):
+    y, left = positions[k]
     window = slice(y, y + z.shape[0]), slice(left, left + z.shape[1])
     both = np.argwhere(fires_z | fires_x[window])
     picked = both[rng.choice(len(both), min(arguments.pairs, len(both)), replace=False)]
     pairs = [(exemplar[tuple(i)], search[window][tuple(i)]) for i in picked]
     values = [np.mean([measure(a, b) for a, b in pairs]) for measure in measures.values()]
-    rows.append([y, left, distance[place], *(response[y, left] for response in responses.values()), *values])
+    rows.append([y, left, distance[k], *(response[y, left] for response in responses.values()), *values])
 table = np.array(rows)
 target = table[:, 2] <= 2
 scores = dict(zip(responses, table.T[3:6], strict=True))

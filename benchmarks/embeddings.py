@@ -1,12 +1,13 @@
-"""Embeddings a second on each device, for many crops in one run, and whether their spikes are the same.
+"""Embeddings per second on each device for many crops in one run, and a comparison of their spikes.
 
     python benchmarks/embeddings.py [--model compact] [--size 127] [--crops 32] [--coding rate] [--json FILE]
 
-Each device runs in a process of its own, on one thread; one that is absent is named with the reason. Compiled devices
-show all crops one after the other in one run of their program, whose start and files are counted in; ``loop_seconds``
-is what the program itself says its simulation took. The runtime takes the crops one by one. ``build_seconds`` holds
-making the network and compiling it (the runtime's code may be in Brian2's cache already). In double precision the
-spikes of the last layer have to be the same on all devices; in single precision sums in another order may move some.
+Each device runs in a separate process, on one thread; for a device that is not available, the reason is printed.
+Compiled devices show all crops one after another in a single run of their program. The measured time includes starting
+the program and reading its files; ``loop_seconds`` is the simulation time that the program itself reports. The runtime
+device runs the crops one by one. ``build_seconds`` covers building and compiling the network (the runtime's code may
+already be in Brian2's cache). In double precision, the last layer must spike identically on all devices. In single
+precision, the order of summation may shift some spikes.
 """
 
 import argparse
@@ -16,41 +17,33 @@ import time
 from pathlib import Path
 
 import numpy as np
-from shared import FORMS, machine, measured_apart, peak_memory_mib, quiet, synthetic_crop, write_json
+from shared import FORMS, heading, measured_apart, peak_memory_mib, synthetic_crop, write_json
 from tqdm import tqdm
+
+import brian_siamsnn as bs
+from brian_siamsnn.defaults import CODING, MODEL, STEPS
+from brian_siamsnn.environment import quiet
 
 
 def measure(name, arguments):
-    """In a process of its own: prints one line of JSON, leaves the spikes in a file."""
-    from brian_siamsnn.model.conversion import SpikingModel
-    from brian_siamsnn.model.files import load_model
-    from brian_siamsnn.network.devices import build_branch
-
+    """Measure one device in this process; prints one line of JSON, and saves the spikes to a file."""
     quiet()
-    model = SpikingModel.from_model(load_model(arguments.model))
+    model = bs.SpikingModel.of(arguments.model)
     crops = np.stack([synthetic_crop(arguments.size, shift=k) for k in range(arguments.crops)])
     device, options = FORMS[name]
-    threads = {} if device.startswith("genn") else {"threads": 1}
     images = 1 if device == "runtime" else arguments.crops
+    options = {**options, "device": device, "batch_size": images, "dtype": arguments.dtype}
+    if not device.startswith("genn"):
+        options["threads"] = 1
     began = time.perf_counter()
-    branch = build_branch(
-        model,
-        arguments.size,
-        arguments.steps,
-        arguments.coding,
-        device,
-        batch_size=images,
-        dtype=arguments.dtype,
-        **threads,
-        **options,
-    )
+    branch = bs.build_branch(model, arguments.size, arguments.steps, arguments.coding, **options)
     if device == "runtime":
         branch.prepare()
     result = {"build_seconds": time.perf_counter() - began}
     took = []
     for _ in range(arguments.runs):
         began = time.perf_counter()
-        trains = [branch.run(crop) for crop in crops] if images == 1 else branch.run(crops)
+        trains = [branch.run(crop) for crop in crops] if images == 1 else branch.run_batch(crops)
         took.append(time.perf_counter() - began)
     result |= {"seconds": float(np.median(took)), "peak_memory_mib": peak_memory_mib()}
     if device != "runtime":
@@ -64,10 +57,10 @@ def measure(name, arguments):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--model", default="compact")
+    parser.add_argument("--model", default=MODEL)
     parser.add_argument("--size", type=int, default=127, help="side of the crops in pixels")
-    parser.add_argument("--steps", type=int, default=20)
-    parser.add_argument("--coding", default="rate")
+    parser.add_argument("--steps", type=int, default=STEPS)
+    parser.add_argument("--coding", default=CODING)
     parser.add_argument("--crops", type=int, default=32)
     parser.add_argument("--runs", type=int, default=3)
     parser.add_argument("--dtype", choices=["float32", "float64"], default="float64")
@@ -89,8 +82,7 @@ def main():
             if path.exists():
                 spikes[name] = set(map(tuple, np.load(path).T))
     first = next(iter(spikes.values()), set())
-    description = machine()
-    print(f"{description['cpu']}, {description['cores']} cores, load {description['load_average']:.1f}; {settings}\n")
+    print(f"{heading()}; {settings}\n")
     print(f"{'':<24}{'crops/s':>9}{'in the loop':>13}{'to build':>10}{'MiB':>7}{'spikes':>10}{'differing':>11}")
     for name, values in measured.items():
         if "failed" in values:

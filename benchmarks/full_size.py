@@ -1,8 +1,8 @@
-"""Seconds a three-scale frame of a model takes, and the memory it needs, beside its own CNN in the same run.
+"""Time and memory of a three-scale frame, compared with the CNN of the same model.
 
     python benchmarks/full_size.py [--model compact] [--frames 10] [--json FILE]
 
-Prints the median over the frames of the synthetic sequence.
+Prints the median time over the frames of the synthetic sequence.
 """
 
 import argparse
@@ -10,19 +10,18 @@ import json
 import resource
 import time
 
-import brian2
 import numpy as np
 
-from brian_siamsnn.matching.matchers import ConvolutionalMatcher, SpikingMatcher
-from brian_siamsnn.model.files import load_model
+import brian_siamsnn as bs
+from brian_siamsnn.defaults import MODEL, STEPS
+from brian_siamsnn.environment import quiet
 from brian_siamsnn.sequences.synthetic import SyntheticSequence
-from brian_siamsnn.tracking.tracker import SiameseTracker
 
 
-def frame_times(matcher, frames):
-    """Seconds of each update after the first frame, and synaptic operations of all of them."""
+def frame_times(tracker, frames):
+    """Return the seconds of each frame after the first, and their total synaptic operations."""
     sequence = SyntheticSequence(frames=frames + 1)
-    tracker, seconds = SiameseTracker(matcher), []
+    matcher, seconds = tracker.matcher, []
     for k, frame in enumerate(sequence):
         began = time.perf_counter()
         tracker.update(frame) if k else tracker.init(frame, sequence.first_box)
@@ -34,21 +33,19 @@ def frame_times(matcher, frames):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--model", default="compact")
-    parser.add_argument("--steps", type=int, default=20)
+    parser.add_argument("--model", default=MODEL)
+    parser.add_argument("--steps", type=int, default=STEPS)
     parser.add_argument("--frames", type=int, default=10)
     parser.add_argument("--json")
     arguments = parser.parse_args()
-    brian2.prefs.logging.console_log_level = "ERROR"
-    brian2.BrianLogger.initialize()
-    model = load_model(arguments.model)
+    quiet()
 
-    matcher = SpikingMatcher(model, arguments.steps)
-    matcher.prepare()
-    spiking, operations = frame_times(matcher, arguments.frames)
-    # before PyTorch is loaded, which takes memory of its own
+    tracker = bs.TrackerConfig(model=arguments.model, steps=arguments.steps).build_tracker()
+    tracker.prepare()
+    spiking, operations = frame_times(tracker, arguments.frames)
+    # read before PyTorch is loaded, which adds its own memory
     memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    cnn, _ = frame_times(ConvolutionalMatcher(model), arguments.frames)
+    cnn, _ = frame_times(bs.TrackerConfig(model=arguments.model, tracker="cnn").build_tracker(), arguments.frames)
     result = {
         "model": arguments.model,
         "steps": arguments.steps,
@@ -59,7 +56,7 @@ def main():
         "peak_memory_mib": memory,
         "operations_per_frame": operations / len(spiking),
         "operations_per_second": operations / sum(spiking),
-        "codegen": matcher.search_branch.codegen,
+        "codegen": tracker.matcher.search_branch.codegen,
     }
     for key, value in result.items():
         print(f"{key:<24}{value:.4g}" if isinstance(value, float) else f"{key:<24}{value}")

@@ -1,25 +1,27 @@
-"""The same weights, time steps and crop in other simulators: first whether they agree, then time and memory.
+"""Compare simulators on the same weights, time steps and crop: agreement, time and memory.
 
     python benchmarks/peers.py [--model compact|FILE] [--size 255] [--steps 20] [--runs 7] [--threads N] [--json FILE]
 
-Needs ``pip install 'brian_siamsnn[bench]'``. Each simulator runs in a process of its own, from the crop to the spikes
-of the last layer, the first convolution worked out once; all use the same number of threads.
+Requires ``pip install 'brian_siamsnn[bench]'``. Each simulator runs in a separate process, from the crop to the spikes
+of the last layer. All compute the first convolution once per crop and use the same number of threads.
 
-    brian_siamsnn      shared kernels, driven by events
-    explicit_synapses  every weight a Brian2 synapse (a model that does not fit into memory is refused)
-    pytorch            dense convolutions and integrate-and-fire neurons, written plainly
+    brian_siamsnn      event-driven shared kernels
+    explicit_synapses  one Brian2 synapse per weight (a model that does not fit into memory is rejected)
+    pytorch            plain PyTorch: dense convolutions and integrate-and-fire neurons
     spikingjelly       layer.Conv2d and IFNode(v_reset=None), multi-step
     sinabs             IAF with SingleSpike and MembraneSubtract
     snntorch           Leaky(beta=1, reset_mechanism="subtract")
 
-All of them simulate layer by layer: a spike is seen by the next layer in the same step. Where their semantics differ:
-snntorch fires at v > 1, not v >= 1, and subtracts in the next step; pools of the three packages pass on a spike
-whenever any input fires, so their counts are higher than the maximum (pytorch has our exact gate). ``off`` counts
-last-layer neurons with another spike count than brian_siamsnn's. In double precision, with the same input current,
-there should be none; in single precision, which is timed, sums in another order move some spikes.
+All simulate layer by layer, so a spike reaches the next layer in the same step. Two details differ. snntorch fires at
+v > 1 instead of v >= 1, and subtracts in the next step. Pooling layers of the three packages pass on a spike whenever
+any input fires, so they spike more often than the maximum of their inputs; pytorch implements the exact gate of
+brian_siamsnn. ``off`` counts the neurons of the last layer whose spike count differs from that in brian_siamsnn. In
+double precision, with the same input current, there should be none. In single precision, which is timed, the order of
+summation shifts some spikes.
 
-``ratio_to_fastest_peer`` is our seconds over those of the fastest peer, ``ratio_to_explicit_synapses_per_event`` over
-those of explicit synapses for the same events: below 1 we are faster.
+``ratio_to_fastest_peer`` is the time of brian_siamsnn divided by that of the fastest peer, and
+``ratio_to_explicit_synapses_per_event`` its time per event divided by that of explicit synapses. Below 1, brian_siamsnn
+is faster.
 """
 
 import argparse
@@ -30,8 +32,14 @@ import time
 from pathlib import Path
 
 import numpy as np
-from shared import machine, measured_apart, peak_memory_mib, quiet, seconds, synthetic_crop, write_json
+from shared import heading, measured_apart, peak_memory_mib, seconds, synthetic_crop, write_json
 from tqdm import tqdm
+
+import brian_siamsnn as bs
+from brian_siamsnn.connectivity.first_layer import FirstLayer
+from brian_siamsnn.defaults import MODEL, STEPS
+from brian_siamsnn.environment import quiet
+from brian_siamsnn.model.layers import MaxPool
 
 SIMULATORS = ("brian_siamsnn", "explicit_synapses", "pytorch", "spikingjelly", "sinabs", "snntorch")
 PEERS = SIMULATORS[2:]
@@ -100,11 +108,9 @@ class SnnTorch:
 
 
 def peer(name, model, steps, dtype="float32"):
-    """A function from a crop, or from the first layer's current, to the last layer's spike counts (H, W, C)."""
+    """Return a function that maps a crop, or the first layer's current, to spike counts of the last layer (H, W, C)."""
     import torch
     from torch.nn import functional
-
-    from brian_siamsnn.model.layers import MaxPool
 
     node = {"pytorch": Plain, "spikingjelly": SpikingJelly, "sinabs": Sinabs, "snntorch": SnnTorch}[name]
     nodes = {layer.name: node(model.initial_potential) for layer in model.layers}
@@ -115,7 +121,7 @@ def peer(name, model, steps, dtype="float32"):
             x = torch.from_numpy((crop if current is None else current).astype(dtype)).permute(2, 0, 1)[None]
             for k, layer in enumerate(model.layers):
                 if isinstance(layer, MaxPool):
-                    if name == "pytorch":  # the running maximum of what the window's inputs have sent
+                    if name == "pytorch":  # running maximum of the cumulative spike counts in the window
                         x = functional.max_pool2d(x.cumsum(0), layer.kernel, layer.stride)
                         x = torch.diff(x, dim=0, prepend=torch.zeros_like(x[:1]))
                     else:
@@ -124,7 +130,7 @@ def peer(name, model, steps, dtype="float32"):
                     if k > 0 or current is None:
                         w, b = tensors[layer.name]
                         x = functional.conv2d(x, w, b, layer.stride, groups=layer.groups)
-                    # sinabs and snntorch fire in single precision, whatever they compute in
+                    # sinabs and snntorch return spikes in single precision
                     x = nodes[layer.name](x.repeat(steps, 1, 1, 1) if k == 0 else x).to(x.dtype)
             return x.sum(0).permute(1, 2, 0).numpy().astype(int)
 
@@ -132,21 +138,15 @@ def peer(name, model, steps, dtype="float32"):
 
 
 def branch(name, model, size, steps, threads, dtype="float32"):
-    """A branch of ours."""
-    from brian_siamsnn.network.runtime import SpikingBranch
-
+    """Build a branch with shared kernels or explicit synapses."""
     connectivity = "kernel" if name == "brian_siamsnn" else "synapses"
-    return SpikingBranch(model, size, steps, connectivity=connectivity, threads=threads, dtype=dtype)
+    return bs.SpikingBranch(model, size, steps, connectivity=connectivity, threads=threads, dtype=dtype)
 
 
 def measure(name, model, size, steps, runs, threads, counts):
-    """In a process of its own: build, run, and leave the counts in a file."""
-    from brian_siamsnn.connectivity.first_layer import FirstLayer
-    from brian_siamsnn.model.conversion import SpikingModel
-    from brian_siamsnn.model.files import load_model
-
+    """Measure one simulator in this process; prints one line of JSON, and saves the spike counts to a file."""
     quiet()
-    model = SpikingModel.from_model(load_model(model))
+    model = bs.SpikingModel.of(model)
     crop, result = synthetic_crop(size), {}
     began = time.perf_counter()
     if name in PEERS:
@@ -162,12 +162,8 @@ def measure(name, model, size, steps, runs, threads, counts):
 
     result["build_seconds"] = time.perf_counter() - began
     times = seconds(lambda: run(crop), runs)
-    result |= {
-        "seconds": float(np.median(times)),
-        "fastest": min(times),
-        "slowest": max(times),
-        "peak_memory_mib": peak_memory_mib(),
-    }
+    result |= {"seconds": float(np.median(times)), "fastest": min(times), "slowest": max(times)}
+    result["peak_memory_mib"] = peak_memory_mib()
     found = {"single": run(crop)}
     if name in PEERS:
         found["double"] = peer(name, model, steps, "float64")(current=FirstLayer(model).current(crop))
@@ -180,28 +176,14 @@ def measure(name, model, size, steps, runs, threads, counts):
 
 
 def compare(names, arguments):
-    """All simulators, one after the other; returns the result that is written."""
+    """Measure the simulators one after another, and return the result for the JSON file."""
+    settings = {key: getattr(arguments, key) for key in ("model", "size", "steps", "runs", "threads")}
+    options = [part for key, value in settings.items() for part in (f"--{key}", value)]
     measured, counts = {}, {}
     with tempfile.TemporaryDirectory() as folder:
         for name in tqdm(names, desc="simulators", disable=None):
             path = Path(folder) / f"{name}.npz"
-            measured[name] = measured_apart(
-                __file__,
-                "--model",
-                arguments.model,
-                "--size",
-                arguments.size,
-                "--steps",
-                arguments.steps,
-                "--runs",
-                arguments.runs,
-                "--threads",
-                arguments.threads,
-                "--only",
-                name,
-                "--counts",
-                path,
-            )
+            measured[name] = measured_apart(__file__, *options, "--only", name, "--counts", path)
             if path.exists():
                 counts[name] = dict(np.load(path))
     ours = counts.get("brian_siamsnn", {})
@@ -211,11 +193,8 @@ def compare(names, arguments):
             measured[name][f"neurons_off_{precision}"] = int((found[precision] != ours[precision]).sum())
     took = {name: values["seconds"] for name, values in measured.items() if "seconds" in values}
     result = {
+        **settings,
         "model": Path(arguments.model).name,
-        "size": arguments.size,
-        "steps": arguments.steps,
-        "runs": arguments.runs,
-        "threads": arguments.threads,
         "seconds_per_crop": took,
         "measured": measured,
         "last_layer_neurons": ours["single"].size if ours else None,
@@ -231,12 +210,8 @@ def compare(names, arguments):
 
 
 def report(result):
-    description = machine()
-    print(
-        f"{description['cpu']}, {description['cores']} cores, load {description['load_average']:.1f}; "
-        f"{result['model']}, {result['size']} pixels, T = {result['steps']}, {result['threads']} threads, "
-        f"medians of {result['runs']}\n"
-    )
+    settings = f"{result['model']}, {result['size']} pixels, T = {result['steps']}, {result['threads']} threads"
+    print(f"{heading()}; {settings}, medians of {result['runs']}\n")
     print(f"{'':<20}{'off, double':>12}{'off, single':>12}{'spikes':>9}{'seconds':>10}{'ratio':>8}{'MiB':>8}")
     ours = result["seconds_per_crop"].get("brian_siamsnn")
     for name, values in result["measured"].items():
@@ -246,7 +221,7 @@ def report(result):
         ratio = f"{values['seconds'] / ours:8.2f}" if ours else f"{'':>8}"
         off = "".join(f"{values.get(f'neurons_off_{precision}', '-'):>12}" for precision in ("double", "single"))
         print(f"{name:<20}{off}{values['spikes']:>9}{values['seconds']:>10.4f}{ratio}{values['peak_memory_mib']:>8.0f}")
-    print(f"\n{result['last_layer_neurons']} neurons in the last layer; ratio: seconds over brian_siamsnn's")
+    print(f"\n{result['last_layer_neurons']} neurons in the last layer; ratio: time relative to brian_siamsnn")
     for key in ("fastest_peer", "ratio_to_fastest_peer", "ratio_to_explicit_synapses_per_event"):
         if key in result:
             print(key, f"{result[key]:.4g}" if isinstance(result[key], float) else result[key])
@@ -254,9 +229,9 @@ def report(result):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--model", default="compact", help="a model that ships, or a model file")
+    parser.add_argument("--model", default=MODEL, help="name of a shipped model, or a model file")
     parser.add_argument("--size", type=int, default=255, help="side of the crop in pixels")
-    parser.add_argument("--steps", type=int, default=20)
+    parser.add_argument("--steps", type=int, default=STEPS)
     parser.add_argument("--runs", type=int, default=7)
     parser.add_argument("--threads", type=int, default=len(os.sched_getaffinity(0)))
     parser.add_argument("--simulators", nargs="+", choices=SIMULATORS, default=SIMULATORS)
@@ -265,15 +240,8 @@ def main():
     parser.add_argument("--counts", help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.only:
-        measure(
-            arguments.only,
-            arguments.model,
-            arguments.size,
-            arguments.steps,
-            arguments.runs,
-            arguments.threads,
-            arguments.counts,
-        )
+        settings = {key: getattr(arguments, key) for key in ("model", "size", "steps", "runs", "threads", "counts")}
+        measure(arguments.only, **settings)
         return
     result = compare(arguments.simulators, arguments)
     report(result)

@@ -1,31 +1,33 @@
-"""Time an image and events a second against the size of the network, T, the input, the firing rate and the threads.
+"""Time per image and events per second against network size, T, image size, firing rate and number of threads.
 
     python benchmarks/scaling.py [--runs 5] [--only neurons threads ...] [--json FILE]
 
-A random network of the compact family (16-32-48-48-32 channels, 255 pixels, T = 20, one thread) is changed in one
-respect at a time. ``events_per_second`` in the JSON file is that of the unchanged network; the rows hold all others.
+Starts from a random network of the compact family (16-32-48-48-32 channels, 255 pixels, T = 20, one thread) and varies
+one property at a time. ``events_per_second`` in the JSON file belongs to the base network; ``rows`` holds the variants.
 
-    neurons    the channels of every layer, times 1/2, 1, 2, 3: synapses grow with the square
-    layers     3 to 7, the last one repeated
+    neurons    channels of every layer times 1/2, 1, 2, 3; the number of synapses grows quadratically
+    layers     3 to 7, repeating the last one
     steps      T
     size       side of the image in pixels
-    rate       the input current of all layers is scaled, and with it the spikes a neuron fires a step
-    threads    1 to as many as there are processors
+    rate       scale of the input current of all layers, which changes the firing rate
+    threads    1 up to the number of processors
 """
 
 import argparse
 import os
 
 import numpy as np
-from shared import machine, quiet, seconds, write_json
+from shared import heading, seconds, write_json
 from tqdm import tqdm
 
+import brian_siamsnn as bs
 from brian_siamsnn.connectivity.explicit import synapse_count
-from brian_siamsnn.model.conversion import SpikingModel
-from brian_siamsnn.model.layers import compact, convolutions
-from brian_siamsnn.network.runtime import SpikingBranch
+from brian_siamsnn.crops import SEARCH_SIZE
+from brian_siamsnn.defaults import STEPS
+from brian_siamsnn.environment import quiet
+from brian_siamsnn.model.layers import compact
 
-BASE = {"channels": (16, 32, 48, 48, 32), "size": 255, "steps": 20, "drive": 1.0, "threads": 1}
+BASE = {"channels": (16, 32, 48, 48, 32), "size": SEARCH_SIZE, "steps": STEPS, "drive": 1.0, "threads": 1}
 PROCESSORS = len(os.sched_getaffinity(0))
 CHANGES = {
     "neurons": [{"channels": tuple(int(c * factor) for c in BASE["channels"])} for factor in (0.5, 1, 2, 3)],
@@ -38,7 +40,7 @@ CHANGES = {
 
 
 def random_model(channels, drive):
-    """Weights with zero mean, so that every layer fires at rates of a few per cent."""
+    """Draw weights with zero mean, for which every layer fires in a few per cent of the steps."""
     rng = np.random.default_rng(0)
     layers, weights = compact("-".join(map(str, channels))), {}
     for k, layer in enumerate(layers):
@@ -47,18 +49,16 @@ def random_model(channels, drive):
             w /= 128  # pixels are 0 to 255
         b = np.full(layer.out_channels, 0.05 * drive)
         weights[layer.name] = ((drive * w if k == 0 else w).astype(np.float32), b.astype(np.float32))
-    return SpikingModel(layers, weights)
+    return bs.SpikingModel(layers, weights)
 
 
 def measure(runs, channels, size, steps, drive, threads):
-    """One row of the table."""
+    """Measure one network, and return its row of the table."""
     model = random_model(channels, drive)
-    branch = SpikingBranch(model, size, steps, threads=threads)
+    branch = bs.SpikingBranch(model, size, steps, threads=threads)
     image = np.random.default_rng(1).integers(0, 256, (size, size, 3), dtype=np.uint8)
     median = float(np.median(seconds(lambda: branch.run(image), runs)))
-    shapes = branch.shapes
-    neurons = sum(int(np.prod(shape)) for shape in shapes.values())
-    joins = zip(convolutions(model.layers), convolutions(model.layers)[1:], strict=False)
+    neurons = sum(int(np.prod(shape)) for shape in branch.shapes.values())
     events = sum(int(np.sum(by_step)) for by_step in branch.operations.values())
     spikes = sum(int(by_step.sum()) for by_step in branch.spikes.values())
     return {
@@ -68,7 +68,7 @@ def measure(runs, channels, size, steps, drive, threads):
         "drive": drive,
         "threads": threads,
         "neurons": neurons,
-        "synapses": sum(synapse_count(shapes[a.name], shapes[b.name], b) for a, b in joins),
+        "synapses": sum(synapse_count(projection) for projection in branch.projections.values()),
         "rate": spikes / neurons / steps,
         "events": events,
         "seconds": median,
@@ -88,8 +88,7 @@ def main():
     points = [(name, change) for name in arguments.only for change in CHANGES[name]]
     for name, change in tqdm(points, desc="networks", disable=None):
         result["rows"].setdefault(name, []).append(measure(arguments.runs, **(BASE | change)))
-    description = machine()
-    print(f"{description['cpu']}, {description['cores']} cores, load {description['load_average']:.1f}")
+    print(heading())
     for name, rows in result["rows"].items():
         print(f"\n{name:<24}{'neurons':>9}{'synapses':>12}{'rate':>8}{'events':>12}{'seconds':>10}{'events/s':>11}")
         for row, change in zip(rows, CHANGES[name], strict=True):

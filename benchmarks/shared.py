@@ -1,4 +1,4 @@
-"""What the benchmarks share: the machine, the crop, each measurement in a process of its own, results as JSON."""
+"""Helpers of the benchmarks: machine description, test crop, measurements in a separate process, JSON results."""
 
 import importlib.metadata
 import json
@@ -12,9 +12,12 @@ from pathlib import Path
 
 import numpy as np
 
+from brian_siamsnn.crops import crop
+from brian_siamsnn.sequences.synthetic import SyntheticSequence
+
 PACKAGES = ("brian_siamsnn", "brian2", "numpy", "torch", "spikingjelly", "sinabs", "snntorch", "brian2genn")
 
-#: Devices that are measured, with their options; GeNN knows explicit synapses only.
+#: Devices to measure, with their options; GeNN supports explicit synapses only.
 FORMS = {
     "runtime, kernel": ("runtime", {"connectivity": "kernel"}),
     "runtime, synapses": ("runtime", {"connectivity": "synapses"}),
@@ -25,15 +28,11 @@ FORMS = {
 
 
 def machine():
-    """The processor, its cores, how busy it is, and versions."""
+    """Describe the processor, its load, and the package versions."""
     try:
         lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
         values = {key.strip(): value.strip() for key, _, value in (line.partition(":") for line in lines)}
-        cpu = " ".join(
-            filter(
-                None, (values.get("model name"), f"family {values.get('cpu family')}", f"model {values.get('model')}")
-            )
-        )
+        cpu = f"{values.get('model name', '')} family {values.get('cpu family')} model {values.get('model')}".strip()
     except OSError:
         cpu = platform.processor()
     versions = {}
@@ -51,25 +50,20 @@ def machine():
     }
 
 
-def quiet():
-    """Leave Brian2's log to errors."""
-    import brian2
-
-    brian2.prefs.logging.console_log_level = "ERROR"
-    brian2.BrianLogger.initialize()
+def heading():
+    """Describe the processor in one line."""
+    description = machine()
+    return f"{description['cpu']}, {description['cores']} cores, load {description['load_average']:.1f}"
 
 
 def synthetic_crop(size, shift=0):
-    """A crop of the synthetic sequence."""
-    from brian_siamsnn.crops import crop
-    from brian_siamsnn.sequences.synthetic import SyntheticSequence
-
+    """Return a crop of the synthetic sequence."""
     frame = next(iter(SyntheticSequence(frames=1)))
     return crop(frame, (120 + shift, 160), 200, size, (0, 0, 0))
 
 
 def seconds(function, runs):
-    """Seconds of each of several calls, after one that does not count."""
+    """Time several calls, after one untimed call; returns the seconds of each."""
     function()
     result = []
     for _ in range(runs):
@@ -80,12 +74,12 @@ def seconds(function, runs):
 
 
 def peak_memory_mib():
-    """Of this process and the programs that it has run, whichever took more."""
+    """Return the peak memory of this process or of its child processes, whichever is larger."""
     return max(resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)) / 1024
 
 
 def measured_apart(script, *arguments):
-    """Run a script as a process of its own; returns what it prints last, as JSON, or {"failed": reason}."""
+    """Run a script in a separate process; returns its last line of output, read as JSON, or {"failed": reason}."""
     process = subprocess.run([sys.executable, script, *map(str, arguments)], capture_output=True, text=True)
     lines = process.stdout.strip().splitlines()
     if process.returncode or not lines:
@@ -95,7 +89,7 @@ def measured_apart(script, *arguments):
 
 
 def write_json(path, result):
-    """Write a result with the machine that it came from; nothing where no path is given."""
+    """Write a result and a description of the machine to a JSON file, unless the path is None."""
     if path:
         Path(path).write_text(json.dumps({**result, "machine": machine()}, indent=2, default=_plain), encoding="utf-8")
 

@@ -1,8 +1,8 @@
-"""Write the tables of docs/results.md from the JSON files of ``benchmarks/results``.
+"""Write the tables of docs/results.md from the JSON files in ``benchmarks/results``.
 
     python benchmarks/tables.py
 
-Each stands between ``<!-- table NAME -->`` and ``<!-- end of table -->``; NAME is a function here.
+Each table is enclosed by ``<!-- table NAME -->`` and ``<!-- end of table -->``, where NAME is a function in this file.
 """
 
 import json
@@ -33,7 +33,7 @@ def markdown(head, rows):
 
 
 def frames():
-    """Where the time of a frame goes, of both networks, with weights in single precision and in fixed point."""
+    """Time of a frame by phase, for both networks, with single-precision and fixed-point weights."""
     measured = [result(f"bench_{name}") for name in ("compact", "compact_fixed", "full", "full_fixed")]
     phases = {
         "first layer's current": ["current"],
@@ -60,7 +60,7 @@ def frames():
 
 
 def peers():
-    """Every simulator, one crop."""
+    """Time and memory of every simulator for one crop."""
     measured = [result(name) for name in ("peers", "peers_fixed", "peers_fixed_two_threads", "peers_full_fixed")]
     rows = []
     for name in NAMES:
@@ -70,10 +70,8 @@ def peers():
             if name in one["measured"]:
                 seconds = one["seconds_per_crop"][name]
                 ratio = seconds / one["seconds_per_crop"]["brian_siamsnn"]
-                row += [
-                    f"{seconds:.4f} ({ratio:.1f})" if seconds < 0.5 else f"{seconds:.2f} ({ratio:.1f})",
-                    f"{one['measured'][name]['peak_memory_mib']:,.0f}",
-                ]
+                digits = 4 if seconds < 0.5 else 2
+                row += [f"{seconds:.{digits}f} ({ratio:.1f})", f"{one['measured'][name]['peak_memory_mib']:,.0f}"]
             else:
                 row += ["", ""]
         rows.append(row)
@@ -82,7 +80,7 @@ def peers():
 
 
 def scaling():
-    """A random compact network, changed in one respect at a time."""
+    """A random compact network with one property varied at a time."""
     measured, values = result("scaling"), {"neurons": "channels", "layers": "channels", "rate": "drive"}
     rows = [
         [
@@ -98,23 +96,12 @@ def scaling():
         for change, changed in measured["rows"].items()
         for row in changed
     ]
-    return markdown(
-        [
-            "changed",
-            "to",
-            "neurons",
-            "synapses, million",
-            "spikes a neuron and step",
-            "events, million",
-            "ms an image",
-            "10⁹ events/s",
-        ],
-        rows,
-    )
+    counts = ["neurons", "synapses, million", "spikes a neuron and step", "events, million"]
+    return markdown(["changed", "to", *counts, "ms an image", "10⁹ events/s"], rows)
 
 
 def overhead():
-    """What an image costs on each device."""
+    """Fixed cost of an image on each device."""
     rows = [
         [
             name,
@@ -129,7 +116,7 @@ def overhead():
 
 
 def written(page):
-    """The page with every table made anew."""
+    """Return the page with all tables regenerated."""
     return TABLE.sub(lambda found: found[1] + globals()[found[2]]() + found[3], page)
 
 
