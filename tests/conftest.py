@@ -3,6 +3,7 @@
 import brian2
 import pytest
 
+from brian_siamsnn.tracking import live
 from tests.helpers.compilation import UNOPTIMISED
 from tests.helpers.neuron_models import GOOD
 from tests.helpers.paths import DATA
@@ -32,7 +33,7 @@ def use_cython(monkeypatch, request):
 @pytest.fixture(autouse=True)
 def no_windows(monkeypatch):
     """No test waits for a mouse on a developer's screen."""
-    monkeypatch.setattr("brian_siamsnn.tracking.live._window_problem", lambda: "tests open none")
+    monkeypatch.setattr(live, "_window_problem", lambda: "tests open none")
 
 
 @pytest.fixture(scope="session")

@@ -4,23 +4,28 @@ import json
 
 import pytest
 
-from tests.helpers.commands import command
+from tests.helpers.commands import output_of
+
+
+@pytest.fixture(scope="module")
+def survey(tmp_path_factory):
+    """The table that the command wrote, and what it printed."""
+    path = tmp_path_factory.mktemp("devices") / "devices.json"
+    printed = output_of("devices", "--coding", "two_status", "--json", path)
+    return json.loads(path.read_text()), printed
 
 
 @pytest.fixture
-def table(tmp_path, capsys):
-    """What the command wrote."""
-    path = tmp_path / "devices.json"
-    assert command("devices", "--coding", "two_status", "--json", path) == 0
-    return json.loads(path.read_text())
+def table(survey):
+    return survey[0]
 
 
 def test_the_table_is_of_the_shipped_model(table):
     assert table["model"] == "compact" and len(table["devices"]) == 7
 
 
-def test_each_device_is_printed(table, capsys):
-    printed = capsys.readouterr().out
+def test_each_device_is_printed(survey):
+    table, printed = survey
     for row in table["devices"]:
         assert f"\n{row['device']} " in printed
 

@@ -10,7 +10,7 @@ from brian_siamsnn.model.files import load_model
 from brian_siamsnn.sequences.sources import open_sequence
 from brian_siamsnn.tracking.run import track
 from brian_siamsnn.tracking.tracker import SiameseTracker
-from tests.helpers.commands import command
+from tests.helpers.commands import command, output_of
 from tests.helpers.messages import assert_names, assert_shows, last_error
 
 OWN = """
@@ -23,18 +23,18 @@ tick = {value = 1e-4, status = "measured", source = "our bench"}
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory):
-    """Where the command has priced three frames with a cost model of our own and thresholds 1.5 times as high."""
+def priced(tmp_path_factory):
+    """Three frames priced with a cost model of our own and thresholds 1.5 times as high: the folder and the text."""
     folder = tmp_path_factory.mktemp("energy")
     (folder / "mine.toml").write_text(OWN)
     files = "--output", folder / "out", "--json", folder / "out" / "all.json", "--cost-models", folder / "mine.toml"
-    assert command("energy", *"--frames 3 --steps 6 --threshold-scale 1.5".split(), *files) == 0
-    return folder / "out"
+    printed = output_of("energy", *"--frames 3 --steps 6 --threshold-scale 1.5".split(), *files)
+    return folder / "out", printed
 
 
 @pytest.fixture(scope="module")
-def content(folder):
-    return json.loads((folder / "all.json").read_text())
+def content(priced):
+    return json.loads((priced[0] / "all.json").read_text())
 
 
 @pytest.fixture(scope="module")
@@ -42,17 +42,13 @@ def frame(content):
     return content["frame"]
 
 
-def test_numbers_and_pictures_are_written(folder):
+def test_numbers_and_pictures_are_written(priced):
     pictures = [f"energy_{what}.png" for what in ("hardware", "layers", "steps")]
-    assert sorted(path.name for path in folder.iterdir()) == ["all.json", *pictures]
+    assert sorted(path.name for path in priced[0].iterdir()) == ["all.json", *pictures]
 
 
-def test_cost_models_of_our_own_and_table_three_are_printed(tmp_path, capsys):
-    (tmp_path / "mine.toml").write_text(OWN)
-    files = "--output", tmp_path, "--json", tmp_path / "all.json", "--cost-models", tmp_path / "mine.toml"
-    assert command("energy", *"--frames 2 --steps 2".split(), *files) == 0
-    table = json.loads((tmp_path / "all.json").read_text())["table3"]
-    assert_shows(capsys.readouterr().out, "my chip", *(row["method"] for row in table))
+def test_cost_models_of_our_own_and_table_three_are_printed(priced, content):
+    assert_shows(priced[1], "my chip", *(row["method"] for row in content["table3"]))
 
 
 def test_the_command_counts_what_tracking_does(content, frame):

@@ -4,15 +4,20 @@ import csv
 
 import pytest
 
-from tests.helpers.commands import command
+from tests.helpers.commands import command, output_of
 from tests.helpers.messages import assert_names, last_error
 
 
+@pytest.fixture(scope="module")
+def written(tmp_path_factory):
+    """Where the command wrote, and what it printed."""
+    folder = tmp_path_factory.mktemp("inspect")
+    return folder, output_of("inspect", *"--frames 1 --steps 3 --hidden-coding burst --output".split(), folder)
+
+
 @pytest.fixture
-def folder(tmp_path, capsys):
-    """Where the command wrote."""
-    assert command("inspect", *"--frames 1 --steps 3 --hidden-coding burst --output".split(), tmp_path) == 0
-    return tmp_path
+def folder(written):
+    return written[0]
 
 
 def rows_of(path):
@@ -20,8 +25,8 @@ def rows_of(path):
         return list(csv.DictReader(file))
 
 
-def test_each_layer_has_a_line(folder, capsys):
-    layers = [line.split()[0] for line in capsys.readouterr().out.splitlines()[1:6]]
+def test_each_layer_has_a_line(written):
+    layers = [line.split()[0] for line in written[1].splitlines()[1:6]]
     assert layers == ["conv1", "conv2", "conv3", "conv4", "conv5"]
 
 

@@ -10,7 +10,7 @@ from brian_siamsnn.crops import target_crop
 from brian_siamsnn.network.recording import record_spikes
 from brian_siamsnn.sequences.synthetic import SyntheticSequence
 from brian_siamsnn.spikes.files import read_spikes
-from tests.helpers.commands import command
+from tests.helpers.commands import command, output_of
 from tests.helpers.messages import assert_names, last_error
 
 
@@ -19,12 +19,17 @@ def sequence():
     return SyntheticSequence(frames=4)
 
 
+@pytest.fixture(scope="module")
+def recorded(tmp_path_factory):
+    """The populations of a file that the command wrote, for two layers of frame 3, and what it printed."""
+    path = tmp_path_factory.mktemp("spikes") / "new folder" / "spikes.csv"
+    printed = output_of("spikes", *"synthetic --frame 3 --layers conv4,conv5 --steps 5 --output".split(), path)
+    return read_spikes(path), printed
+
+
 @pytest.fixture
-def written(tmp_path, capsys):
-    """The populations of a file that the command wrote, for two layers of frame 3."""
-    path = tmp_path / "new folder" / "spikes.csv"
-    assert command("spikes", *"synthetic --frame 3 --layers conv4,conv5 --steps 5 --output".split(), path) == 0
-    return read_spikes(path)
+def written(recorded):
+    return recorded[0]
 
 
 def test_the_command_writes_both_branches_of_each_layer(written):
@@ -44,8 +49,9 @@ def test_the_exemplar_is_that_of_the_first_frame(written):
     assert written["exemplar/conv5"] == record_spikes("compact", crop, steps=5)["conv5"]
 
 
-def test_neurons_and_spikes_of_each_population_are_printed(written, capsys):
-    (line,) = [line for line in capsys.readouterr().out.splitlines() if line.startswith("search/conv5")]
+def test_neurons_and_spikes_of_each_population_are_printed(recorded):
+    written, printed = recorded
+    (line,) = [line for line in printed.splitlines() if line.startswith("search/conv5")]
     assert_names(line, "23 x 23 x 32", f"{len(written['search/conv5']):,}")
 
 

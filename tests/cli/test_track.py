@@ -10,7 +10,7 @@ import pytest
 
 from brian_siamsnn.matching import matchers
 from brian_siamsnn.sequences.synthetic import SyntheticSequence
-from tests.helpers.commands import boxes_of, command
+from tests.helpers.commands import boxes_of, command, output_of
 from tests.helpers.messages import assert_names, assert_shows, last_error
 
 KEYS = set(
@@ -26,11 +26,15 @@ def sequence():
 
 
 @pytest.fixture(scope="module")
-def tracked(tmp_path_factory):
-    """The folder of a run of four frames."""
+def run(tmp_path_factory):
+    """The folder of a run of four frames, and what was printed."""
     folder = tmp_path_factory.mktemp("tracked")
-    assert command("track", *"synthetic --frames 4 --steps 5 --scales 1 --output".split(), folder) == 0
-    return folder
+    return folder, output_of("track", *"synthetic --frames 4 --steps 5 --scales 1 --output".split(), folder)
+
+
+@pytest.fixture
+def tracked(run):
+    return run[0]
 
 
 def summary_of(folder):
@@ -59,9 +63,8 @@ def test_the_video_has_every_frame(tracked):
     assert frames_of(tracked) == 4
 
 
-def test_the_number_of_frames_is_printed(tmp_path, capsys):
-    assert command("track", *"synthetic --frames 2 --steps 1 --scales 1 --output".split(), tmp_path) == 0
-    assert_shows(capsys.readouterr().out, 2)
+def test_the_number_of_frames_is_printed(run):
+    assert_shows(run[1], 4)
 
 
 def test_the_cnn_tracks_and_has_no_spikes(tmp_path):

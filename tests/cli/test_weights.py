@@ -8,7 +8,7 @@ from brian_siamsnn.model.conversion import SpikingModel
 from brian_siamsnn.model.files import load_model, read_model, write_model
 from brian_siamsnn.model.fixed_point_weights import fixed_point
 from brian_siamsnn.model.layers import convolutions
-from tests.helpers.commands import command
+from tests.helpers.commands import command, output_of
 from tests.helpers.messages import assert_names, assert_shows, last_error
 
 # checkpoints
@@ -31,57 +31,55 @@ def test_a_checkpoint_of_another_architecture_is_refused_and_nothing_is_written(
 # fixed point
 
 
-@pytest.fixture
-def rounded(tmp_path, capsys):
-    """The file of the shipped model in fixed point."""
-    output = tmp_path / "rounded.safetensors"
-    assert command("weights", "fixed-point", "compact", "--output", output) == 0
-    return output
+@pytest.fixture(scope="module")
+def rounding(tmp_path_factory):
+    """The file of the shipped model in fixed point, and what the command printed."""
+    output = tmp_path_factory.mktemp("fixed") / "rounded.safetensors"
+    return output, output_of("weights", "fixed-point", "compact", "--output", output)
 
 
-def test_the_option_that_takes_the_rounded_model_is_printed(rounded, capsys):
-    assert f"--model {rounded}" in capsys.readouterr().out
+def test_the_option_that_takes_the_rounded_model_is_printed(rounding):
+    output, printed = rounding
+    assert f"--model {output}" in printed
 
 
-def test_the_shipped_model_in_fixed_point_is_what_the_command_writes(rounded):
-    assert rounded.read_bytes() == find("weights", "compact_fixed", ".safetensors").read_bytes()
+def test_the_shipped_model_in_fixed_point_is_what_the_command_writes(rounding):
+    assert rounding[0].read_bytes() == find("weights", "compact_fixed", ".safetensors").read_bytes()
 
 
-def test_what_is_rounded_already_stays_as_it_is(rounded, tmp_path):
-    write_model(fixed_point(read_model(rounded)), tmp_path / "again.safetensors")
-    assert (tmp_path / "again.safetensors").read_bytes() == rounded.read_bytes()
+def test_what_is_rounded_already_stays_as_it_is(rounding, tmp_path):
+    write_model(fixed_point(read_model(rounding[0])), tmp_path / "again.safetensors")
+    assert (tmp_path / "again.safetensors").read_bytes() == rounding[0].read_bytes()
 
 
 # NIR
 
 
-@pytest.fixture
-def nir():
-    return pytest.importorskip("nir", reason="NIR graphs need the extra nir")
+@pytest.fixture(scope="module")
+def exported(tmp_path_factory):
+    """The file of a NIR graph of the shipped model, and what the command printed."""
+    pytest.importorskip("nir", reason="NIR graphs need the extra nir")
+    output = tmp_path_factory.mktemp("nir") / "compact.nir"
+    return output, output_of("weights", "export", "compact", "--output", output, "--image-size", 127)
 
 
-@pytest.fixture
-def graph(nir, tmp_path, capsys):
-    """The file of a NIR graph of the shipped model."""
-    output = tmp_path / "compact.nir"
-    assert command("weights", "export", "compact", "--output", output, "--image-size", 127) == 0
-    return output
-
-
-@pytest.fixture
-def again(graph, tmp_path):
+@pytest.fixture(scope="module")
+def again(exported):
     """The model that is imported from it."""
-    output = tmp_path / "again.safetensors"
-    assert command("weights", "import-nir", graph, "--output", output) == 0
+    output = exported[0].with_name("again.safetensors")
+    assert command("weights", "import-nir", exported[0], "--output", output) == 0
     return load_model(output)
 
 
-def test_the_exported_graph_has_the_size_of_its_image(nir, graph):
-    assert nir.read(graph).nodes["output"].output_type["output"].tolist() == [32, 7, 7]
+def test_the_exported_graph_has_the_size_of_its_image(exported):
+    import nir
+
+    assert nir.read(exported[0]).nodes["output"].output_type["output"].tolist() == [32, 7, 7]
 
 
-def test_the_kinds_of_nodes_are_printed(graph, capsys):
-    assert_shows(capsys.readouterr().out, graph, "Conv2d", "IF")
+def test_the_kinds_of_nodes_are_printed(exported):
+    graph, printed = exported
+    assert_shows(printed, graph, "Conv2d", "IF")
 
 
 def test_an_exported_model_is_imported_with_its_weights(again):

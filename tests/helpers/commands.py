@@ -1,6 +1,8 @@
 """The command line, called in this process, and the files that it writes."""
 
+import contextlib
 import csv
+import io
 
 import pytest
 
@@ -12,6 +14,13 @@ def command(*arguments):
     with pytest.raises(SystemExit) as stop:
         main([str(argument) for argument in arguments])
     return stop.value.code
+
+
+def output_of(*arguments):
+    """What the command line prints, where it ends with 0; for fixtures of more than one test, which have no capsys."""
+    with contextlib.redirect_stdout(io.StringIO()) as printed:
+        assert command(*arguments) == 0
+    return printed.getvalue()
 
 
 def boxes_of(folder):

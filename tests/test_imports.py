@@ -1,0 +1,89 @@
+"""The rooms of the package import only upwards, and its public names are there without loading anything."""
+
+import ast
+import subprocess
+import sys
+
+import pytest
+
+import brian_siamsnn as bs
+from tests.helpers.paths import ROOT
+
+PACKAGE = ROOT / "brian_siamsnn"
+#: In the order in which data goes; "" for the modules outside of all rooms.
+ROOMS = ["", *"sequences spikes neurons model connectivity network matching tracking energy".split()]
+ROOMS += "evaluation training reporting diagnostics cli".split()
+#: Where things are put together, so they may import from anywhere.
+ENTRY_POINTS = {"__main__", "pytest_plugin"}
+
+
+def imports(path):
+    """Modules of the package that a module imports from, within functions and for type checkers, too."""
+    package = path.relative_to(PACKAGE).parent.parts
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.ImportFrom):
+            parts = (node.module or "").split(".") if node.module else []
+            if node.level:
+                parts = [*package[: len(package) + 1 - node.level], *parts]
+            elif parts[:1] == ["brian_siamsnn"]:
+                parts = parts[1:]
+            else:
+                continue
+            for alias in node.names:
+                here = PACKAGE.joinpath(*parts, alias.name)
+                is_module = any(here.with_suffix(suffix).is_file() for suffix in (".py", ".pyx"))
+                yield ".".join([*parts, alias.name] if is_module else parts)
+
+
+MODULES = {
+    ".".join(path.relative_to(PACKAGE).with_suffix("").parts): set(imports(path))
+    for path in PACKAGE.rglob("*.py")
+    if path.name != "__init__.py"
+}
+
+
+def room(module):
+    return module.partition(".")[0] if "." in module or (PACKAGE / module).is_dir() else ""
+
+
+def test_every_room_has_its_place():
+    assert {path.parent.name for path in PACKAGE.glob("*/__init__.py")} == set(ROOMS[1:])
+
+
+@pytest.mark.parametrize("module", sorted(MODULES.keys() - ENTRY_POINTS))
+def test_a_module_imports_from_its_own_room_and_from_those_before_it(module):
+    own = ROOMS.index(room(module))
+    assert [other for other in MODULES[module] if ROOMS.index(room(other)) > own] == []
+
+
+def test_modules_form_no_circle():
+    left = {module: others & MODULES.keys() for module, others in MODULES.items()}
+    while free := {module for module, others in left.items() if not others & left.keys()}:
+        left = {module: others for module, others in left.items() if module not in free}
+    assert left == {}
+
+
+def test_few_modules_are_outside_of_all_rooms():
+    assert len([module for module in MODULES if room(module) == ""]) <= 12
+
+
+# public names
+
+
+def test_the_package_loads_neither_numpy_nor_brian2():
+    code = "import sys, brian_siamsnn; assert not {'numpy', 'brian2', 'torch', 'cv2'} & set(sys.modules)"
+    subprocess.run([sys.executable, "-c", code], check=True, cwd=ROOT)
+
+
+def test_public_names_are_listed_by_dir():
+    assert set(bs.__all__) <= set(dir(bs))
+
+
+@pytest.mark.parametrize("name", bs.__all__)
+def test_a_public_name_is_there_and_documented(name):
+    assert getattr(bs, name).__doc__
+
+
+def test_another_name_is_no_attribute():
+    with pytest.raises(AttributeError, match="'nonsense'"):
+        _ = bs.nonsense
