@@ -60,6 +60,11 @@ class Box(click.ParamType):
             The option, for messages.
         context : click.Context, optional
             The command, for messages.
+
+        Returns
+        -------
+        tuple of float
+            x, y, width and height.
         """
         try:
             box = tuple(float(part) for part in value.split(","))
@@ -152,6 +157,11 @@ def coding_options(command: Command) -> Command:
     ----------
     command : callable
         Gets each option as a parameter of the same name.
+
+    Returns
+    -------
+    callable
+        The command with these options.
     """
     return _add(command, _CODING)
 
@@ -163,6 +173,11 @@ def config_options(command: Command) -> Command:
     ----------
     command : callable
         Gets all of them together as ``config``, a `TrackerConfig`.
+
+    Returns
+    -------
+    callable
+        The command with these options.
     """
 
     @functools.wraps(command)
@@ -180,6 +195,12 @@ def tracking_options(command: Command) -> Command:
     Parameters
     ----------
     command : callable
+        Gets each option as a parameter of the same name.
+
+    Returns
+    -------
+    callable
+        The command with these options.
     """
     return config_options(_add(command, _RUN))
 
@@ -190,6 +211,12 @@ def view_options(command: Command) -> Command:
     Parameters
     ----------
     command : callable
+        Gets each option as a parameter of the same name.
+
+    Returns
+    -------
+    callable
+        The command with these options.
     """
     return _add(command, _VIEW)
 
@@ -206,6 +233,7 @@ def prepare(matcher: SpikingMatcher | ConvolutionalMatcher | OperationCounter) -
     Parameters
     ----------
     matcher : SpikingMatcher, ConvolutionalMatcher or OperationCounter
+        A CNN needs no preparation.
     """
     from brian2 import prefs
 

@@ -36,6 +36,7 @@ def convolution_synapses(projection: Projection, weights: np.ndarray) -> tuple[n
     projection : Projection
         Of a `Convolution`.
     weights : ndarray, shape (out, in/groups, kernel, kernel)
+        Weights of the convolution.
 
     Returns
     -------
@@ -101,6 +102,7 @@ def fan_out(projection: Projection) -> np.ndarray:
     Parameters
     ----------
     projection : Projection
+        Of a convolution or a pooling layer.
 
     Returns
     -------
@@ -122,5 +124,16 @@ def fan_out(projection: Projection) -> np.ndarray:
 
 
 def synapse_count(projection: Projection) -> int:
-    """Number of synapses of the flattened layer."""
+    """Number of synapses of the flattened layer.
+
+    Parameters
+    ----------
+    projection : Projection
+        Of a convolution or a pooling layer.
+
+    Returns
+    -------
+    int
+        Synapses for one image.
+    """
     return int(fan_out(projection).sum()) * projection.shape_in[2]

@@ -77,8 +77,14 @@ class SharedKernelConvolution(SharedKernel):
 
     Parameters
     ----------
-    projection, postsynaptic, batch_size, threads
-        See `SharedKernel`; needs the variable ``v``.
+    projection : Projection
+        Of a `Convolution`, and shapes of one image.
+    postsynaptic : mapping of str to ndarray
+        Needs the variable ``v``.
+    batch_size : int
+        Images that the groups hold side by side, 1 by default.
+    threads : int
+        Threads that share the output, 1 by default.
     weights : ndarray, shape (out, in/groups, kernel, kernel)
         Kept once, in the precision of ``v``.
     units : ndarray, shape (out,), optional
@@ -115,7 +121,20 @@ class SharedKernelConvolution(SharedKernel):
         return blocked_kernel(self._weights, self.layer.groups, block).astype(self._v.dtype), block
 
     def deliver(self, spikes: np.ndarray, amplitude: np.ndarray) -> int:
-        """See `SharedKernel.deliver`."""
+        """Let the spikes of one step arrive, see `SharedKernel.deliver`.
+
+        Parameters
+        ----------
+        spikes : ndarray of int32, shape (n,)
+            Presynaptic neurons that fired, ascending.
+        amplitude : ndarray, shape (n,) or one number
+            What each spike carries.
+
+        Returns
+        -------
+        int
+            Synaptic events.
+        """
         amplitude, layer = np.asarray(amplitude, self._v.dtype), self.layer
         shapes = self.projection.shape_in, self.projection.shape_out
         geometry = (self._v, self.batch_size, *shapes, layer.kernel, layer.stride, layer.groups)
@@ -130,6 +149,17 @@ class SharedKernelPooling(SharedKernel):
     """The synapses of ``max_pool.toml``, ``max_pool_first.toml`` or ``max_pool_all.toml`` as one kernel.
 
     The variables of the postsynaptic neurons say which of the three it is.
+
+    Parameters
+    ----------
+    projection : Projection
+        Of a `MaxPool`, and shapes of one image.
+    postsynaptic : mapping of str to ndarray
+        ``m`` and either ``emitted`` and ``rise``, or ``passed`` and perhaps ``leader``.
+    batch_size : int
+        Images that the groups hold side by side, 1 by default.
+    threads : int
+        Threads that share the output, 1 by default.
     """
 
     def __init__(
@@ -150,7 +180,20 @@ class SharedKernelPooling(SharedKernel):
         self._sums[:] = 0
 
     def deliver(self, spikes: np.ndarray, amplitude: np.ndarray) -> int:
-        """See `SharedKernel.deliver`."""
+        """Let the spikes of one step arrive, see `SharedKernel.deliver`.
+
+        Parameters
+        ----------
+        spikes : ndarray of int32, shape (n,)
+            Presynaptic neurons that fired, ascending.
+        amplitude : ndarray, shape (n,) or one number
+            What each spike carries.
+
+        Returns
+        -------
+        int
+            Synaptic events.
+        """
         amplitude = np.asarray(amplitude, self._sums.dtype)
         layer, shapes = self.projection.layer, (self.projection.shape_in, self.projection.shape_out)
         geometry = (self.batch_size, *shapes, layer.kernel, layer.stride, STRIP, self.threads)

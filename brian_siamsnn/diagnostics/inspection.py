@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..crops import EXEMPLAR_SIZE, SEARCH_SIZE, box_centre, crop, exemplar_side, rgb_image
+from ..defaults import CODING, HIDDEN_CODING, POOLING, STEPS
 from ..model.conversion import SpikingModel
 from ..model.layers import Convolution
 from ..model.numpy_cnn import cnn_activations
@@ -114,10 +115,10 @@ def inspection_crops(sequence: Sequence, count: int = 4) -> Iterator[np.ndarray]
 def inspect_conversion(
     model: SiameseModel,
     crops: Iterable[np.ndarray],
-    steps: int = 20,
-    coding: Coding = "rate",
-    hidden_coding: Codings = "rate",
-    pooling: Codings = "max_pool",
+    steps: int = STEPS,
+    coding: Coding = CODING,
+    hidden_coding: Codings = HIDDEN_CODING,
+    pooling: Codings = POOLING,
     v_init: float | None = None,
     progress: Callable[..., Any] | None = None,
 ) -> list[LayerInspection]:

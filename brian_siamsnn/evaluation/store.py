@@ -40,6 +40,11 @@ def evaluation_identity(config: TrackerConfig, frames: int | None) -> dict[str, 
         Configuration of the tracker.
     frames : int or None
         First frames of each sequence; None for all.
+
+    Returns
+    -------
+    dict
+        The configuration's identity with the number of frames.
     """
     return {**config.identity, "frames": frames}
 

@@ -139,6 +139,11 @@ class SpikingModel:
         model : str, path, SiameseModel or SpikingModel
             Name of a shipped model, path of a model file, or a loaded model.
 
+        Returns
+        -------
+        SpikingModel
+            The same object if it is one already.
+
         Raises
         ------
         InputError
@@ -179,6 +184,11 @@ class SpikingModel:
         ----------
         image_size : int
             Side of the image, in pixels.
+
+        Returns
+        -------
+        dict of str to Projection
+            By the name of the postsynaptic layer.
         """
         shapes = self.shapes(image_size)
         pairs = zip(self.layers, self.layers[1:], strict=False)

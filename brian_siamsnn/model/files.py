@@ -90,7 +90,13 @@ class SiameseModel:
         return f"<SiameseModel {names} channels, {self.normalisation or 'not converted'}>"
 
     def digest(self) -> str:
-        """SHA-256 of all weights and settings, in hexadecimal."""
+        """SHA-256 of all weights and settings.
+
+        Returns
+        -------
+        str
+            64 hexadecimal digits.
+        """
         return _digest(_tensors(self), _description(self))
 
     def __post_init__(self) -> None:

@@ -60,6 +60,7 @@ class Branch(ABC):
     Attributes
     ----------
     model : SpikingModel
+        The spiking network.
     equations : dict of str to NeuronEquations
         By layer.
     shapes : dict of str to tuple
@@ -206,6 +207,7 @@ class Branch(ABC):
         Returns
         -------
         SpikeTrains
+            Spikes of the layer for that image.
 
         Raises
         ------
@@ -240,6 +242,7 @@ class Branch(ABC):
         Returns
         -------
         ndarray, shape (steps_run, H, W, C)
+            Values by step and neuron.
 
         Raises
         ------

@@ -50,6 +50,7 @@ __all__ = [
     "reset_state",
     "result_file",
     "set_step",
+    "spike_list_name",
     "state_arrays",
     "static_array",
     "step_counter",
@@ -64,6 +65,7 @@ class SpikeList:
     Parameters
     ----------
     group : brian2.NeuronGroup
+        The neurons.
     """
 
     def __init__(self, group: NeuronGroup) -> None:
@@ -81,13 +83,32 @@ def state_arrays(group: NeuronGroup | Synapses) -> dict[str, np.ndarray]:
     Parameters
     ----------
     group : brian2.NeuronGroup or brian2.Synapses
+        The group.
+
+    Returns
+    -------
+    dict of str to ndarray
+        Variables that the group's own equations define, subexpressions excepted.
     """
     own = (equation.varname for equation in group.equations.values() if equation.type != SUBEXPRESSION)
     return {name: group.variables[name].get_value() for name in own}
 
 
 def value_array(group: NeuronGroup, name: str) -> np.ndarray:
-    """The array behind one variable of a group: one number per neuron, or a single shared one."""
+    """The array behind one variable of a group.
+
+    Parameters
+    ----------
+    group : brian2.NeuronGroup
+        The group.
+    name : str
+        Name of the variable.
+
+    Returns
+    -------
+    ndarray
+        One number per neuron, or a single one if the neurons share it.
+    """
     return group.variables[name].get_value()
 
 
@@ -97,6 +118,7 @@ def reset_state(group: NeuronGroup | Synapses, initial: dict[str, float]) -> Non
     Parameters
     ----------
     group : brian2.NeuronGroup or brian2.Synapses
+        The group, changed in place.
     initial : dict of str to float
         Values by variable; 0 for a variable that is not named.
     """
@@ -106,12 +128,31 @@ def reset_state(group: NeuronGroup | Synapses, initial: dict[str, float]) -> Non
 
 
 def step_counter(clock: Clock) -> np.ndarray:
-    """The clock's current step, as an array of one integer that follows it."""
+    """The current step of a clock, counted from 0.
+
+    Parameters
+    ----------
+    clock : brian2.Clock
+        The clock.
+
+    Returns
+    -------
+    ndarray of int64, shape (1,)
+        A view that follows the clock.
+    """
     return clock.variables["timestep"].get_value()
 
 
 def set_step(clock: Clock, step: int) -> None:
-    """Set the clock to a step, counted from 0; ``t`` follows."""
+    """Set a clock to a step; ``t`` follows.
+
+    Parameters
+    ----------
+    clock : brian2.Clock
+        The clock.
+    step : int
+        The step, counted from 0.
+    """
     clock.variables["timestep"].get_value()[0] = step
     clock.variables["t"].get_value()[0] = step * clock.dt_
 
@@ -123,7 +164,13 @@ class _BranchlessCythonCode(CythonCodeObject):
 
 
 def use_branchless_threshold(group: NeuronGroup) -> None:
-    """Compile the threshold test of a group from ``templates/threshold.pyx``, where Cython is used."""
+    """Compile the threshold test of a group from ``templates/threshold.pyx``, where Cython is used.
+
+    Parameters
+    ----------
+    group : brian2.NeuronGroup
+        The neurons.
+    """
     if get_device().code_object_class() is CythonCodeObject:
         group.thresholder["spike"].codeobj_class = _BranchlessCythonCode
 
@@ -139,6 +186,7 @@ def fuse_passes(group: NeuronGroup, equations: NeuronEquations, update: bool) ->
     Parameters
     ----------
     group : brian2.NeuronGroup
+        The neurons.
     equations : NeuronEquations
         What the group was made from.
     update : bool
@@ -180,6 +228,11 @@ def calls_of(item: BrianObject) -> list[Call]:
     ----------
     item : brian2.BrianObject
         Part of a network that was run before.
+
+    Returns
+    -------
+    list of Call
+        The calls, in order; none for an object that does nothing in a step.
     """
     codes = getattr(item, "code_objects", ())
     if type(item).run is not BrianObject.run:
@@ -191,7 +244,18 @@ def calls_of(item: BrianObject) -> list[Call]:
 
 
 def code_generation(group: NeuronGroup) -> str:
-    """Code generation that Brian2 chose for a group that was run: ``"cython"`` or ``"numpy"``."""
+    """Code generation that Brian2 chose for a group.
+
+    Parameters
+    ----------
+    group : brian2.NeuronGroup
+        Part of a network that was run before.
+
+    Returns
+    -------
+    str
+        ``"cython"`` or ``"numpy"``.
+    """
     return group.thresholder["spike"].code_objects[0].generator_class.class_name
 
 
@@ -206,6 +270,11 @@ def check_compiled(objects: Iterable[BrianObject]) -> None:
     ----------
     objects : iterable of brian2.BrianObject
         Parts of a network that was run before.
+
+    Raises
+    ------
+    InputError
+        With the name of the first object without compiled code.
     """
     for item in objects:
         for code in getattr(item, "code_objects", ()):
@@ -217,13 +286,24 @@ def check_compiled(objects: Iterable[BrianObject]) -> None:
 
 
 def is_whole(path: FilePath) -> bool:
-    """Whether a shared library for 64-bit Linux (ELF) is complete: its section headers come last."""
+    """Whether a shared library for 64-bit Linux (ELF) is complete: its section headers come last.
+
+    Parameters
+    ----------
+    path : str or path
+        The library.
+
+    Returns
+    -------
+    bool
+        True also for a library of another word size or byte order, which is not examined.
+    """
     path = Path(path)
     with open(path, "rb") as file:
         header = file.read(64)
     if header[:4] != b"\x7fELF":
         return False
-    if header[4:6] != b"\x02\x01":  # another word size or byte order: not examined
+    if header[4:6] != b"\x02\x01":
         return True
     start, size, count = (int.from_bytes(header[a:b], "little") for a, b in ((40, 48), (58, 60), (60, 62)))
     return len(header) == 64 and start > 0 and start + size * count <= path.stat().st_size
@@ -255,16 +335,65 @@ def remove_broken_modules(folder: FilePath | None = None) -> None:
                     path.unlink()
 
 
+def spike_list_name(group: NeuronGroup) -> str:
+    """Name of the spike list of a group, in the C++ of the current standalone device.
+
+    Parameters
+    ----------
+    group : brian2.NeuronGroup
+        The neurons.
+
+    Returns
+    -------
+    str
+        A C++ expression: an array of N + 1 integers, the last of which is the number of spikes.
+    """
+    return array_name(group.variables["_spikespace"])
+
+
 def array_name(variable: Any) -> str:
-    """Name of the array behind a variable, in the C++ of the current standalone device."""
+    """Name of the array behind a variable, in the C++ of the current standalone device.
+
+    Parameters
+    ----------
+    variable : brian2.core.variables.ArrayVariable
+        The variable.
+
+    Returns
+    -------
+    str
+        A C++ expression.
+    """
     return f"brian::{get_device().get_array_name(variable)}"
 
 
 def result_file(variable: Any) -> str:
-    """Name of the file in ``results/`` that a standalone program writes a variable to."""
+    """Name of the file in ``results/`` that a standalone program writes a variable to.
+
+    Parameters
+    ----------
+    variable : brian2.core.variables.ArrayVariable
+        The variable.
+
+    Returns
+    -------
+    str
+        The file's name.
+    """
     return Path(get_device().get_array_filename(variable)).name
 
 
 def static_array(name: str) -> str:
-    """Name of the file in ``static_arrays/`` that a standalone program reads a function's table from."""
+    """Name of the file in ``static_arrays/`` that a standalone program reads a function's table from.
+
+    Parameters
+    ----------
+    name : str
+        Name of the table.
+
+    Returns
+    -------
+    str
+        The file's name.
+    """
     return next(key for key in get_device().static_arrays if name in key)

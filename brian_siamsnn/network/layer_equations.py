@@ -70,9 +70,16 @@ def check_input_current(equations: NeuronEquations, layer: Layer, group: NeuronG
     Parameters
     ----------
     equations : NeuronEquations
+        Equations of the layer.
     layer : Convolution or MaxPool
+        A pooling layer needs no input current.
     group : brian2.NeuronGroup
         Made from the equations.
+
+    Raises
+    ------
+    InputError
+        With the variables that there are.
     """
     if isinstance(layer, Convolution) and "I" not in group.variables:
         raise InputError(

@@ -43,16 +43,35 @@ class Requirement:
         Parameters
         ----------
         model : SpikingModel
+            The network.
         image_size : int
             Side of the images, in pixels.
         batch_size : int
             Images side by side, 1 by default.
+
+        Returns
+        -------
+        int
+            Bytes.
         """
         neurons = sum(int(np.prod(shape)) for shape in model.shapes(image_size).values())
         return 200 * _MIB + batch_size * (_PER_NEURON * neurons + self.per_synapse * _synapses(model, image_size))
 
     def disk(self, model: SpikingModel, image_size: int) -> int:
-        """Bytes on disk, about."""
+        """Bytes on disk, about.
+
+        Parameters
+        ----------
+        model : SpikingModel
+            The network.
+        image_size : int
+            Side of the images, in pixels.
+
+        Returns
+        -------
+        int
+            Bytes.
+        """
         return self.disk_per_synapse * _synapses(model, image_size)
 
 
@@ -78,11 +97,18 @@ def check_memory(model: SpikingModel, image_size: int, batch_size: int, connecti
     Parameters
     ----------
     model : SpikingModel
+        The network.
     image_size : int
         Side of the images, in pixels.
     batch_size : int
         Images side by side.
     connectivity : {"kernel", "synapses"}
+        Form of connectivity.
+
+    Raises
+    ------
+    InputError
+        With the memory that is needed and what there is.
     """
     free = available_memory()
     needed = REQUIREMENTS["runtime", connectivity].memory(model, image_size, batch_size)

@@ -79,10 +79,13 @@ class SpikingBranch(Branch):
     Attributes
     ----------
     network : brian2.Network
+        Everything that a step runs.
     groups : dict of str to brian2.NeuronGroup
         By layer. With a batch, image n has the neurons n*N to (n+1)*N - 1, N being those of one image.
     clock : brian2.Clock
+        With a time step of 1 ms; it starts at 0 for every image.
     threads : int
+        Threads of the kernels.
 
     Raises
     ------
@@ -209,7 +212,13 @@ class SpikingBranch(Branch):
         return code_generation(self.groups[self.last_layer]) if self._ready else None
 
     def prepare(self) -> None:
-        """Let Brian2 generate and compile the code of all equations; otherwise the first run does."""
+        """Let Brian2 generate and compile the code of all equations; otherwise the first run does.
+
+        Raises
+        ------
+        InputError
+            If Brian2 cannot generate code for the equations, or Cython does not compile it.
+        """
         if not self._ready:
             try:
                 self.network.run(0 * ms, namespace={})

@@ -20,7 +20,7 @@ from ..environment import available_threads
 from ..errors import InputError
 from ..model.layers import Convolution
 from ..neurons.equations import TIME_STEP
-from .brian2_internals import array_name
+from .brian2_internals import array_name, spike_list_name
 from .compiled import CompiledBranch
 
 if TYPE_CHECKING:
@@ -143,7 +143,7 @@ class StandaloneBranch(CompiledBranch):
             "name": name,
             "layer": layer,
             "real": "float" if self._dtype == np.float32 else "double",
-            "spikes": array_name(source.variables["_spikespace"]),
+            "spikes": spike_list_name(source),
             "neurons": source.N,
             "amplitude": array_name(amplitude),
             "scalar": int(amplitude.scalar),

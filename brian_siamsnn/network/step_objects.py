@@ -39,9 +39,11 @@ class SpikeCounter(_StepObject):
     Parameters
     ----------
     group : brian2.NeuronGroup
+        The layer.
     steps : int
         T.
     order : int
+        When it runs within the slot.
     fan_out : ndarray of int, shape (H, W), optional
         Of each pixel; without it no events are counted.
     channels : int
@@ -50,6 +52,7 @@ class SpikeCounter(_StepObject):
     Attributes
     ----------
     spikes : ndarray of int64, shape (T,)
+        Spikes in each step.
     events : ndarray of int64, shape (T,)
         Spikes times fan-out.
     """
@@ -81,9 +84,11 @@ class SpikeRecorder(_StepObject):
     Parameters
     ----------
     group : brian2.NeuronGroup
+        The layer.
     amplitude : str
         Variable that holds what a spike carries.
     order : int
+        When it runs within the slot.
     """
 
     def __init__(self, group: NeuronGroup, amplitude: str, order: int) -> None:
@@ -103,7 +108,17 @@ class SpikeRecorder(_StepObject):
         self.amplitudes: list[np.ndarray] = []
 
     def spikes(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Neuron, step and amplitude of every spike, by step and then by neuron."""
+        """All recorded spikes, by step and then by neuron.
+
+        Returns
+        -------
+        neuron : ndarray of int32, shape (spikes,)
+            Index of the neuron within the group.
+        step : ndarray of int64, shape (spikes,)
+            Step in which it fired, from 0.
+        amplitude : ndarray of float32, shape (spikes,)
+            What the spike carried.
+        """
         counts = [len(neurons) for neurons in self.neurons]
         neurons = np.concatenate([np.zeros(0, np.int32), *self.neurons])
         amplitudes = np.concatenate([np.zeros(0, np.float32), *self.amplitudes])
@@ -116,9 +131,11 @@ class StateRecorder(_StepObject):
     Parameters
     ----------
     group : brian2.NeuronGroup
+        The layer.
     variables : iterable of str
         Variables or subexpressions of the group.
     order : int
+        When it runs within the slot.
     """
 
     def __init__(self, group: NeuronGroup, variables: Iterable[str], order: int) -> None:
@@ -144,13 +161,17 @@ class KernelInput(_StepObject):
     Parameters
     ----------
     kernel : SharedKernel
+        Delivers the spikes.
     source : brian2.NeuronGroup
+        Presynaptic neurons.
     amplitude : str
         Variable of ``source`` that holds what a spike carries.
     name : str
+        Name of the Brian2 object.
     steps : int
         T.
     order : int
+        When it runs within the slot.
 
     Attributes
     ----------

@@ -32,6 +32,7 @@ def build_synapses(
     Parameters
     ----------
     projection : Projection
+        Layer, and shapes of one image.
     source : brian2.NeuronGroup
         Presynaptic neurons, of one image or of several side by side.
     target : brian2.NeuronGroup

@@ -79,6 +79,11 @@ class SpikeTrains:
             (H, W, C) of the layer.
         steps : int
             T.
+
+        Returns
+        -------
+        SpikeTrains
+            Without any spike.
         """
         return cls(np.zeros(0, np.int32), np.zeros(0, np.int64), np.zeros(0, np.float32), shape, steps)
 

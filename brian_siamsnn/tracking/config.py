@@ -189,6 +189,11 @@ class TrackerConfig:
     def arguments(self) -> list[str]:
         """Options of the command line that give this configuration, with absolute paths.
 
+        Returns
+        -------
+        list of str
+            Such as ``["--model", "compact", "--steps", "20"]``.
+
         Raises
         ------
         InputError
@@ -215,6 +220,7 @@ class TrackerConfig:
         Returns
         -------
         SpikingMatcher
+            A new matcher.
 
         Raises
         ------
@@ -243,6 +249,7 @@ class TrackerConfig:
         Returns
         -------
         SpikingMatcher or ConvolutionalMatcher
+            A new matcher.
         """
         if self.tracker == "cnn":
             from ..matching.matchers import ConvolutionalMatcher
@@ -261,6 +268,7 @@ class TrackerConfig:
         Returns
         -------
         SiameseTracker
+            A new tracker with a matcher of its own.
         """
         return SiameseTracker(self.build_matcher(threads=threads), self.scales)
 
@@ -272,6 +280,11 @@ def identity_hash(identity: dict[str, Any]) -> str:
     ----------
     identity : dict
         Values for JSON; their order does not matter.
+
+    Returns
+    -------
+    str
+        64 digits.
     """
     return hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()
 

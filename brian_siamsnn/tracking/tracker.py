@@ -31,7 +31,7 @@ from ..errors import InputError
 if TYPE_CHECKING:
     import numpy.typing as npt
 
-    from ..matching.matchers import Matcher
+    from ..matching.protocol import Matcher
 
 __all__ = ["SCALES", "ScaleSearch", "SiameseTracker"]
 

@@ -1,0 +1,44 @@
+"""The interface between a tracker and its matcher."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+import numpy as np
+
+__all__ = ["Matcher"]
+
+
+class Matcher(Protocol):
+    """What a tracker needs of a matcher: two methods, and no base class.
+
+    `SpikingMatcher` and `ConvolutionalMatcher` are matchers, and so is
+    `OperationCounter`, which wraps one. A matcher that can only take a fixed
+    number of crops says so in an attribute ``crops``.
+    """
+
+    def set_exemplar(self, crop: np.ndarray) -> None:
+        """Store the object to look for.
+
+        Parameters
+        ----------
+        crop : ndarray of uint8, shape (127, 127, 3)
+            RGB, the object in the middle.
+        """
+
+    def match(self, crops: list[np.ndarray]) -> np.ndarray:
+        """Compare search crops with the exemplar.
+
+        Parameters
+        ----------
+        crops : list of ndarray of uint8, each of shape (255, 255, 3)
+            RGB, one per scale of the tracker, the smallest scale first.
+
+        Returns
+        -------
+        ndarray, shape (crops, n, n)
+            Response maps, higher where the object is more likely. Neighbouring
+            values are 8 pixels of the crop apart, and the middle of the map is the
+            middle of the crop; n is 17 for the networks of this package. The box
+            stays where it is if the maps are not finite, or constant.
+        """
