@@ -18,8 +18,10 @@ __all__ = ["equations_command"]
 def equations_command(name: str | None) -> None:
     """Print a neuron model, or list the shipped ones.
 
-    Prints the equations that Brian2 gets, the parameters and the choices. Values after a colon are filled in, as in
-    brian-siamsnn equations two_status:reading=ceil,beta=0.7
+    Prints the equations that Brian2 gets, the parameters and the choices. Values after a colon are filled in:
+
+    \b
+      brian-siamsnn equations two_status:reading=ceil,beta=0.7
     """
     from ..neurons.equation_files import EquationFile, shipped_models
 

@@ -62,8 +62,9 @@ def spikes_command(
     """Write the spike trains behind one frame of SOURCE.
 
     The exemplar is cropped around the target in the first frame, and the search
-    region around the target in --frame. The file has one population for each
-    crop and layer, such as search/conv5. SOURCE is as for 'track'.
+    region around the target in the frame given by --frame. The file has one
+    population for each crop and layer, such as search/conv5. SOURCE is as for
+    'track'.
     """
     # imported here so that --help and a mistyped option answer at once
     from ..crops import target_crop

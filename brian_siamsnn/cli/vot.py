@@ -36,9 +36,13 @@ __all__ = ["vot_command"]
 def vot_command(register: Path | None, identifier: str, config: TrackerConfig) -> None:
     """Track for the VOT toolkit, over TraX.
 
-    The toolkit starts this command. In a workspace of the toolkit, run
-    'brian-siamsnn vot --register trackers.ini' with the tracker's options, then
-    'vot evaluate brian_siamsnn' and 'vot analysis brian_siamsnn'.
+    The toolkit starts this command. To set it up, run these commands in a
+    workspace of the toolkit, the first one with the tracker's options:
+
+    \b
+      brian-siamsnn vot --register trackers.ini
+      vot evaluate brian_siamsnn
+      vot analysis brian_siamsnn
     """
     from ..evaluation.vot import registry_entry, serve
 
