@@ -49,7 +49,7 @@ __all__ = ["GennBranch", "check_genn", "genn_equations", "genn_problem", "shared
 #: A discrete step: adds the right-hand side of the equation, independently of dt.
 _DISCRETE = ExplicitStateUpdater("x_new = x + f(x, t)")
 
-_HOW = "see docs/devices.md for its installation"
+_HOW = "see docs/devices.md for the installation"
 
 
 def genn_problem(backend: str = "cpu") -> str | None:
@@ -116,8 +116,8 @@ def check_genn(equations: NeuronEquations, layer: Layer, hidden: bool, steps: in
         )
     if hidden and len(np.unique(by_step)) > 2:
         raise InputError(
-            f"{equations.name}: GeNN's weights hold one amplitude, but that of these spikes changes from step to "
-            "step; use rate in the hidden layers, or another device"
+            f"{equations.name}: GeNN's weights hold one amplitude, but the amplitude of these spikes changes from step "
+            "to step; use rate in the hidden layers, or another device"
         )
 
 
@@ -136,7 +136,7 @@ def genn_equations(equations: NeuronEquations, presentation: Presentation, layer
     Returns
     -------
     NeuronEquations
-        The model without ``update``: differential equations take its part, to be integrated in discrete steps.
+        The model without ``update``; differential equations, integrated in discrete steps, replace it.
 
     Raises
     ------
