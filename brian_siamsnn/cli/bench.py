@@ -1,4 +1,4 @@
-"""The command ``bench``: how fast a model tracks on this machine, and where the time goes."""
+"""The command ``bench``: how fast a model tracks on this machine, and where the time is spent."""
 
 from __future__ import annotations
 
@@ -22,16 +22,22 @@ __all__ = ["bench_command"]
 @model_option
 @steps_option
 @scales_option
-@click.option("--frames", type=click.IntRange(1), default=10, show_default=True, help="Frames that are timed.")
+@click.option("--frames", type=click.IntRange(1), default=10, show_default=True, help="Number of frames to time.")
 @click.option("--threads", type=click.IntRange(1), help="Threads of the kernels [default: all processors].")
-@click.option("--profile", is_flag=True, help="Also the time of each layer and phase of the time step.")
-@click.option("--json", "json_file", type=click.Path(path_type=Path, dir_okay=False), help="Write the figures here.")
+@click.option("--profile", is_flag=True, help="Also time each layer and phase of the time step.")
+@click.option(
+    "--json",
+    "json_file",
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="FILE",
+    help="Also write the results as JSON.",
+)
 def bench_command(
     model: str, steps: int, scales: int, frames: int, threads: int | None, profile: bool, json_file: Path | None
 ) -> None:
     """Measure how long a frame takes on this machine.
 
-    Prints the median over a synthetic sequence.
+    Prints the median time per frame of a synthetic sequence.
     """
     import numpy as np
 
@@ -46,7 +52,7 @@ def bench_command(
     quiet()
     matcher = TrackerConfig(model=model, steps=steps, scales=scales).build_spiking_matcher(threads=threads)
     prepare(matcher)
-    # the first update finds memory and caches cold, and is not counted; drawing a frame in between would empty them
+    # the first update runs with cold caches and is not counted; drawing frames between updates would evict the caches
     sequence = SyntheticSequence(frames=frames + 2)
     drawn = list(tqdm(sequence, desc="drawing", unit=" frames", disable=None))
     tracker = SiameseTracker(matcher, scales)

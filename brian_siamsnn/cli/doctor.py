@@ -1,4 +1,4 @@
-"""``brian-siamsnn doctor``: what works on this machine, what does not, and how to fix it."""
+"""The command ``doctor``: what works on this machine, what does not, and how to fix it."""
 
 from __future__ import annotations
 
@@ -12,11 +12,17 @@ __all__ = ["doctor_command"]
 
 
 @click.command("doctor")
-@click.option("--json", "json_file", type=click.Path(path_type=Path, dir_okay=False), help="Write the findings here.")
+@click.option(
+    "--json",
+    "json_file",
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="FILE",
+    help="Also write the findings as JSON.",
+)
 def doctor_command(json_file: Path | None) -> int:
     """Check this installation.
 
-    The exit code is 1 if tracking cannot work.
+    Prints what works, what does not, and how to fix it. The exit code is 1 if tracking does not work.
     """
     from ..diagnostics.doctor import examine
     from ..files import write_whole
@@ -34,5 +40,5 @@ def doctor_command(json_file: Path | None) -> int:
 
 
 if __name__ == "__main__":
-    # for installations where OpenCV does not import, which the other commands need to be listed
+    # `python -m brian_siamsnn.cli.doctor` also runs if OpenCV, which main.py needs, cannot be imported
     raise SystemExit(doctor_command(standalone_mode=False))

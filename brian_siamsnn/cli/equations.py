@@ -1,4 +1,4 @@
-"""The command ``equations``: neuron models as text, with everything that can be set."""
+"""The command ``equations``: neuron models as text, with their parameters and choices."""
 
 from __future__ import annotations
 
@@ -16,10 +16,12 @@ __all__ = ["equations_command"]
 @click.command("equations")
 @click.argument("name", required=False, metavar="[NAME|FILE[:KEY=VALUE,...]]")
 def equations_command(name: str | None) -> None:
-    """Print a neuron model; without a name, list those that ship.
+    """Print a neuron model, or list the shipped ones.
 
-    Its equations, parameters and choices. What is printed is what Brian2 is given, with the values after the colon
-    filled in: brian-siamsnn equations two_status:reading=ceil,beta=0.7
+    Prints the equations that Brian2 gets, the parameters and the choices. Values after a colon are filled in:
+
+    \b
+      brian-siamsnn equations two_status:reading=ceil,beta=0.7
     """
     from ..neurons.equation_files import EquationFile, shipped_models
 
@@ -35,19 +37,15 @@ def equations_command(name: str | None) -> None:
 
 
 def _model(name: str) -> str:
-    """Text of one model."""
+    """Return the text of one model."""
     from ..neurons.equation_files import EquationFile
     from ..neurons.equations import load_equations, split_values
 
     equations = load_equations(name)
     path, given = split_values(name)
     file = EquationFile.read(path)
-    lines = [
-        f"{equations.name}" + (f" ({equations.equation})" if equations.equation else ""),
-        "",
-        equations.description.strip(),
-        "",
-    ]
+    title = f"{equations.name} ({equations.equation})" if equations.equation else equations.name
+    lines = [title, "", equations.description.strip(), ""]
     parts = {
         "model": equations.model,
         "each step": equations.update,
@@ -62,10 +60,8 @@ def _model(name: str) -> str:
             lines.append(f"  {'' if k else label:<12}{line}")
     for variable, value in file.initial.items():
         number = f"{equations.initial[variable]:g}"
-        lines.append(
-            f"  {'at first':<12}{variable} = {value if isinstance(value, str) else number}"
-            + (f" = {number}" if isinstance(value, str) else "")
-        )
+        right = f"{value} = {number}" if isinstance(value, str) else number
+        lines.append(f"  {'at first':<12}{variable} = {right}")
     for key, parameter in file.parameters.items():
         value = equations.parameters[key]
         bound = [f"at least {parameter.minimum:g}"] if parameter.minimum is not None else []
@@ -77,10 +73,9 @@ def _model(name: str) -> str:
     for key, choice in file.choices.items():
         lines += ["", f"{key} = {given.get(key, choice.default)}   one of:"]
         width = max(map(len, choice.options))
-        lines += [
-            f"    {option:<{width}}  {' '.join(text.split())}" + "  (default)" * (option == choice.default)
-            for option, text in choice.options.items()
-        ]
+        for option, text in choice.options.items():
+            default = "  (default)" if option == choice.default else ""
+            lines.append(f"    {option:<{width}}  {' '.join(text.split())}{default}")
         lines += _about(choice)
     return "\n".join(lines)
 

@@ -1,4 +1,4 @@
-"""The command ``evaluate``: a tracker on all sequences of a benchmark."""
+"""The command ``evaluate``: one tracker on all sequences of a benchmark."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ if TYPE_CHECKING:
 
 __all__ = ["evaluate_command"]
 
-#: Exit code where some sequences could not be evaluated and the others were.
+#: Exit code if some sequences could not be evaluated.
 _SOME_FAILED = 1
 
 
 @click.command("evaluate")
 @click.argument("root", required=False, type=click.Path(path_type=Path))
-@click.option("--dataset", type=click.Choice(DATASETS), help="[default: what the annotation files say]")
+@click.option("--dataset", type=click.Choice(DATASETS), help="Layout of ROOT [default: from its annotation files].")
 @click.option("--sequences", default="", metavar="A,B", help="Only these sequences.")
 @click.option("--subset", type=click.Choice(list(SUBSETS)), help="Only the sequences of this benchmark.")
 @config_options
@@ -37,14 +37,14 @@ _SOME_FAILED = 1
     type=click.IntRange(1),
     default=1,
     show_default=True,
-    help="Processes on this machine (several need the extra 'evaluate').",
+    help="Number of processes on this machine (more than one needs the extra 'evaluate').",
 )
-@click.option("--scheduler", metavar="ADDRESS", help="Use the workers of this Dask scheduler instead.")
+@click.option("--scheduler", metavar="ADDRESS", help="Use the workers of this Dask scheduler instead of --workers.")
 @click.option(
     "--boxes",
     multiple=True,
     metavar="[NAME=]FILE|DIR",
-    help="Score existing boxes instead of tracking; can be repeated.",
+    help="Score existing boxes instead of tracking; repeat it to compare trackers.",
 )
 @click.option(
     "--annotations",
@@ -72,18 +72,20 @@ def evaluate_command(
 ) -> int:
     """Evaluate on all sequences of a folder (one-pass evaluation).
 
-    ROOT holds one folder per sequence, laid out as OTB, GOT-10k or VOT; without
-    it, three rendered sequences are used. Give the command again to continue a
-    run that was stopped. With --boxes, it scores existing results of any
-    tracker, or of several side by side.
+    ROOT has one folder per sequence, in the layout of OTB, GOT-10k or VOT.
+    Without ROOT, three rendered sequences are used. Repeat the command to
+    continue a run that was stopped. With --boxes, the command scores existing
+    results of one or several trackers.
 
-    Exit code: 0; 1 if some sequences failed; 2 if nothing could be done.
+    The exit code is 1 if some sequences failed, and 2 if nothing could be
+    evaluated.
     """
     from ..evaluation.report import write_report
 
     names = [canonical(name.strip()) for name in sequences.split(",") if name.strip()]
     if annotations is not None and (root is not None or not boxes):
-        raise InputError("--annotations: expected with --boxes and instead of ROOT")
+        got = "ROOT as well" if root is not None else "no --boxes"
+        raise InputError(f"--annotations: expected with --boxes and without ROOT, got {got}")
     if boxes:
         reports, default = _score(root, dataset, names, subset, boxes, annotations, frames)
     else:
@@ -136,11 +138,11 @@ def _score(
     if annotations is None:
         dataset = open_dataset(root, kind, names, subset)
         _tell_missing(dataset)
-        truth, place = dataset_truth(dataset), dataset.name
+        truth, name = dataset_truth(dataset), dataset.name
     else:
-        truth, place = annotated_truth(annotations, names, SUBSETS[subset] if subset else ()), annotations.stem
+        truth, name = annotated_truth(annotations, names, SUBSETS[subset] if subset else ()), annotations.stem
     trackers = named_results(boxes)
-    return compare(trackers, truth, frames, dataset), _default(place) / _slug("-".join(trackers))
+    return compare(trackers, truth, frames, dataset), _default(name) / _slug("-".join(trackers))
 
 
 def _default(name: str) -> Path:
@@ -153,9 +155,9 @@ def _slug(text: str) -> str:
 
 def _tell_missing(dataset: Dataset) -> None:
     if dataset.missing:
-        click.echo(f"note: {len(dataset.missing)} sequences are not there: {', '.join(dataset.missing)}", err=True)
+        click.echo(f"note: {len(dataset.missing)} sequences are missing: {', '.join(dataset.missing)}", err=True)
     if dataset.ignored:
-        click.echo(f"note: folders without annotations are passed over: {', '.join(dataset.ignored)}", err=True)
+        click.echo(f"note: folders without annotations are ignored: {', '.join(dataset.ignored)}", err=True)
 
 
 def _summary(reports: list[dict[str, Any]], folder: Path) -> str:

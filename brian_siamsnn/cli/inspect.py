@@ -1,4 +1,4 @@
-"""The command ``inspect``: what the conversion loses, layer by layer."""
+"""The command ``inspect``: the conversion error of each layer."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ _COLUMNS = (
     type=click.IntRange(1),
     default=4,
     show_default=True,
-    help="Search crops to compare on, spread over SOURCE.",
+    help="Number of search crops to compare, spread over SOURCE.",
 )
 @click.option(
     "--output",
@@ -65,12 +65,12 @@ def inspect_command(
 ) -> None:
     """Compare each layer with the CNN it was converted from.
 
-    For each layer: how well its spikes, summed over the steps, agree with the
-    CNN's activations (correlation, mean error), how much it fires, and how many
-    neurons are silent or saturated. SOURCE is as for 'track'; crops are taken
-    around the true boxes where they are known. See here first when the spiking
-    network does worse than the CNN: the first layer with a large error is where
-    it starts.
+    Prints how well the spike counts of each layer agree with the CNN's
+    activations (correlation, mean error), its firing rate, and the fractions of
+    silent and saturated neurons. SOURCE is as for 'track'; crops are taken
+    around the true boxes where they are known. Run this first if the spiking
+    network tracks worse than the CNN: the first layer with a large error is
+    where the loss starts.
     """
     from ..diagnostics.inspection import inspect_conversion, inspection_crops
     from ..diagnostics.inspection_figure import inspection_figure
@@ -93,20 +93,10 @@ def inspect_command(
 
 
 def _table(layers: list[LayerInspection]) -> str:
-    head = [
-        "layer",
-        "correlation",
-        "(unclipped)",
-        "error",
-        "(unclipped)",
-        "of scale",
-        "rate",
-        "spikes",
-        "silent",
-        "saturated",
-    ]
+    head = ("layer", "correlation", "(unclipped)", "error", "(unclipped)", "of scale")
+    head += ("rate", "spikes", "silent", "saturated")
     rows = [
-        [
+        (
             layer.name,
             f"{layer.correlation:.4f}",
             f"{layer.correlation_unclipped:.4f}",
@@ -117,16 +107,15 @@ def _table(layers: list[LayerInspection]) -> str:
             f"{layer.spikes:,}",
             f"{layer.silent:.1%}",
             f"{layer.saturated:.1%}",
-        ]
+        )
         for layer in layers
     ]
-    widths = [max(map(len, column)) for column in zip(head, *rows, strict=True)]
-    return "\n".join(
-        "  ".join(
-            f"{cell:<{w}}" if k == 0 else f"{cell:>{w}}" for k, (cell, w) in enumerate(zip(row, widths, strict=True))
-        )
-        for row in [head, *rows]
-    )
+    first, *widths = (max(map(len, column)) for column in zip(head, *rows, strict=True))
+    lines = []
+    for name, *cells in (head, *rows):
+        aligned = (f"{cell:>{width}}" for cell, width in zip(cells, widths, strict=True))
+        lines.append("  ".join([f"{name:<{first}}", *aligned]))
+    return "\n".join(lines)
 
 
 def _write(folder: Path, layers: list[LayerInspection], figure: Figure) -> None:
@@ -136,12 +125,13 @@ def _write(folder: Path, layers: list[LayerInspection], figure: Figure) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise InputError(f"{folder}: cannot be written to ({error.strerror})") from None
-    rows = [["layer", *_COLUMNS], *([layer.name, *(getattr(layer, key) for key in _COLUMNS)] for layer in layers)]
-    write_whole(folder / "inspection.csv", _csv(rows))
+        advice = "choose another folder with --output"
+        raise InputError(f"{folder}: the folder cannot be created ({error.strerror}); {advice}") from None
+    rows = [[layer.name, *(getattr(layer, key) for key in _COLUMNS)] for layer in layers]
+    write_whole(folder / "inspection.csv", _csv([["layer", *_COLUMNS], *rows]))
     by_step = zip(*(layer.relative_error_by_step.tolist() for layer in layers), strict=True)
-    rows = [["step", *(layer.name for layer in layers)], *([k, *errors] for k, errors in enumerate(by_step, 1))]
-    write_whole(folder / "inspection_steps.csv", _csv(rows))
+    rows = [[k, *errors] for k, errors in enumerate(by_step, 1)]
+    write_whole(folder / "inspection_steps.csv", _csv([["step", *(layer.name for layer in layers)], *rows]))
     picture = io.BytesIO()
     figure.savefig(picture, format="png", dpi=110)
     write_whole(folder / "inspection.png", picture.getvalue())

@@ -1,4 +1,4 @@
-"""Command that writes spike trains to a file: ``brian-siamsnn spikes``."""
+"""The command ``spikes``: spike trains, written to a file."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ __all__ = ["spikes_command"]
 @click.option(
     "--format",
     type=click.Choice(["csv", "npz", "nwb"]),
-    help="Kind of file [default: what the output ends in, or npz].",
+    help="File format [default: from the suffix of --output, or npz].",
 )
 @click.option(
     "--output",
@@ -38,11 +38,11 @@ __all__ = ["spikes_command"]
 @click.option(
     "--frame", type=click.IntRange(0), default=0, show_default=True, help="Frame of the search crop, counted from 0."
 )
-@click.option("--box", type=Box(), help="The target's box in that frame [default: the source's own].")
+@click.option("--box", type=Box(), help="Box of the target in that frame [default: the source's own].")
 @click.option(
     "--init",
     type=Box(),
-    help="The target's box in the first frame, for the exemplar [default: the source's own, or --box in frame 0].",
+    help="Box of the target in the first frame, for the exemplar [default: the source's own, or --box in frame 0].",
 )
 @model_option
 @steps_option
@@ -61,9 +61,10 @@ def spikes_command(
 ) -> None:
     """Write the spike trains behind one frame of SOURCE.
 
-    The exemplar is cut around the target in the first frame, the search crop
-    around the target in the frame that is asked for; the file has one population
-    for each crop and layer, such as search/conv5. SOURCE is what 'track' takes.
+    The exemplar is cropped around the target in the first frame, and the search
+    region around the target in the frame given by --frame. The file has one
+    population for each crop and layer, such as search/conv5. SOURCE is as for
+    'track'.
     """
     # imported here so that --help and a mistyped option answer at once
     from ..crops import target_crop
@@ -82,16 +83,17 @@ def spikes_command(
     if layers != "all":
         layers = None if layers == "last" else [name.strip() for name in layers.split(",")]
     output = output or Path("brian-siamsnn-output") / sequence.name / f"spikes.{format or 'npz'}"
-    # a mistake in the name, or a package that is not there, shall not show only when everything is simulated
+    # report a wrong file name or a missing package before the simulation
     format = format_of(output, format)
     if format == "nwb":
         nwb_packages()
     try:
         output.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise InputError(f"{output.parent}: cannot be made ({error.strerror})") from None
+        advice = "choose another --output"
+        raise InputError(f"{output.parent}: the folder cannot be created ({error.strerror}); {advice}") from None
     quiet()
-    click.echo("the first time on a machine, Brian2 compiles the neurons, which takes a minute ...", err=True)
+    click.echo("Brian2 compiles the equations once on a machine, which takes a minute ...", err=True)
     fill = first.mean((0, 1)).tolist()
     crops = {"exemplar": target_crop(first, init, "exemplar", fill), "search": target_crop(image, box, "search", fill)}
     populations: dict[str, SpikeTrains] = {}
@@ -109,7 +111,7 @@ def spikes_command(
 
 
 def _frames(sequence: Sequence, frame: int) -> tuple[np.ndarray, np.ndarray]:
-    """The first frame and the one that is asked for."""
+    """Return the first frame and the one with the given number."""
     count = sequence.frame_count or 0
     if not count or frame < count:
         for k, image in enumerate(sequence):

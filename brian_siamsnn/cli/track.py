@@ -1,4 +1,4 @@
-"""The commands ``track`` and ``demo``."""
+"""The commands ``track`` and ``demo``: one object in a source, or in a rendered sequence."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 __all__ = ["demo_command", "track_command"]
 
 _INIT_HELP = (
-    "The object's box in the first frame; x and y count from zero. By default the source's own; if it has none, you "
-    "draw one with the mouse."
+    "Box of the object in the first frame; x and y count from zero. By default the source's own box; if it has none, "
+    "you draw one with the mouse."
 )
 
 
@@ -37,8 +37,8 @@ _INIT_HELP = (
 def track_command(source: str, box: BoxValue | None, **options: Any) -> int:
     """Track one object through SOURCE.
 
-    SOURCE is a video file, the number of a camera, a folder of images, an OTB,
-    VOT or GOT-10k sequence, or 'synthetic'.
+    SOURCE is a video file, a camera index, a folder of images, an OTB, VOT or
+    GOT-10k sequence, or 'synthetic'.
     """
     return _track(source, box, **options)
 
@@ -49,7 +49,7 @@ def track_command(source: str, box: BoxValue | None, **options: Any) -> int:
 def demo_command(**options: Any) -> int:
     """Track a fish through a rendered sequence; needs no files.
 
-    Its ground truth is known, so the summary has overlap, AUC and precision.
+    The ground truth is known, so the summary includes overlap, AUC and precision.
     """
     return _track("synthetic", None, **options)
 
@@ -72,16 +72,15 @@ def _track(
     sequence = open_sequence(source)
     drawn = given is None and sequence.first_box is None
     if drawn:
-        require_window(
-            f"{sequence.name}: no box is known for its first frame, and drawing one", "give it with --init x,y,w,h"
-        )
+        purpose = f"{sequence.name}: no box is known for its first frame, and drawing one"
+        require_window(purpose, "give it with --init x,y,w,h")
     else:
         box = known_box(sequence, given)
         if not sequence.live:
             height, width = next(iter(sequence)).shape[:2]
             room_to_grow(box, width, height)  # reports an invalid box before anything is compiled
     if show:
-        require_window("--show", "leave it out; tracked.mp4 and --report show the same afterwards")
+        require_window("--show", "omit it; tracked.mp4 and --report show the same afterwards")
     quiet()
     matcher = config.build_matcher()
     prepare(matcher)
@@ -110,7 +109,7 @@ def _track(
         "seconds": result.seconds,
         "fps": result.fps,
         **config.settings,
-        # the CNN has none of these
+        # the CNN has no spikes
         "spikes": getattr(matcher, "spikes", None),
         "synaptic_operations": getattr(matcher, "operations", None),
         "pooling_events": getattr(matcher, "pooling_events", None),

@@ -1,4 +1,4 @@
-"""The command ``vot``: the tracker as the VOT toolkit wants it."""
+"""The command ``vot``: the tracker for the VOT toolkit."""
 
 from __future__ import annotations
 
@@ -24,21 +24,25 @@ __all__ = ["vot_command"]
     "--register",
     type=click.Path(path_type=Path, dir_okay=False),
     metavar="FILE",
-    help="Only add an entry to the toolkit's trackers.ini.",
+    help="Do not track, but add an entry to this trackers.ini of the toolkit.",
 )
 @click.option(
     "--identifier",
     default="brian_siamsnn",
     show_default=True,
     metavar="NAME",
-    help="Name of the tracker in the toolkit, with --register.",
+    help="Name of the tracker in the toolkit; used with --register.",
 )
 def vot_command(register: Path | None, identifier: str, config: TrackerConfig) -> None:
     """Track for the VOT toolkit, over TraX.
 
-    The toolkit starts this command itself. In a workspace of the toolkit, run
-    'brian-siamsnn vot --register trackers.ini' with the options of the tracker,
-    then 'vot evaluate brian_siamsnn' and 'vot analysis brian_siamsnn'.
+    The toolkit starts this command. To set it up, run these commands in a
+    workspace of the toolkit, the first one with the tracker's options:
+
+    \b
+      brian-siamsnn vot --register trackers.ini
+      vot evaluate brian_siamsnn
+      vot analysis brian_siamsnn
     """
     from ..evaluation.vot import registry_entry, serve
 
@@ -50,7 +54,7 @@ def vot_command(register: Path | None, identifier: str, config: TrackerConfig) -
         raise InputError(f"--identifier: expected letters, digits, - and _, got {identifier!r}")
     earlier = register.read_text(encoding="utf-8") if register.is_file() else ""
     if f"[{identifier}]" in earlier.splitlines():
-        raise InputError(f"{register}: has an entry [{identifier}] already; remove it, or give another --identifier")
+        raise InputError(f"{register}: already has an entry [{identifier}]; remove it, or choose another --identifier")
     entry = registry_entry(identifier, config.label, config.arguments())
     write_whole(register, (f"{earlier.rstrip()}\n\n" if earlier.strip() else "").encode() + entry.encode())
     click.echo(f"{register}: entry [{identifier}]; in the toolkit's workspace: vot evaluate {identifier}")

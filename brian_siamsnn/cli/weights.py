@@ -16,7 +16,7 @@ __all__ = ["weights"]
 
 @click.group()
 def weights() -> None:
-    """Make model files from checkpoints, and exchange them."""
+    """Make model files, and exchange them with other simulators."""
 
 
 @weights.command("import")
@@ -35,19 +35,19 @@ def weights() -> None:
     type=click.FloatRange(0, 100, min_open=True),
     default=PERCENTILE,
     show_default=True,
-    help="Percentile of the activations that one spike per step stands for.",
+    help="Percentile of the activations that is represented by one spike per step.",
 )
 @click.option(
     "--calibration",
     default="synthetic",
     show_default=True,
     metavar="SOURCE",
-    help="Images that set the activation scales; best a folder of natural images.",
+    help="Images for the activation scales; preferably a folder of natural images.",
 )
 def import_command(
     checkpoint: Path, output: Path, architecture: str, normalisation: str, percentile: float, calibration: str
 ) -> None:
-    """Convert a SiamFC CHECKPOINT of PyTorch."""
+    """Convert a PyTorch CHECKPOINT of SiamFC to a model file."""
     from ..model.calibration import CALIBRATION_CROPS, calibration_crops, convert
     from ..model.checkpoints import import_checkpoint
     from ..model.files import write_model
@@ -70,8 +70,8 @@ def import_command(
 def fixed_point_command(model: str, output: Path) -> None:
     """Round a network's weights for 16-bit sums.
 
-    The input of a neuron in a step is then an integer. The kernel adds such weights faster, and their sums do not
-    depend on the order, so all devices give the same spikes. MODEL is a name or a file; see docs/devices.md.
+    The input of a neuron in a step is then an integer. The kernel adds integers faster, and their sums do not depend on
+    the order, so all devices give the same spikes. MODEL is a name or a file; see docs/devices.md.
     """
     from ..model.conversion import SpikingModel
     from ..model.files import load_model, write_model
@@ -95,7 +95,7 @@ def fixed_point_command(model: str, output: Path) -> None:
     default="nir",
     show_default=True,
     expose_value=False,
-    help="Neuromorphic Intermediate Representation.",
+    help="File format: nir is the Neuromorphic Intermediate Representation.",
 )
 @click.option(
     "--image-size",
@@ -128,7 +128,7 @@ def export_command(model: str, output: Path, image_size: int) -> None:
 def import_nir_command(graph: Path, output: Path) -> None:
     """Make a model file from a NIR GRAPH.
 
-    The graph must be a chain of Conv2d and IF nodes; any program may have written it.
+    The graph must be a chain of Conv2d and IF nodes, written by any program.
     """
     from ..model.conversion import unit_scales
     from ..model.files import write_model

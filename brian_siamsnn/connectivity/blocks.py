@@ -1,4 +1,4 @@
-"""How the weights of a convolution lie in memory for the kernels: by blocks of output channels."""
+"""The memory layout of a convolution's weights for the kernels: blocks of output channels."""
 
 from __future__ import annotations
 
@@ -15,16 +15,28 @@ __all__ = ["KERNELS", "blocked_kernel", "kernel_block"]
 #: Folder of the C++ headers.
 KERNELS = Path(__file__).with_name("kernels")
 
-#: Output channels that the kernel can add together.
+#: Block sizes that the kernels are compiled for, in output channels.
 _BLOCKS = (16, 32, 48, 64)
 
 
 def kernel_block(layer: Convolution, fixed_point: bool = False) -> int:
-    """Output channels of a convolution that are added together.
+    """Choose how many output channels of a convolution are added together.
 
-    All of a group's, up to 48; else 32, of which a line of the kernel stays in the first-level cache; of fixed-point
-    weights, which are half as long, 64 in both cases. A last part that is narrower than the others is padded and costs
-    as much as they do, so a width without a rest goes before.
+    A group of up to 48 channels makes one block. Larger groups are split into blocks of 32, because a row of such a
+    kernel stays in the first-level cache. Fixed-point weights take half the memory, so both limits are 64 for them. The
+    last block is padded and costs as much as the others; a size that divides the group is therefore preferred.
+
+    Parameters
+    ----------
+    layer : Convolution
+        The layer whose weights are arranged.
+    fixed_point : bool
+        Whether the weights are 16-bit integers, False by default.
+
+    Returns
+    -------
+    int
+        Block size in output channels: 16, 32, 48 or 64.
     """
     outputs = layer.out_channels // layer.groups
     if outputs <= (64 if fixed_point else 48):
@@ -34,7 +46,25 @@ def kernel_block(layer: Convolution, fixed_point: bool = False) -> int:
 
 
 def blocked_kernel(weights: np.ndarray, groups: int, block: int) -> np.ndarray:
-    """Reorder weights to [group][block of outputs][ky][kx][input channel][output in the block], zero-padded."""
+    """Arrange the weights of a convolution for a kernel.
+
+    The order is [group][block of outputs][ky][kx][input channel][output in the block]. The last block of a group is
+    padded with zeros.
+
+    Parameters
+    ----------
+    weights : ndarray, shape (out, in/groups, kernel, kernel)
+        Weights as PyTorch stores them.
+    groups : int
+        Number of groups of the convolution.
+    block : int
+        Output channels per block; see `kernel_block`.
+
+    Returns
+    -------
+    ndarray, one-dimensional, contiguous
+        The arranged weights, in the dtype of ``weights``.
+    """
     out, in_group, kernel, _ = weights.shape
     per_group = out // groups
     blocks = -(-per_group // block)

@@ -1,4 +1,4 @@
-"""Which neuron equations a shared kernel computes."""
+"""The neuron equations that a shared kernel can compute."""
 
 from __future__ import annotations
 
@@ -20,41 +20,58 @@ __all__ = ["check_kernel_equations", "plain"]
 
 
 def check_kernel_equations(equations: NeuronEquations, layer: Layer) -> None:
-    """Raise `InputError` if a kernel would do something else than the equations say.
+    """Check that a shared kernel computes what the equations of a layer say.
 
     Parameters
     ----------
     equations : NeuronEquations
-        Of the layer's neurons.
+        Equations of the layer's neurons.
     layer : Convolution or MaxPool
+        The postsynaptic layer.
+
+    Raises
+    ------
+    InputError
+        If ``on_pre`` differs from that of the shipped models, a variable that the kernel writes has another type or is
+        shared, or the amplitude is a subexpression that changes within a time step.
     """
     names = ("rate",) if isinstance(layer, Convolution) else ("max_pool", "max_pool_first", "max_pool_all")
-    way_out = "build the network with connectivity='synapses' for that"
+    advice = "use connectivity='synapses'"
     known = {plain(model.on_pre): model for model in map(load_equations, names)}
     like = known.get(plain(equations.on_pre))
     if like is None:
+        shipped = f"{' or '.join(names)} ({load_equations(names[0]).on_pre.strip()!r})"
         raise InputError(
-            f"{equations.name}: a shared kernel does what {' or '.join(names)} does on a spike "
-            f"({load_equations(names[0]).on_pre.strip()!r}), not {equations.on_pre.strip()!r}; "
-            f"{way_out}"
+            f"{equations.name}: a shared kernel expects the on_pre of {shipped}, got {equations.on_pre.strip()!r}; "
+            f"{advice}"
         )
     model, expected = Equations(equations.model), Equations(like.model)
     for name in {part.removesuffix("_post") for part in re.findall(r"\w+_post\b", like.on_pre)}:
         if model[name].var_type != expected[name].var_type or "shared" in model[name].flags:
-            flags = " (shared)" * ("shared" in model[name].flags)
+            wanted, given = f"{name} : {expected[name].var_type}", f"{name} : {model[name].var_type}"
+            given += " (shared)" * ("shared" in model[name].flags)
             raise InputError(
-                f"{equations.name}: a shared kernel needs one number of each neuron, "
-                f"'{name} : {expected[name].var_type}', got '{name} : {model[name].var_type}{flags}'; "
-                f"{way_out}"
+                f"{equations.name}: a shared kernel expects one value per neuron, {wanted!r}, got {given!r}; {advice}"
             )
     amplitude = model[equations.amplitude]
     if amplitude.type == SUBEXPRESSION and "constant over dt" not in amplitude.flags:
         raise InputError(
-            f"{equations.name}: a shared kernel reads the amplitude {amplitude.varname}, so it must be a "
-            f"variable, or marked (constant over dt); {way_out}"
+            f"{equations.name}: a shared kernel expects the amplitude {amplitude.varname} as a variable or marked "
+            f"(constant over dt), got a subexpression; mark it, or {advice}"
         )
 
 
 def plain(text: str) -> str:
-    """A text without its white space."""
+    """Remove all white space, to compare equations.
+
+    Parameters
+    ----------
+    text : str
+        Statements or an expression.
+
+    Returns
+    -------
+    str
+        The text without white space.
+    """
     return "".join(text.split())

@@ -1,20 +1,18 @@
 """Similarity of two sets of spike trains: PSM, TSM, response period and HSM (Eq. 6-9).
 
-All of them are one bilinear form in the spike trains of exemplar z and search
-region x,
+All of them are one bilinear form in the spike trains of the exemplar z and the search region x,
 
     M(z, x) = 1/(2T) sum_{t,m} K[t, m] (z(m) * x(t)),
 
-with * the cross-correlation over places, summed over channels, and K a T x T matrix:
+where * is the cross-correlation over positions, summed over channels, and K a T x T matrix:
 
     PSM              K[t, m] = 1                                       (Eq. 6)
     TSM              K[t, m] = 1 if t = m                              (Eq. 7)
     response period  K[t, m] = 1/(2|t-m|+1) if |t-m| <= tau            (Eq. 8)
     HSM              lambda_v K_PSM + lambda_t K_response period       (Eq. 9)
 
-Steps outside 1..T have no spikes, so the sum over m in Eq. 8 ends at the borders.
-The exemplar is the same for a whole sequence: sum_m K[t, m] z(m) is worked out
-once, and each search region then takes one matrix product.
+There are no spikes outside steps 1 to T, so the sum over m in Eq. 8 ends there. The exemplar is the same for a whole
+sequence: sum_m K[t, m] z(m) is computed once, and each search region then takes one matrix product.
 """
 
 from __future__ import annotations
@@ -27,45 +25,48 @@ from ..errors import InputError
 
 __all__ = ["MATCHINGS", "Template", "matching_kernel"]
 
-#: Names that `matching_kernel` takes.
+#: Names of the matching methods.
 MATCHINGS = ("hsm", "psm", "tsm")
 
-#: The kernel has a number for each pair of steps.
+#: Largest number of steps: the kernel has an entry for each pair of steps.
 _MOST_STEPS = 5000
 
 
 def matching_kernel(
     matching: str, steps: int, tau: int = 1, lambda_v: float = 1.0, lambda_t: float = 20.0
 ) -> np.ndarray:
-    """The matrix K of a matching method.
+    """Build the matrix K of a matching method.
 
     Parameters
     ----------
     matching : {"hsm", "psm", "tsm"}
-        ``"tsm"`` is the temporal matching with response period, Eq. 8, which is
-        Eq. 7 for ``tau=0``.
+        Matching method. ``"tsm"`` is temporal matching with a response period, Eq. 8; with ``tau=0`` it is Eq. 7.
     steps : int
-        T.
+        T, the number of time steps: 1 to 5000.
     tau : int
-        Response period threshold, in steps (paper, IV.A: 1).
-    lambda_v, lambda_t : float
-        Weights of potential and temporal matching in HSM (paper, IV.A: 1 to 20).
+        Response period threshold of Eq. 8, in steps; 1 by default (paper, IV.A).
+    lambda_v : float
+        Weight of potential matching in HSM (Eq. 9), 1 by default (paper, IV.A: the ratio to ``lambda_t`` is 1 to 20).
+    lambda_t : float
+        Weight of temporal matching in HSM (Eq. 9), 20 by default.
 
     Returns
     -------
     ndarray, shape (T, T)
+        K[t, m], with the search region's step t and the exemplar's step m.
 
     Raises
     ------
     InputError
-        For a method of another name, no step, or a number that is negative or not finite.
+        If the method is unknown, the number of steps is out of range, or a parameter is negative or not finite.
     """
     if matching not in MATCHINGS:
         raise InputError(f"matching: expected one of {', '.join(MATCHINGS)}, got {matching!r}")
     if not 1 <= steps <= _MOST_STEPS or tau < 0:
-        raise InputError(f"matching: expected 1 to {_MOST_STEPS} steps and tau >= 0, got {steps} and {tau}")
+        expected = f"1 to {_MOST_STEPS} steps and tau >= 0"
+        raise InputError(f"matching: expected {expected}, got {steps} steps and tau = {tau}")
     if min(lambda_v, lambda_t) < 0 or not lambda_v + lambda_t < np.inf:
-        raise InputError(f"matching: expected finite weights >= 0, got {lambda_v} and {lambda_t}")
+        raise InputError(f"lambda_v, lambda_t: expected finite weights >= 0, got {lambda_v} and {lambda_t}")
     distance = np.abs(np.subtract.outer(np.arange(steps), np.arange(steps)))
     potential = np.ones((steps, steps))
     temporal = np.where(distance <= tau, 1 / (2 * distance + 1), 0.0)
@@ -78,12 +79,14 @@ def matching_kernel(
 
 @dataclass(frozen=True)
 class Template:
-    """An exemplar, ready to be matched.
+    """An exemplar, smoothed in time and ready for matching.
 
     Attributes
     ----------
     smoothed : ndarray, shape (T, h, w, C)
-        sum_m K[t, m] z(m) / (2T).
+        Spike trains of the exemplar after temporal smoothing, in single precision:
+
+            sum_m K[t, m] z(m) / (2T)
     """
 
     smoothed: np.ndarray
@@ -95,41 +98,52 @@ class Template:
         Parameters
         ----------
         trains : ndarray, shape (T, h, w, C)
-            Amplitudes, zero where there is no spike.
+            Spike amplitudes of the exemplar, zero where there is no spike.
         kernel : ndarray, shape (T, T)
-            K, of `matching_kernel`.
-        """
-        steps = len(trains)
-        if kernel.shape != (steps, steps):
-            raise InputError(
-                f"template: spike trains of {steps} steps need a kernel {steps, steps}, got {kernel.shape}"
-            )
-        return cls((np.tensordot(kernel, trains, axes=1) / (2 * steps)).astype(np.float32))
-
-    def at(self, step: int) -> Template:
-        """The part of the template that meets the search region's spikes of one step.
-
-        M(z, x) is a sum over the steps of x (Eq. 6-9), so what ``at(0)`` to ``at(T-1)``
-        match in the steps of a search region adds up to what the whole template matches.
-
-        Parameters
-        ----------
-        step : int
-            0 to T-1.
+            K, from `matching_kernel`.
 
         Returns
         -------
         Template
-            Of one step.
+            The smoothed exemplar.
+
+        Raises
+        ------
+        InputError
+            If the kernel is for another number of steps.
+        """
+        steps = len(trains)
+        if kernel.shape != (steps, steps):
+            raise InputError(
+                f"kernel: expected shape {steps, steps} for spike trains of {steps} steps, got {kernel.shape}"
+            )
+        return cls((np.tensordot(kernel, trains, axes=1) / (2 * steps)).astype(np.float32))
+
+    def at(self, step: int) -> Template:
+        """Select the part of the template that is matched with one step of the search region.
+
+        M(z, x) is a sum over the steps of x (Eq. 6-9). Matching ``at(0)`` to ``at(T-1)`` with the steps of a search
+        region and adding the response maps therefore gives the response map of the whole template.
+
+        Parameters
+        ----------
+        step : int
+            Step of the search region, 0 to T-1.
+
+        Returns
+        -------
+        Template
+            A template of one step.
         """
         return Template(self.smoothed[step : step + 1])
 
     def match(self, trains: np.ndarray) -> np.ndarray:
-        """Response map of a search region.
+        """Compute the response map of a search region (Eq. 6-9, without the bias).
 
         Parameters
         ----------
         trains : ndarray, shape (T, H, W, C)
+            Spike amplitudes of the search region, zero where there is no spike.
 
         Returns
         -------
@@ -139,12 +153,12 @@ class Template:
         Raises
         ------
         InputError
-            If steps or channels differ from the exemplar's, or it does not fit in.
+            If the number of steps or channels differs from the exemplar's, or the search region is smaller than it.
         """
         steps, h, w, channels = self.smoothed.shape
         height, width = trains.shape[1:3]
         if trains.shape[0] != steps or trains.shape[3] != channels or height < h or width < w:
-            raise InputError(f"match: expected spike trains ({steps}, >={h}, >={w}, {channels}), got {trains.shape}")
+            raise InputError(f"trains: expected shape ({steps}, >={h}, >={w}, {channels}), got {trains.shape}")
         # every search pixel against every template pixel, over steps and channels ...
         search = trains.transpose(1, 2, 0, 3).reshape(height * width, -1)
         template = self.smoothed.transpose(1, 2, 0, 3).reshape(h * w, -1)

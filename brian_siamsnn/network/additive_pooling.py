@@ -1,14 +1,13 @@
-"""Exact max pooling for devices whose synapses can only add to one variable of the receiver.
+"""Exact max pooling for devices whose synapses can only add to one postsynaptic variable.
 
-The input at place k of a window has the weight 2**k. What a gate receives in one
-step is then a sum of different powers of two, and its binary digits say which of
-its inputs fired:
+Input k of a window has the weight 2**k. The input of a gate in one step is then a sum of distinct powers of two, whose
+binary digits say which inputs fired:
 
-    c_k  +=  floor(code / 2**k) mod 2        spikes that input k has sent so far
+    c_k  +=  floor(code / 2**k) mod 2        spikes of input k so far
     fires while max_k c_k > emitted,         emitted += 1
 
-In one step the maximum rises by one at most, so a gate fires exactly as
-``max_pool.toml`` does, for inputs whose spikes all carry the same.
+In one step the maximum rises by at most one. A gate therefore fires exactly as in ``max_pool.toml``, provided that all
+spikes of its inputs have the same amplitude.
 """
 
 from __future__ import annotations
@@ -27,40 +26,45 @@ if TYPE_CHECKING:
 
 __all__ = ["LARGEST_WINDOW", "additive_pool", "window_weights"]
 
-#: Inputs of a window whose powers of two single precision adds exactly.
+#: Largest number of inputs whose powers of two add exactly in single precision.
 LARGEST_WINDOW = 24
 
 
 def additive_pool(layer: MaxPool, amplitude: float) -> NeuronEquations:
-    """Neuron model of the gates of one pooling layer.
+    """Make the neuron model of the gates of one pooling layer.
 
     Parameters
     ----------
     layer : MaxPool
+        The pooling layer.
     amplitude : float
-        What each spike of its inputs carries, and so each of its own.
+        Amplitude of every spike of the inputs, and of the gates.
 
     Returns
     -------
     NeuronEquations
+        The model, with one counter ``c0``, ``c1``, ... per input of a window.
 
     Raises
     ------
     InputError
-        If the window has more inputs than a number has digits.
+        If a window has more than `LARGEST_WINDOW` inputs.
     """
     inputs = layer.kernel**2
     if inputs > LARGEST_WINDOW:
-        raise InputError(f"{layer.name}: a window of {inputs} inputs; {LARGEST_WINDOW} can be told apart in one sum")
-    places = range(inputs)
+        raise InputError(
+            f"{layer.name}: GeNN expects windows of up to {LARGEST_WINDOW} inputs, got {inputs}; use another device"
+        )
+    variables = ["code : 1", "emitted : 1", "carried : 1 (shared, constant)", *(f"c{k} : 1" for k in range(inputs))]
+    counting = [f"c{k} += floor(code/{2**k}) % 2" for k in range(inputs)]
     return NeuronEquations(
         name="additive_pool",
         description=__doc__,
         equation="III.A",
-        model="\n".join(["code : 1", "emitted : 1", "carried : 1 (shared, constant)", *(f"c{k} : 1" for k in places)]),
-        # the code last, so that one after the other and all at once are the same
-        update="\n".join([*(f"c{k} += floor(code/{2**k}) % 2" for k in places), "code += -code"]),
-        threshold=" or ".join(f"(c{k} > emitted)" for k in places),
+        model="\n".join(variables),
+        # code comes last, so that statements run in sequence or all at once give the same
+        update="\n".join([*counting, "code += -code"]),
+        threshold=" or ".join(f"(c{k} > emitted)" for k in range(inputs)),
         reset="emitted += 1",
         synapse="w : 1 (constant)",
         on_pre="code_post += w",
@@ -70,17 +74,21 @@ def additive_pool(layer: MaxPool, amplitude: float) -> NeuronEquations:
 
 
 def window_weights(projection: Projection) -> np.ndarray:
-    """Weight 2**k of each synapse of a pooling layer, k = ky*kernel + kx being its position in the window.
+    """Compute the weight of each synapse of a pooling layer.
+
+    The input at (ky, kx) of a window has the weight
+
+        w = 2**k,   k = ky*kernel + kx
 
     Parameters
     ----------
     projection : Projection
-        Of a `MaxPool`.
+        Connection of a `MaxPool` with the layer before it.
 
     Returns
     -------
-    ndarray, shape (synapses,)
-        In the order of `pooling_synapses`.
+    ndarray of float64, shape (synapses,)
+        Weights in the order of `pooling_synapses`.
     """
     i, j = pooling_synapses(projection)
     y, x, _ = np.unravel_index(i, projection.shape_in)

@@ -1,8 +1,7 @@
-"""What branches on compiled devices share: the network is a program that runs again for other images.
+"""The common base of branches on compiled devices: the network is a program that runs again for other images.
 
-Brian2 writes a C++ project, which is compiled once. The input currents of the
-images are a file that the program reads, and its spikes are files that it
-writes: a run overwrites the former, starts the program and reads the latter.
+Brian2 writes a C++ project, which is compiled once. The program reads the input currents of the images from a file and
+writes its spikes to files. A run overwrites the currents, starts the program and reads the spikes.
 """
 
 from __future__ import annotations
@@ -40,7 +39,7 @@ if TYPE_CHECKING:
 
 __all__ = ["CompiledBranch"]
 
-#: Preferences that a device, or its branch, changes.
+#: Preferences that a device or its branch changes.
 _PREFERENCES = (
     "core.network.default_schedule",
     "core.default_float_dtype",
@@ -50,20 +49,29 @@ _PREFERENCES = (
 
 
 class CompiledBranch(Branch):
-    """Base of the branches that are compiled: `StandaloneBranch` and `GennBranch`.
+    """Base of the compiled branches, `StandaloneBranch` and `GennBranch`.
 
     Parameters
     ----------
-    model, image_size, steps, coding, **options
-        See `Branch`. The images of a batch are shown one after another.
+    model : str, path, SiameseModel or SpikingModel
+        Name of a shipped model, a model file, or a loaded model.
+    image_size : int
+        Side of the square images, in pixels: 127 (exemplar) or 255 (search region).
+    steps : int
+        T, the time steps that each image is shown for; 20 by default.
+    coding : str, path or NeuronEquations
+        Neuron equations of the last layer, ``"rate"`` by default.
     directory : path, optional
-        Folder of the project, for inspection; by default a temporary one that is removed with the branch.
+        Folder for the C++ project, to inspect it; by default a temporary folder that is removed with the branch.
+    **options
+        Other options of `Branch`. The images of a batch are shown one after another.
 
     Attributes
     ----------
     directory : Path
+        Folder of the C++ project.
     network : brian2.Network
-        As it was compiled; it cannot be run from Python.
+        The network that was compiled; it cannot be run from Python.
 
     Raises
     ------
@@ -71,7 +79,7 @@ class CompiledBranch(Branch):
         If an argument is invalid, or the network does not compile.
     """
 
-    #: Steps that a spike takes from layer to layer on this device.
+    #: Number of steps until a spike reaches the next layer on this device.
     lag: ClassVar[int] = 0
 
     def __init__(
@@ -104,14 +112,14 @@ class CompiledBranch(Branch):
 
     @abstractmethod
     def _options(self) -> dict[str, Any]:
-        """What Brian2's device is activated with."""
+        """Return the options that Brian2's device is activated with."""
 
     def _translated(self, k, equations):
-        """Equations of layer number k as this device takes them."""
+        """Translate the equations of layer k for this device."""
         return self.presentation.equations(equations, k)
 
     def _build(self):
-        """Write and compile the project; remember which of its files hold what."""
+        """Write and compile the project, and note which of its files hold which data."""
         spikes, states = self._network()
         self._compile(get_device())
         self._input = self.directory / "static_arrays" / static_array("image_currents")
@@ -130,7 +138,7 @@ class CompiledBranch(Branch):
         }
 
     def _network(self):
-        """Make the network; returns the spike monitor of each layer, and the state monitors."""
+        """Make the network; return the spike monitor of each layer, and the state monitors."""
         groups, connections = {}, []
         names = list(self.shapes)
         for k, layer in enumerate(self.model.layers):
@@ -152,17 +160,17 @@ class CompiledBranch(Branch):
         return equations.group(int(np.prod(self.shapes[name])), name, defaultclock, self._dtype, **options)
 
     def _start(self, k, group, equations):
-        """At the start of each presentation: the initial state, and the next image."""
+        """Set the initial state and the next image at the start of each presentation."""
         code = initial_statements(equations)
         if k == 0:
             group.namespace["image_current"] = image_current(np.zeros((self.batch_size, group.N), self._dtype))
             code += f"\nI = image_current(i, t/({self.presentation.length}*ms) + 0.5)"
-        # Brian2GeNN recognises such operations by this part of their names
+        # Brian2GeNN recognises these operations by this part of their names
         name = f"{group.name}_run_regularly_start"
         group.run_regularly(code, dt=self.presentation.length * TIME_STEP, when="start", order=-1, name=name)
 
     def _connect(self, k, source, target):
-        """Explicit synapses from layer number k-1 to layer number k."""
+        """Make explicit synapses from layer k-1 to layer k."""
         equations, presynaptic = self.equations[target.name], self.equations[source.name]
         synapses = build_synapses(
             self.projections[target.name],
@@ -173,7 +181,7 @@ class CompiledBranch(Branch):
             self._weights(self.model.layers[k], source.name),
             self._dtype,
         )
-        # the weight is constant, so it is not among these
+        # the weight is constant and not reset
         changing = [e.varname for e in synapses.equations.values() if "constant" not in e.flags]
         if code := "\n".join(f"{name} = 0" for name in changing):
             synapses.run_regularly(
@@ -185,7 +193,7 @@ class CompiledBranch(Branch):
         return equations.arriving(presynaptic)
 
     def _weights(self, layer, before):
-        """Weights of a convolution; None for a pooling layer."""
+        """Return the weights of a convolution, or None for a pooling layer."""
         return self.model.weights[layer.name][0] if isinstance(layer, Convolution) else None
 
     def _monitor(self, k, group):
@@ -197,19 +205,19 @@ class CompiledBranch(Branch):
         )
 
     def _variables(self, name):
-        """What the monitor of a layer keeps of each spike."""
+        """Return the variables that the monitor of a layer records with each spike."""
         return ("i", "t", self.equations[name].amplitude)
 
     @contextmanager
     def _on_device(self):
-        """Make this the current device, and afterwards restore the one before."""
+        """Select this device, and restore the previous one afterwards."""
         dt, before = defaultclock.dt, {name: prefs[name] for name in _PREFERENCES}
         set_device(self.device, build_on_run=False, directory=None)
         try:
             get_device().reinit()
             get_device().activate(**self._options())
             defaultclock.dt = TIME_STEP
-            # what the device computes with besides the state variables
+            # precision of everything but the state variables
             prefs["core.default_float_dtype"] = self._dtype.type
             yield
         finally:
@@ -224,13 +232,15 @@ class CompiledBranch(Branch):
         program = subprocess.run(self._command(), cwd=self.directory, capture_output=True, text=True)
         if program.returncode:
             reason = (program.stderr.strip() or program.stdout.strip() or "no message").splitlines()[-1]
-            raise InputError(f"{self.device}: the compiled network failed (exit code {program.returncode}): {reason}")
+            raise InputError(
+                f"{self.device}: the compiled network failed with exit code {program.returncode}: {reason}"
+            )
         self._trains = {name: self._read(k, name) for k, name in enumerate(self.shapes)}
         self._count()
         self.steps_run = self.steps
 
     def _count(self):
-        """Spikes and synaptic events by step."""
+        """Count spikes and synaptic events per step."""
         self.spikes = {name: sum(_by_step(train) for train in trains) for name, trains in self._trains.items()}
         names = list(self.shapes)
         for before, name in zip(names, names[1:], strict=False):
@@ -241,23 +251,23 @@ class CompiledBranch(Branch):
             )
 
     def _command(self):
-        """The program and its arguments."""
+        """Return the program and its arguments."""
         return ["./main"]
 
     def _read(self, k, name):
-        """Spike trains of a layer, one for each image."""
+        """Read the spike trains of a layer, one per image."""
         values = {key: np.fromfile(path, dtype) for key, (path, dtype) in self._spike_files[name].items()}
         return self._split(k, name, values)
 
     def _split(self, k, name, values):
-        """Spike trains of each image, from the spikes of a whole run."""
+        """Split the spikes of a run into the spike trains of each image."""
         step = np.round(values["t"] / float(TIME_STEP)).astype(np.int64)
         image, step = step // self.presentation.length, step % self.presentation.length - self.presentation.onset(k)
         amplitude = self._amplitudes(name, values, step)
         trains = []
         for n in range(self.batch_size):
             mine = image == n
-            # by step, then neuron, as the runtime keeps them
+            # by step, then by neuron, as on the runtime device
             order = np.lexsort((values["i"][mine], step[mine]))
             trains.append(
                 SpikeTrains(
@@ -282,7 +292,7 @@ class CompiledBranch(Branch):
             return np.zeros((0, self.batch_size * neurons))
         path, dtype = self._state_files[layer, variable]
         values = np.fromfile(path, dtype).reshape(self.batch_size, self.presentation.length, -1)
-        # a variable that all neurons share is written once
+        # a shared variable is written once per step
         values = np.broadcast_to(values, (self.batch_size, self.presentation.length, neurons))
         return values.transpose(1, 0, 2).reshape(self.presentation.length, -1)
 

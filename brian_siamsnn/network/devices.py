@@ -1,4 +1,4 @@
-"""Brian2's devices: what each can do for a model, what it needs, and how to build a branch on it.
+"""Brian2's devices: what each supports and needs for a model, and building a branch on it.
 
 The same model, image and coding give the same spikes on every device.
 """
@@ -29,10 +29,10 @@ if TYPE_CHECKING:
 
 __all__ = ["DEVICES", "DeviceReport", "build_branch", "survey_devices"]
 
-#: Names that `build_branch` takes.
+#: Device names for `build_branch`.
 DEVICES = ("runtime", "cpp_standalone", "genn", "genn_cuda")
 
-#: How long it takes to compile a network, by (device, connectivity).
+#: Time to compile a network, by (device, connectivity).
 _COMPILATION = {
     ("runtime", "kernel"): "1-2 min, once on a machine",
     ("runtime", "synapses"): "1-2 min, once on a machine",
@@ -46,20 +46,26 @@ _COMPILATION = {
 
 @dataclass(frozen=True)
 class DeviceReport:
-    """What one device can do for one model.
+    """What one device supports and needs for one model.
 
     Attributes
     ----------
-    device, connectivity : str
+    device : {"runtime", "cpp_standalone", "genn", "genn_cuda", "cuda"}
+        Name of the device.
+    connectivity : {"kernel", "synapses"}
+        Shared kernels or explicit synapses.
     absent : str
-        Why the device cannot be used on this machine; empty where it can.
+        Why the device cannot be used on this machine; empty if it can.
     cannot : tuple of str
-        What it cannot do for this model and coding, each with the way out.
-    memory, disk : int
-        Bytes that it would need, about.
+        What the device does not support for this model and coding, one entry per reason, each with what to do instead.
+    memory : int
+        Estimated memory, in bytes.
+    disk : int
+        Estimated disk space, in bytes.
     compilation : str
-        How long that takes.
+        Time to compile the network, as text.
     note : str
+        Remark on how the device works here; may be empty.
     """
 
     device: str
@@ -73,11 +79,17 @@ class DeviceReport:
 
     @property
     def usable(self) -> bool:
-        """Whether `build_branch` would work."""
+        """Whether `build_branch` works on this machine, for this model and coding."""
         return not self.absent and not self.cannot
 
     def as_dict(self) -> dict[str, Any]:
-        """Plain values, for JSON."""
+        """Convert the report to plain values, for JSON.
+
+        Returns
+        -------
+        dict of str to object
+            The attributes, and ``usable``.
+        """
         return {**asdict(self), "cannot": list(self.cannot), "usable": self.usable}
 
 
@@ -90,26 +102,27 @@ def survey_devices(
     hidden_coding: Codings = HIDDEN_CODING,
     pooling: Codings = POOLING,
 ) -> list[DeviceReport]:
-    """Report for every device what it cannot do for a model, and what it needs. The survey builds nothing.
+    """Report what each device supports and needs for a model. The survey builds nothing.
 
     Parameters
     ----------
     model : str, path, SiameseModel or SpikingModel
         Name of a shipped model, a model file, or a loaded model.
     image_size : int
-        Side of the square images, in pixels.
+        Side of the square images, in pixels: 127 (exemplar) or 255 (search region).
     steps : int
-        T, 20 by default.
+        T, the time steps that each image is shown for; 20 by default.
     coding : str, path or NeuronEquations
         Neuron equations of the last layer, ``"rate"`` by default.
     hidden_coding : str, path, NeuronEquations or dict
-        Neuron equations of the convolutions before it, ``"rate"`` by default.
+        Neuron equations of the convolutions before it, ``"rate"`` by default. A dict gives them by layer name.
     pooling : str, path or NeuronEquations
         Gate of the pooling layers, ``"max_pool"`` by default.
 
     Returns
     -------
     list of DeviceReport
+        One report per device and form of connectivity.
 
     Raises
     ------
@@ -135,12 +148,12 @@ def _absent(device):
     if device == "cuda":
         return "Brian2CUDA is a pre-release (1.0a7, for Brian2 2.8.0) and has not been run with these networks"
     if device == "cpp_standalone" and not _compiler():
-        return "no C++ compiler (g++ or clang++)"
+        return "expected a C++ compiler (g++ or clang++), found none; install one"
     return ""
 
 
 def _limits(device, connectivity, model, equations, steps, memory, disk):
-    """One line for each thing that the device cannot do."""
+    """Yield one line for each thing that the device does not support."""
     for layer in model.layers:
         try:
             if connectivity == "kernel":
@@ -151,19 +164,19 @@ def _limits(device, connectivity, model, equations, steps, memory, disk):
             yield str(error)
     if memory > available_memory():
         yield (
-            f"needs about {memory / 2**30:.1f} GiB of memory, and {available_memory() / 2**30:.1f} GiB are free; "
-            "choose connectivity='kernel' on runtime or cpp_standalone"
+            f"needs about {memory / 2**30:.1f} GiB of memory, but only {available_memory() / 2**30:.1f} GiB are free; "
+            "use connectivity='kernel' on runtime or cpp_standalone"
         )
     free = shutil.disk_usage(tempfile.gettempdir()).free
     if disk > free:
-        yield f"needs about {disk / 2**30:.1f} GiB of disk, and {free / 2**30:.1f} GiB are free"
+        yield f"needs about {disk / 2**30:.1f} GiB of disk space, but only {free / 2**30:.1f} GiB are free"
 
 
 def _note(device):
     if device == "runtime":
-        return "Cython" if _compiler() else "no C++ compiler: NumPy code instead, the same spikes, slower"
+        return "Cython" if _compiler() else "no C++ compiler: NumPy code instead, with the same spikes, but slower"
     if device == "genn":
-        return "spikes reach the next layer one step later; trains are given without this lag; one thread"
+        return "spikes reach the next layer one step later, which the spike trains do not show; one thread"
     return ""
 
 
@@ -184,25 +197,32 @@ def build_branch(
 
     Parameters
     ----------
-    model, image_size, steps, coding
-        See `Branch`.
+    model : str, path, SiameseModel or SpikingModel
+        Name of a shipped model, a model file, or a loaded model.
+    image_size : int
+        Side of the square images, in pixels: 127 (exemplar) or 255 (search region).
+    steps : int
+        T, the time steps that each image is shown for; 20 by default.
+    coding : str, path or NeuronEquations
+        Neuron equations of the last layer, ``"rate"`` by default.
     device : {"runtime", "cpp_standalone", "genn", "genn_cuda"}
-        ``"runtime"`` by default.
+        Where the network runs, ``"runtime"`` by default.
     **options
-        Of `Branch`, and of the device's class: `SpikingBranch`, `StandaloneBranch` or `GennBranch`.
+        Other options of `Branch`, and of the device's class: `SpikingBranch`, `StandaloneBranch` or `GennBranch`.
 
     Returns
     -------
     Branch
+        `SpikingBranch`, `StandaloneBranch` or `GennBranch`, ready to run.
 
     Raises
     ------
     InputError
-        If there is no such device, or it cannot run this model.
+        If an argument is invalid, or the device is not usable on this machine for this model.
     """
     if device not in DEVICES:
         raise InputError(f"device: expected one of {list(DEVICES)}, got {device!r}")
-    if device == "runtime":  # it checks its own limits
+    if device == "runtime":  # SpikingBranch checks its own limits
         return SpikingBranch(model, image_size, steps, coding, **options)
     codings = {key: options[key] for key in ("hidden_coding", "pooling") if key in options}
     connectivity = options.get("connectivity", "kernel" if device == "cpp_standalone" else "synapses")

@@ -1,16 +1,15 @@
-"""A branch for GeNN, through Brian2GeNN: C++ for the processor, or CUDA for an NVIDIA GPU.
+"""A branch on GeNN, through Brian2GeNN: C++ for the processor, or CUDA for an NVIDIA GPU.
 
-GeNN takes less of Brian2 than the other devices, so the same neuron models are
-written as it takes them:
+Brian2GeNN supports less of Brian2 than the other devices, so the neuron models are translated:
 
+    part        equation file                translation for GeNN
     update      v += I                       dv/dt = I*int(working)/second, stepped as v + f(v, t)
     threshold   v >= v_th                    (v >= v_th) and working
     on_pre      v_post += w * v_th_pre       v_post += w,   with v_th folded into w
-    max_pool    a maximum of sums            additive_pooling.py: which inputs fired, as binary digits
+    max_pool    a maximum of sums            the inputs that fired as binary digits of a sum (additive_pooling.py)
 
-A spike is delivered one step after it was fired, so layer l works in the steps
-l to l+T-1 (``working``), and its spikes are those of the other devices, l steps
-later; `GennBranch.trains` takes the l steps off again.
+GeNN delivers a spike one step after it was fired. Layer l, counted from 0, therefore works in steps l to l+T-1
+(``working``) and fires l steps later than on the other devices. `GennBranch.trains` subtracts these l steps.
 """
 
 from __future__ import annotations
@@ -47,46 +46,64 @@ if TYPE_CHECKING:
 
 __all__ = ["GennBranch", "check_genn", "genn_equations", "genn_problem", "shared_amplitude"]
 
-#: A discrete step: what the equation says is added, whatever dt is.
+#: A discrete step: adds the right-hand side of the equation, independently of dt.
 _DISCRETE = ExplicitStateUpdater("x_new = x + f(x, t)")
 
-_HOW = "docs/devices.md tells how to install it"
+_HOW = "see docs/devices.md for the installation"
 
 
 def genn_problem(backend: str = "cpu") -> str | None:
-    """Why GeNN cannot be used here, in one line; None where it can (Brian2 knows the device then)."""
+    """Find out why GeNN cannot be used on this machine.
+
+    Parameters
+    ----------
+    backend : {"cpu", "cuda"}
+        Processor or NVIDIA GPU, ``"cpu"`` by default.
+
+    Returns
+    -------
+    str or None
+        The reason, in one line. None if GeNN can be used; Brian2GeNN is then imported and its device registered.
+    """
     try:
         import brian2genn  # noqa: F401
-    except Exception as error:  # with versions that do not fit it fails in many ways
+    except Exception as error:  # incompatible versions fail in many ways
         return f"Brian2GeNN cannot be imported ({type(error).__name__}: {error}); {_HOW}"
     path = os.environ.get("GENN_PATH")
     if not path or not (Path(path) / "bin" / "genn-buildmodel.sh").is_file():
         return f"GENN_PATH: expected the folder of a GeNN 4 source tree, got {path!r}; {_HOW}"
     if not shutil.which("g++"):
-        return "GeNN needs the compiler g++"
+        return f"GeNN: expected the compiler g++, found none; {_HOW}"
     if backend == "cuda" and not os.environ.get("CUDA_PATH"):
-        return "GeNN's CUDA backend needs CUDA_PATH, the folder of the CUDA toolkit"
+        return f"CUDA_PATH: GeNN's CUDA backend expects the folder of the CUDA toolkit there, got nothing; {_HOW}"
     return None
 
 
 def check_genn(equations: NeuronEquations, layer: Layer, hidden: bool, steps: int) -> None:
-    """Raise `InputError` if GeNN cannot do what a layer needs.
+    """Check that GeNN supports a layer with its equations.
 
     Parameters
     ----------
     equations : NeuronEquations
-        Of the layer's neurons.
+        Equations of the layer's neurons.
     layer : Convolution or MaxPool
+        The layer.
     hidden : bool
-        Whether its spikes go to another layer.
+        Whether another layer receives its spikes.
     steps : int
-        T.
+        T, the time steps of an image.
+
+    Raises
+    ------
+    InputError
+        If ``on_pre`` differs from that of the shipped models, a pooling window is too large, the amplitude depends on
+        the neuron, or the amplitude of a hidden layer has more than two values over time.
     """
     expected = load_equations("rate" if isinstance(layer, Convolution) else "max_pool").on_pre.strip()
     if equations.on_pre.strip() != expected:
         raise InputError(
-            f"{equations.name}: GeNN takes {expected!r} on a spike, not {equations.on_pre.strip()!r}; "
-            "take another device"
+            f"{equations.name}: GeNN expects the on_pre {expected!r}, got {equations.on_pre.strip()!r}; "
+            "use another device"
         )
     if not isinstance(layer, Convolution):
         additive_pool(layer, 1.0)
@@ -94,55 +111,52 @@ def check_genn(equations: NeuronEquations, layer: Layer, hidden: bool, steps: in
     by_step = shared_amplitude(equations, steps)
     if by_step is None:
         raise InputError(
-            f"{equations.name}: each neuron's spikes have an amplitude of their own, and GeNN reads "
-            "nothing of the sender; take rate or two_status, or another device"
+            f"{equations.name}: GeNN expects one amplitude for all neurons, because its synapses cannot read the "
+            "presynaptic neuron; use rate or two_status, or another device"
         )
     if hidden and len(np.unique(by_step)) > 2:
         raise InputError(
-            f"{equations.name}: the amplitude of a spike changes from step to step, and GeNN's weights "
-            "hold one; take rate in the hidden layers, or another device"
+            f"{equations.name}: GeNN's weights hold one amplitude, but the amplitude of these spikes changes from step "
+            "to step; use rate in the hidden layers, or another device"
         )
 
 
 def genn_equations(equations: NeuronEquations, presentation: Presentation, layer: int) -> NeuronEquations:
-    """A neuron model as GeNN takes it.
+    """Translate a neuron model for GeNN.
 
     Parameters
     ----------
     equations : NeuronEquations
+        Equations of the layer's neurons.
     presentation : Presentation
+        The time steps of an image.
     layer : int
         Number of the layer, counted from 0.
 
     Returns
     -------
     NeuronEquations
-        Without ``update``; its model has differential equations, to be stepped by discrete steps.
+        The model without ``update``; differential equations, integrated in discrete steps, replace it.
 
     Raises
     ------
     InputError
-        If the model does in its update what GeNN does not take.
+        If a statement of ``update`` has another form than ``variable += expression``.
     """
     equations = presentation.equations(equations, layer)
     model = equations.model.strip()
     for statement in filter(None, map(str.strip, equations.update.splitlines())):
-        match = re.fullmatch(r"(\w+)\s*\+=\s*(.+)", statement)
-        model, found = (
-            re.subn(
-                rf"(?m)^\s*{match[1]}\s*:\s*1\s*(#.*)?$",
-                f"d{match[1]}/dt = ({match[2]})*int(working)/second : 1",
-                model,
-            )
-            if match
-            else (model, 0)
-        )
+        found = 0
+        if match := re.fullmatch(r"(\w+)\s*\+=\s*(.+)", statement):
+            variable, added = match.groups()
+            declaration = rf"(?m)^\s*{variable}\s*:\s*1\s*(#.*)?$"
+            model, found = re.subn(declaration, f"d{variable}/dt = ({added})*int(working)/second : 1", model)
         if found != 1:
             raise InputError(
-                f"{equations.name}: GeNN takes updates of the form 'variable += expression', "
-                f"with 'variable : 1' in the model, not {statement!r}"
+                f"{equations.name}: GeNN expects updates of the form 'variable += expression', with 'variable : 1' in "
+                f"the model, got {statement!r}; use another device"
             )
-    # what all neurons share is read-only in GeNN, so it is worked out where it is used; t is the same there
+    # shared variables are read-only in GeNN, so each use evaluates the expression; t does not change within a step
     model = re.sub(r"\(\s*shared\s*,\s*constant over dt\s*\)", "(shared)", model)
     step = f"timestep(t, dt) % {presentation.length}"
     onset = presentation.onset(layer)
@@ -151,17 +165,19 @@ def genn_equations(equations: NeuronEquations, presentation: Presentation, layer
 
 
 def shared_amplitude(equations: NeuronEquations, steps: int) -> np.ndarray | None:
-    """What a spike carries in each step, where that is the same for all neurons.
+    """Simulate the spike amplitude over time, if all neurons share it.
 
     Parameters
     ----------
     equations : NeuronEquations
+        Equations of a layer's neurons.
     steps : int
+        T, the number of time steps.
 
     Returns
     -------
-    ndarray, shape (steps,), or None
-        None where it is a matter of the neuron.
+    ndarray, shape (T,), or None
+        Amplitude of a spike in each step; None if it depends on the neuron.
     """
     clock = Clock(dt=TIME_STEP)
     group = equations.group(1, "sample", clock)
@@ -180,19 +196,27 @@ def shared_amplitude(equations: NeuronEquations, steps: int) -> np.ndarray | Non
 class GennBranch(CompiledBranch):
     """A spiking network that embeds images, on GeNN.
 
-    Its trains are those of `SpikingBranch`, spike by spike.
+    It gives the same spikes as `SpikingBranch`.
 
     Parameters
     ----------
+    model : str, path, SiameseModel or SpikingModel
+        Name of a shipped model, a model file, or a loaded model.
+    image_size : int
+        Side of the square images, in pixels: 127 (exemplar) or 255 (search region).
+    steps : int
+        T, the time steps that each image is shown for; 20 by default.
+    coding : str, path or NeuronEquations
+        Neuron equations of the last layer, ``"rate"`` by default.
     backend : {"cpu", "cuda"}
-        C++ on one thread of the processor, or an NVIDIA GPU.
+        C++ on one thread of the processor (default), or an NVIDIA GPU.
     **options
-        See `CompiledBranch`.
+        Other options of `CompiledBranch`; GeNN does not support ``record_states``.
 
     Raises
     ------
     InputError
-        If GeNN is absent, cannot do what the model or its equations need, or does not compile.
+        If GeNN is not installed, does not support the model or its equations, or the network does not compile.
     """
 
     device = "genn"
@@ -214,7 +238,7 @@ class GennBranch(CompiledBranch):
             raise InputError(problem)
         if options.get("record_states"):
             raise InputError(
-                "record_states: GeNN does not say when in a step it records; record states on the runtime device"
+                "record_states: GeNN does not define when it records within a step; use the runtime device"
             )
         self._backend = backend
         self._amplitude_by_step: dict[str, Any] = {}
@@ -225,7 +249,7 @@ class GennBranch(CompiledBranch):
         check_genn(equations, layer, k < len(self.model.layers) - 1, self.steps)
         if isinstance(layer, Convolution):
             self._amplitude_by_step[layer.name] = shared_amplitude(equations, self.steps)
-        else:  # a gate passes on what it gets
+        else:  # a gate passes on the amplitude of its inputs
             by_step = self._amplitude_by_step[layer.name] = self._amplitude_by_step[self.model.layers[k - 1].name]
             equations = additive_pool(layer, by_step.min())
         return genn_equations(equations, self.presentation, k)
@@ -249,7 +273,7 @@ class GennBranch(CompiledBranch):
         return synapses
 
     def _arriving(self, equations, presynaptic):
-        # the amplitude is in the weights, or in what a gate sends on
+        # the amplitude is part of the weights, or carried by the gate
         return equations.on_pre.strip().replace(" * {amplitude}_pre", "")
 
     def _weights(self, layer, before):
@@ -261,11 +285,11 @@ class GennBranch(CompiledBranch):
 
     def _compile(self, device):
         prefs.devices.genn.path = os.environ["GENN_PATH"]
-        with redirect_stdout(io.StringIO()):  # it announces each stage
+        with redirect_stdout(io.StringIO()):  # Brian2GeNN prints each stage
             try:
                 self.network.run(self.batch_size * self.presentation.length * TIME_STEP, namespace={})
             except (NotImplementedError, RuntimeError) as error:
-                raise InputError(f"GeNN does not build this network: {reason_of(error)}") from error
+                raise InputError(f"{self.device}: the network does not compile: {reason_of(error)}") from error
 
     def _command(self):
         return ["./main", "test", repr(self.batch_size * self.presentation.length * float(TIME_STEP))]
@@ -275,8 +299,7 @@ class GennBranch(CompiledBranch):
         carried = by_step[step]
         if name != self.model.layers[-1].name and (carried != by_step.min()).any():
             raise InputError(
-                f"{name}: neurons fired spikes of different amplitudes {np.unique(carried)}, and GeNN's "
-                f"weights hold one, {by_step.min():g}; take another device, or rate coding in the hidden "
-                "layers"
+                f"{name}: GeNN's weights hold one amplitude, {by_step.min():g}, but neurons fired spikes of "
+                f"{np.unique(carried)}; use another device, or rate in the hidden layers"
             )
         return carried.astype(np.float32)

@@ -1,14 +1,15 @@
 """Presenting several images one after another in a single simulation.
 
-A compiled simulation shows image after image without returning to Python. Each
-presentation takes F steps, of which layer l uses the steps l*lag to
-l*lag + T - 1, so F = T + (L-1)*lag. The lag is 0 where a spike crosses all
-layers in one step, and 1 where the device delivers it in the next step. With
+A compiled simulation shows image after image without returning to Python. Each presentation takes
+
+    F = T + (L-1)*lag
+
+time steps. Layer l of L, counted from 0, works in steps l*lag to l*lag + T - 1. The lag is 0 if a spike crosses all
+layers in one step, and 1 if the device delivers it in the next step. The replacement
 
     t  ->  (timestep(t, dt) % F - l*lag)*dt
 
-in place of ``t``, the equations of a layer see the time since the image was
-presented to them.
+gives the equations of a layer the time since the image reached that layer.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Presentation", "image_current", "initial_statements"]
 
-#: Strings of a neuron model that may contain the time.
+#: Strings of a neuron model that may contain the time ``t``.
 _CODE = ("model", "update", "threshold", "reset", "on_pre")
 
 
@@ -37,11 +38,11 @@ class Presentation:
     Attributes
     ----------
     steps : int
-        T, in which each layer works.
+        T, the number of steps in which each layer works.
     layers : int
-        L.
+        L, the number of layers.
     lag : {0, 1}
-        Steps that a spike takes to the next layer.
+        Number of steps until a spike reaches the next layer.
     """
 
     steps: int
@@ -50,63 +51,96 @@ class Presentation:
 
     @property
     def length(self) -> int:
-        """F = T + (L-1)*lag, in steps."""
+        """F = T + (L-1)*lag, the number of steps of a presentation."""
         return self.steps + (self.layers - 1) * self.lag
 
     def onset(self, layer: int) -> int:
-        """First step of layer number ``layer``, counted from 0, within the presentation."""
+        """Compute the first step of a layer within the presentation.
+
+        Parameters
+        ----------
+        layer : int
+            Number of the layer, counted from 0.
+
+        Returns
+        -------
+        int
+            The step l*lag, counted from 0.
+        """
         return layer * self.lag
 
     def step(self, layer: int) -> str:
-        """Expression for the step since the onset of a layer."""
+        """Write the expression for the number of steps since the onset of a layer.
+
+        Parameters
+        ----------
+        layer : int
+            Number of the layer, counted from 0.
+
+        Returns
+        -------
+        str
+            Brian2 expression of ``t`` and ``dt``; negative before the onset.
+        """
         step = f"(timestep(t, dt) % {self.length})"
         return f"({step} - {self.onset(layer)})" if self.lag else step
 
     def equations(self, equations: NeuronEquations, layer: int) -> NeuronEquations:
-        """The same neuron model, whose ``t`` is the time since the layer's onset.
+        """Replace ``t`` in a neuron model by the time since the layer's onset.
 
         Parameters
         ----------
         equations : NeuronEquations
+            Equations of the layer's neurons.
         layer : int
+            Number of the layer, counted from 0.
 
         Returns
         -------
         NeuronEquations
+            A copy of the model with every ``t`` replaced.
         """
         local = {"t": f"({self.step(layer)}*dt)"}
         return replace(equations, **{part: word_substitute(getattr(equations, part), local) for part in _CODE})
 
 
 def initial_statements(equations: NeuronEquations) -> str:
-    """Statements that put every variable back to its value before the first step.
+    """Write the statements that reset every variable to its value before the first step.
 
     Parameters
     ----------
     equations : NeuronEquations
+        Equations of a layer's neurons.
 
     Returns
     -------
     str
+        Brian2 statements, one per line.
     """
     changing = [e for e in Equations(equations.model).values() if e.type != SUBEXPRESSION and "constant" not in e.flags]
-    # statements on what all neurons share have to come first
+    # Brian2 requires statements on shared variables first
     changing.sort(key=lambda equation: "shared" not in equation.flags)
     kinds = {"float": float, "integer": int, "boolean": bool}
     return "\n".join(f"{e.varname} = {kinds[e.var_type](equations.initial.get(e.varname, 0))!r}" for e in changing)
 
 
 def image_current(currents: np.ndarray) -> Function:
-    """Brian2 function of (neuron, image): the input current of the first layer.
+    """Make a Brian2 function of (neuron, image) that returns the input current of the first layer.
 
-    Its implementation in C++ reads a table that the simulation loads when it starts, so that a compiled
-    simulation takes other images when the table's file is overwritten.
+    The C++ implementation reads a table that the simulation loads when it starts. Overwriting the file of this table
+    gives a compiled simulation other images.
 
     Parameters
     ----------
     currents : ndarray, shape (images, N)
+        Input current of each of the N neurons, for each image.
+
+    Returns
+    -------
+    brian2.Function
+        The function, with implementations for NumPy and C++.
     """
-    # a user's function takes what Brian2 computes with, so the index arrives as a float
+    # Brian2 passes a user's function floats, so the image index arrives as one
     function = Function(
         lambda neuron, image: currents[np.asarray(image, int), neuron], arg_units=[1, 1], return_unit=1, stateless=False
     )

@@ -1,4 +1,4 @@
-"""What a spiking branch did for its last image, small enough to be drawn in every frame."""
+"""A summary of a branch's last run, small enough to draw for every frame."""
 
 from __future__ import annotations
 
@@ -15,18 +15,19 @@ __all__ = ["BranchSnapshot", "take_snapshot"]
 
 @dataclass(frozen=True)
 class BranchSnapshot:
-    """Firing rates of all layers, and a raster of some neurons of the last one.
+    """Firing rates of all layers, and a raster of some neurons of the last layer.
 
     Attributes
     ----------
     rates : dict of str to float
         Mean firing rate N / T (Eq. 5) of each layer, over all images.
     layer : str
-        The last one.
+        Name of the last layer.
     neurons : ndarray of int, shape (n,)
-        Those in the raster, spread evenly over the layer: the same ones in every frame.
+        Indices of the neurons in the raster, spread evenly over the layer and the same in every frame.
     raster : ndarray of bool, shape (T, n)
-        Which of them fired in which step, for the middle image: the middle scale of a tracker.
+        Whether each of these neurons fired in each step, for the middle image of the batch (the middle scale of a
+        tracker).
     """
 
     rates: dict[str, float]
@@ -36,17 +37,19 @@ class BranchSnapshot:
 
 
 def take_snapshot(branch: SpikingBranch, count: int = 256) -> BranchSnapshot:
-    """BranchSnapshot of a branch in its last run.
+    """Summarise the last run of a branch.
 
     Parameters
     ----------
     branch : SpikingBranch
+        A branch that has run.
     count : int
-        Neurons of the raster, at most.
+        Largest number of neurons in the raster, 256 by default.
 
     Returns
     -------
     BranchSnapshot
+        Firing rates and raster.
     """
     trains = branch.trains(branch.last_layer, branch.batch_size // 2)
     size = int(np.prod(trains.shape))

@@ -1,8 +1,8 @@
 """A branch as one C++ program, written by Brian2's ``cpp_standalone`` device.
 
-With shared kernels, each layer's input is a function that Brian2 calls once a
-step, between the thresholds of the two layers; it hands the arrays of the
-program to the same ``event_kernel.h`` and ``pooling_kernel.h`` that the runtime uses.
+With shared kernels, a function delivers the input of each layer. Brian2 calls it once per time step, after the
+threshold of the presynaptic layer and before that of the postsynaptic one. It passes the arrays of the program to
+``event_kernel.h`` and ``pooling_kernel.h``, the kernels of the runtime device.
 """
 
 from __future__ import annotations
@@ -31,10 +31,10 @@ if TYPE_CHECKING:
 
 __all__ = ["StandaloneBranch"]
 
-#: As the package's own kernel is compiled: sums are neither reordered nor contracted.
+#: The flags of the package's own kernel: sums are neither reordered nor contracted.
 _FLAGS = ["-w", "-O3", "-march=native", "-ffp-contract=off", "-std=c++17", "-pthread"]
 
-#: Where Brian2 finds the kernel; the headers stand outside of the namespace that Brian2 puts functions in.
+#: Headers of the kernels; they are included outside the namespace that Brian2 puts functions in.
 _KERNEL = {"headers": ['"event_kernel.h"', '"pooling_kernel.h"'], "include_dirs": [str(KERNELS)]}
 
 _FUNCTION = """
@@ -65,21 +65,29 @@ _CALLS = {
 class StandaloneBranch(CompiledBranch):
     """A spiking network that embeds images, as a compiled program.
 
-    The same network as `SpikingBranch`, and the same spikes.
+    It is the network of `SpikingBranch` and gives the same spikes.
 
     Parameters
     ----------
+    model : str, path, SiameseModel or SpikingModel
+        Name of a shipped model, a model file, or a loaded model.
+    image_size : int
+        Side of the square images, in pixels: 127 (exemplar) or 255 (search region).
+    steps : int
+        T, the time steps that each image is shown for; 20 by default.
+    coding : str, path or NeuronEquations
+        Neuron equations of the last layer, ``"rate"`` by default.
     connectivity : {"kernel", "synapses"}
-        Shared kernels driven by events, or explicit Synapses.
+        Event-driven shared kernels (default), or explicit `brian2.Synapses`.
     threads : int, optional
-        Threads of the kernels; as many as there are processors by default.
+        Threads of the kernels; all available processors by default.
     **options
-        See `CompiledBranch`.
+        Other options of `CompiledBranch`.
 
     Raises
     ------
     InputError
-        If an argument is off, or the program cannot be compiled.
+        If an argument is invalid, or the program does not compile.
     """
 
     device = "cpp_standalone"
@@ -127,11 +135,11 @@ class StandaloneBranch(CompiledBranch):
         return synapses
 
     def _kernel(self, k, source, target):
-        """A group that calls the kernel of the layer once a step, and holds what the kernel keeps."""
+        """Make a group that calls the kernel of the layer once per step and holds its state."""
         layer, name = self.model.layers[k], target.name
         amplitude = source.variables[self.equations[source.name].amplitude]
         convolution = isinstance(layer, Convolution)
-        # `none` only gives the call a place to be made from
+        # `none` exists only so that a statement can call the kernel
         holder = NeuronGroup(
             source.N,
             "none : 1 (shared)" + ("" if convolution else "\ncount : 1"),
@@ -177,15 +185,14 @@ class StandaloneBranch(CompiledBranch):
     def _compile(self, device):
         flags, jobs = prefs.codegen.cpp.extra_compile_args_gcc, prefs.devices.cpp_standalone.extra_make_args_unix
         prefs.codegen.cpp.extra_compile_args_gcc = _FLAGS
-        # Brian2's "-j" alone starts one compiler for every file at once
+        # Brian2's "-j" without a number starts a compiler for every file at once
         prefs.devices.cpp_standalone.extra_make_args_unix = [f"-j{available_threads()}"]
         try:
             self.network.run(self.batch_size * self.presentation.length * defaultclock.dt, namespace={})
             device.build(directory=str(self.directory), compile=True, run=False, with_output=False)
         except RuntimeError as error:
-            raise InputError(
-                f"cpp_standalone: the network does not compile: {error}; is there a C++ compiler?"
-            ) from error
+            message = f"{self.device}: the network does not compile: {error}; check that a C++ compiler is installed"
+            raise InputError(message) from error
         finally:
             prefs.codegen.cpp.extra_compile_args_gcc = flags
             prefs.devices.cpp_standalone.extra_make_args_unix = jobs

@@ -1,7 +1,7 @@
-"""Windows: a box that is drawn with the mouse, and tracking as it happens.
+"""Windows: drawing a box with the mouse, and watching a tracking run.
 
-OpenCV ends the whole process where its window toolkit finds no display. So a
-window is tried in a process of its own before anything else is done.
+OpenCV ends the whole process if its window toolkit finds no display. Opening a window is therefore tried in a separate
+process first.
 """
 
 from __future__ import annotations
@@ -34,24 +34,26 @@ __all__ = ["LiveView", "draw_box", "require_window"]
 
 _TRIAL = "import cv2; cv2.namedWindow('trial'); cv2.destroyAllWindows()"
 _ESCAPE, _ENTER, _SPACE = 27, 13, 32
-#: Frames are shown at least so wide, and at most so wide and high, in pixels.
+#: Minimum width, maximum width and maximum height of a shown frame, in pixels.
 _LEAST_WIDTH, _MOST_WIDTH, _MOST_HEIGHT = 480, 1280, 720
 _PANEL_HEIGHT = 150
 _BACKGROUND, _INK = (24, 24, 24), (235, 235, 235)
 
 
 def require_window(purpose: str, instead: str) -> None:
-    """Make sure that a window can be opened.
+    """Check that a window can be opened.
 
     Parameters
     ----------
-    purpose, instead : str
-        What needs it, and what can be done without; both stand in the message.
+    purpose : str
+        What needs the window, such as ``"--show"``, as the start of the message.
+    instead : str
+        What to do without a window, as the end of the message.
 
     Raises
     ------
     InputError
-        If none can.
+        If no window can be opened.
     """
     problem = _window_problem()
     if problem:
@@ -60,14 +62,14 @@ def require_window(purpose: str, instead: str) -> None:
 
 @cache
 def _window_problem():
-    """Why no window can be opened here; None if one can."""
+    """Return why no window can be opened here, or None if one can."""
     displays = ("DISPLAY", "WAYLAND_DISPLAY")
     if sys.platform.startswith("linux") and not any(map(os.environ.get, (*displays, "QT_QPA_PLATFORM"))):
         return "no display: neither DISPLAY nor WAYLAND_DISPLAY is set"
     try:
         done = subprocess.run([sys.executable, "-c", _TRIAL], capture_output=True, text=True, timeout=60)
     except (OSError, subprocess.TimeoutExpired) as error:
-        return f"trying one failed: {type(error).__name__}"
+        return f"opening one failed: {type(error).__name__}"
     if done.returncode == 0:
         return None
     if "not implemented" in done.stderr:
@@ -76,21 +78,21 @@ def _window_problem():
 
 
 def draw_box(sequence: Sequence) -> tuple[np.ndarray, Sequence]:
-    """Let the user draw the object's box into the first frame.
+    """Let the user draw the object's box in the first frame.
 
-    A camera is shown live until a key freezes the frame to draw into; tracking
-    then goes on from that frame.
+    A camera is shown live until a key freezes the frame to draw in; tracking then starts from that frame.
 
     Parameters
     ----------
     sequence : Sequence
+        The frames, from `open_sequence`.
 
     Returns
     -------
-    box : ndarray, shape (4,)
-        x, y, w, h, zero-based.
+    box : ndarray of float, shape (4,)
+        x, y, w, h in pixels of the source, zero-based.
     sequence : Sequence
-        Begins with the frame that was drawn into. That of a camera can be iterated over once.
+        The sequence from the frame with the box onwards. That of a camera can be iterated over only once.
 
     Raises
     ------
@@ -126,15 +128,15 @@ def draw_box(sequence: Sequence) -> tuple[np.ndarray, Sequence]:
 
 
 class LiveView:
-    """A window that shows every frame with its box, response map and spikes; a watcher of `tracking.track`.
+    """A window that shows every frame with its box, response map and spikes.
 
-    It is a context manager: the window is closed at its end. Q, Esc and closing
-    the window end the run.
+    It is a watcher for `tracking.run.track`, and a context manager that closes the window at its end. Q, Esc and
+    closing the window end the run.
 
     Parameters
     ----------
     name : str
-        Of the sequence.
+        Name of the sequence, for the title.
     """
 
     def __init__(self, name: str) -> None:
@@ -152,6 +154,19 @@ class LiveView:
     ) -> bool:
         """Show a frame.
 
+        Parameters
+        ----------
+        k : int
+            Number of the frame, counted from 0.
+        frame : ndarray, shape (H, W, 3), uint8
+            The frame, RGB.
+        box : array_like, shape (4,)
+            The tracked box x, y, w, h, in pixels, zero-based.
+        tracker : SiameseTracker
+            The tracker, with the response map of this frame.
+        truth : array_like, shape (4,), or None
+            The true box; None if it is not known.
+
         Returns
         -------
         bool
@@ -159,32 +174,35 @@ class LiveView:
         """
         picture = scaled_overlay(frame, _factor(frame), box, truth, f"frame {k}", tracker.response)
         if k > 0 and hasattr(tracker.matcher, "search_branch"):
-            picture = np.concatenate(
-                [picture, draw_activity(take_snapshot(tracker.matcher.search_branch), picture.shape[1])]
-            )
+            activity = draw_activity(take_snapshot(tracker.matcher.search_branch), picture.shape[1])
+            picture = np.concatenate([picture, activity])
         cv2.imshow(self._window, _bgr(picture))
         return _ended(cv2.waitKey(1) & 0xFF, self._window)
 
 
 def draw_activity(activity: BranchSnapshot, width: int, height: int = _PANEL_HEIGHT) -> np.ndarray:
-    """A raster of the last layer, time to the right, and beside it the firing rates of all layers.
+    """Draw a raster of the last layer, with time to the right, and beside it the firing rates of all layers.
 
     Parameters
     ----------
     activity : BranchSnapshot
-    width, height : int
-        Of the picture, in pixels.
+        Raster and firing rates, from `take_snapshot`.
+    width : int
+        Width of the picture, in pixels.
+    height : int
+        Height of the picture, in pixels; 150 by default.
 
     Returns
     -------
     ndarray, shape (height, width, 3), uint8
+        The picture, RGB.
     """
     panel = np.full((height, width, 3), _BACKGROUND, np.uint8)
     left, top, gap = 8, 26, 12
     split = width // 2
     draw_text(panel, f"{activity.layer}: spikes of {len(activity.neurons)} neurons", left, top - 4, _INK)
     room = split - left - gap, height - top - 8
-    # a step is several pixels wide and neurons share a line, so the brightness is how many of them fired
+    # a step is several pixels wide, and neurons share a row of pixels: its brightness shows the fraction that fired
     density = cv2.resize(
         activity.raster.T.astype(np.float32), (len(activity.raster), room[1]), interpolation=cv2.INTER_AREA
     )
@@ -196,7 +214,7 @@ def draw_activity(activity: BranchSnapshot, width: int, height: int = _PANEL_HEI
     bar = split + 70, width - split - 70 - 60
     for row, (name, rate) in enumerate(activity.rates.items()):
         y = round(top + pitch * row)
-        end = bar[0] + round(bar[1] * min(rate / 0.25, 1))  # a quarter of the steps fills the line
+        end = bar[0] + round(bar[1] * min(rate / 0.25, 1))  # a rate of 25% fills the row
         panel[y + 2 : round(top + pitch * (row + 1)) - 2, bar[0] : end] = colours[row % (len(colours) - 1)]
         draw_text(panel, name, split, round(top + pitch * (row + 1)), _INK)
         draw_text(panel, f"{100 * rate:.1f}", end + 4, round(top + pitch * (row + 1)), _INK)
@@ -204,7 +222,7 @@ def draw_activity(activity: BranchSnapshot, width: int, height: int = _PANEL_HEI
 
 
 def _open(window):
-    # OpenCV's wheels point Qt to a folder of fonts that they do not have, and Qt complains at length
+    # OpenCV's wheels point Qt to a font folder that they do not contain, and Qt prints long warnings about it
     if not os.path.isdir(os.environ.get("QT_QPA_FONTDIR", os.curdir)):
         os.environ["QT_QPA_FONTDIR"] = os.path.join(matplotlib.get_data_path(), "fonts", "ttf")
     cv2.namedWindow(window, cv2.WINDOW_AUTOSIZE | cv2.WINDOW_GUI_NORMAL)

@@ -1,8 +1,7 @@
-"""What the tracker sees, drawn into the frame: boxes, a caption, the response map.
+"""Drawing boxes, a caption and the response map into a frame, and writing frames to a video.
 
-The two colours, orange and sky blue, are from the palette of Okabe and Ito
-(2008), which is told apart with any colour vision; the true box is dashed as
-well.  Both lie on a dark edge, so that they show on bright and dark frames.
+The colours orange and sky blue are from the palette of Okabe and Ito (2008), which people with any colour vision can
+tell apart. The true box is also dashed. Both boxes have a dark edge, so they are visible on bright and dark frames.
 """
 
 from __future__ import annotations
@@ -22,6 +21,7 @@ if TYPE_CHECKING:
 
 __all__ = ["TRACKED_COLOUR", "TRUTH_COLOUR", "VideoWriter", "draw_overlay", "draw_text", "scaled_overlay"]
 
+#: RGB colours of the tracked and the true box.
 TRACKED_COLOUR = (230, 159, 0)
 TRUTH_COLOUR = (86, 180, 233)
 _EDGE = (20, 20, 20)
@@ -38,24 +38,25 @@ def draw_overlay(
     text: str = "",
     response: npt.ArrayLike | None = None,
 ) -> np.ndarray:
-    """Draw onto a copy of a frame.
+    """Draw boxes, a caption and a response map onto a copy of a frame.
 
     Parameters
     ----------
     frame : ndarray, shape (H, W, 3), uint8
-        R, G, B.
-    box, truth : array_like, shape (4,), optional
-        The tracked and the true box x, y, w, h, zero-based.  What lies outside
-        the frame is cut off; a NaN box is not drawn.
+        The frame, RGB.
+    box : array_like, shape (4,), optional
+        The tracked box x, y, w, h, in pixels, zero-based. It is clipped to the frame; a NaN box is not drawn.
+    truth : array_like, shape (4,), optional
+        The true box, likewise.
     text : str
-        Caption at the lower left, for example the frame and the overlap.
+        Caption at the lower left, for example the frame number and the overlap; empty by default.
     response : array_like, shape (h, w), optional
-        Response map, shown at the upper right from its least to its greatest
-        value in the colours of viridis.
+        Response map, shown at the upper right. The colours of viridis range from its smallest to its largest value.
 
     Returns
     -------
     ndarray, shape (H, W, 3), uint8
+        The new picture, RGB.
     """
     canvas = np.ascontiguousarray(frame).copy()
     if truth is not None:
@@ -79,18 +80,27 @@ def scaled_overlay(
     text: str = "",
     response: np.ndarray | None = None,
 ) -> np.ndarray:
-    """`draw_overlay` on a frame that is made larger or smaller first, so that lines and letters keep their size.
+    """Resize a frame, then draw onto it as `draw_overlay` does, with lines and letters at their usual size.
 
     Parameters
     ----------
-    frame, box, truth, text, response
-        Of the frame as it is, see `draw_overlay`.
+    frame : ndarray, shape (H, W, 3), uint8
+        The frame before resizing, RGB.
     factor : float
-        New size over old.
+        New size divided by old size.
+    box : array_like, shape (4,), optional
+        The tracked box x, y, w, h, in pixels of the frame before resizing, zero-based.
+    truth : array_like, shape (4,), optional
+        The true box, likewise.
+    text : str
+        Caption at the lower left, empty by default.
+    response : ndarray, shape (h, w), optional
+        Response map, shown at the upper right.
 
     Returns
     -------
-    ndarray, shape (about factor * H, about factor * W, 3), uint8
+    ndarray, shape (round(factor * H), round(factor * W), 3), uint8
+        The new picture, RGB.
     """
     if factor != 1:
         size = [max(1, round(factor * side)) for side in frame.shape[1::-1]]
@@ -100,21 +110,26 @@ def scaled_overlay(
 
 
 class VideoWriter:
-    """Writes frames to an MP4 file (MPEG-4 part 2), as a context manager.
+    """Writer of an MP4 file (MPEG-4 part 2), as a context manager.
 
-    The file is created with the first frame, whose size holds for all.
+    The first frame creates the file and sets the size of all frames.
 
     Parameters
     ----------
     path : path-like
-        Where to write; an existing file is replaced.
+        File to write; an existing file is replaced.
     fps : float
-        Frames a second.
+        Frame rate, in frames per second; 25 by default.
+
+    Raises
+    ------
+    InputError
+        If the frame rate is not positive and finite.
     """
 
     def __init__(self, path: FilePath, fps: float = 25.0) -> None:
         if not 0 < fps < float("inf"):
-            raise InputError(f"fps: expected a positive number, got {fps}")
+            raise InputError(f"fps: expected a positive, finite number, got {fps}")
         self.path = Path(path)
         self.fps = fps
         self._writer: cv2.VideoWriter | None = None
@@ -133,18 +148,17 @@ class VideoWriter:
         Parameters
         ----------
         frame : ndarray, shape (H, W, 3), uint8
-            R, G, B.
+            The frame, RGB.
 
         Raises
         ------
         InputError
-            If the file cannot be written, or the frame differs in size from
-            the first one.
+            If the file cannot be written, or the frame differs in size from the first one.
         """
         writer = self._writer or self._open(frame)
         if frame.shape != self._shape:
-            # OpenCV would drop it without a word
-            raise InputError(f"{self.path}: expected frames of the first one's shape {self._shape}, got {frame.shape}")
+            # OpenCV would drop it silently
+            raise InputError(f"{self.path}: expected shape {self._shape} like the first frame, got {frame.shape}")
         writer.write(cv2.cvtColor(frame, cv2.COLOR_RGB2BGR))
         self._count += 1
 
@@ -154,34 +168,33 @@ class VideoWriter:
         Raises
         ------
         InputError
-            If not all frames are in it.
+            If frames are missing from the file.
         """
         if self._writer is None:
             return
         self._writer.release()
         self._writer = None
-        # OpenCV is silent about what it cannot write; a video that breaks off announces no frames, or fewer
+        # OpenCV does not report failed writes; a truncated file has a frame count of zero, or a smaller one
         capture = cv2.VideoCapture(str(self.path))
         count = int(capture.get(cv2.CAP_PROP_FRAME_COUNT)) if capture.isOpened() else 0
         capture.release()
         if count != self._count:
             raise InputError(
-                f"{self.path}: expected a video of {self._count} frames, but {count} could be written; "
-                "is the disk full?"
+                f"{self.path}: expected a video of {self._count} frames, got {count}; check that the disk is not full"
             )
 
     def _open(self, frame):
         height, width = frame.shape[:2]
-        # MPEG-4 divides a second into 65535 parts at most: it knows no 240.1235 frames/s, and no 90000
+        # MPEG-4 divides a second into at most 65535 ticks: it can represent neither 240.1235 frames/s nor 90000
         for fps in (self.fps, round(self.fps), _COMMON_FPS):
             writer = cv2.VideoWriter(str(self.path), cv2.VideoWriter.fourcc(*"mp4v"), fps, (width, height))
             if writer.isOpened():
                 break
         else:
+            video = f"an MP4 video of {width}x{height} pixels at {self.fps} frames/s"
             raise InputError(
-                f"{self.path}: expected a place for an MP4 video of {width}x{height} pixels at {self.fps} frames/s, "
-                "but OpenCV cannot write one there; check that the folder exists, is writable and the name ends in "
-                ".mp4, and that the frames have 2 to 8190 pixels a side"
+                f"{self.path}: OpenCV cannot write {video} there; check that the folder exists and is writable, that "
+                "the name ends in .mp4, and that frames have 2 to 8190 pixels per side"
             )
         self._writer, self._shape = writer, frame.shape
         return writer
@@ -192,7 +205,7 @@ def _draw_box(canvas, box, colour, dashed):
     if not np.isfinite(box).all():
         return
     height, width = canvas.shape[:2]
-    # a corner a few frames away from the view draws the same, and fits OpenCV's integers
+    # a corner at twice the frame size draws the same, and fits into OpenCV's integers
     reach = 2.0 * np.array([width, height])
     left, top = np.clip(np.rint(box[:2]), -reach, reach).astype(int).tolist()
     right, bottom = np.clip(np.rint(box[:2] + box[2:] - 1), -reach, reach).astype(int).tolist()
@@ -211,12 +224,26 @@ def _dashes(start, end):
 
 
 def draw_text(canvas: np.ndarray, text: str, left: int, bottom: int, colour: tuple[int, int, int]) -> None:
-    """Write onto a dark plate, into the canvas itself; ``left`` and ``bottom`` are of the plate."""
+    """Write text on a dark background, in place.
+
+    Parameters
+    ----------
+    canvas : ndarray, shape (H, W, 3), uint8
+        The picture to write into, RGB.
+    text : str
+        One line of text.
+    left : int
+        Left edge of the background, in pixels.
+    bottom : int
+        Bottom edge of the background, in pixels.
+    colour : tuple of 3 int
+        RGB colour of the letters, 0 to 255.
+    """
     font, size = cv2.FONT_HERSHEY_SIMPLEX, 0.45
     (width, height), below = cv2.getTextSize(text, font, size, 1)
-    # a dark plate, for a dark outline does not fit: the width of OpenCV 5's letters grows with their thickness
-    plate = canvas[max(bottom - height - below, 0) : bottom, left : left + width + 4]
-    plate[:] = plate // 3
+    # a dark outline would not fit, because OpenCV 5's letters become wider as they become thicker
+    background = canvas[max(bottom - height - below, 0) : bottom, left : left + width + 4]
+    background[:] = background // 3
     cv2.putText(canvas, text, (left + 2, bottom - below), font, size, colour, 1, cv2.LINE_AA)
 
 
@@ -228,7 +255,7 @@ def _draw_legend(canvas, entries):
 def _draw_response(canvas, response):
     side = min(canvas.shape[:2]) // 4
     if not 1 <= side <= min(canvas.shape[:2]) - 2 * _MARGIN:
-        return  # a frame of a few pixels has no room for it
+        return  # the frame is too small
     levels = (response - response.min()) / (np.ptp(response) or 1)
     levels = cv2.resize(np.rint(255 * levels).astype(np.uint8), (side, side), interpolation=cv2.INTER_NEAREST)
     inset = cv2.cvtColor(cv2.applyColorMap(levels, cv2.COLORMAP_VIRIDIS), cv2.COLOR_BGR2RGB)

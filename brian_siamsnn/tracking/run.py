@@ -1,8 +1,7 @@
-"""One object through a whole sequence, with everything that is worth keeping on disk.
+"""Tracking one object through a whole sequence, with boxes and video written to a folder.
 
-What is finished is kept: boxes are written frame by frame, and if a frame
-cannot be read the video and the summary of what came before it are completed
-(see `run_folder`).
+Boxes are written frame by frame. If a frame cannot be read, the run ends there, and its boxes and video are still
+completed (see `run_folder`).
 """
 
 from __future__ import annotations
@@ -29,26 +28,26 @@ if TYPE_CHECKING:
 
 __all__ = ["TrackingResult", "known_box", "track"]
 
-#: Frame rate of the written video where the source has none.
+#: Frame rate of the written video if the source has none.
 DEFAULT_FPS = 25.0
 
 
 @dataclass(frozen=True)
 class TrackingResult:
-    """What a tracker did on a sequence.
+    """The result of tracking a sequence.
 
     Attributes
     ----------
     boxes : ndarray, shape (N, 4)
-        x, y, w, h, zero-based; the first is the one that was given.
+        x, y, w, h in pixels, zero-based; the first one is the given box.
     scores : ndarray, shape (N,)
-        Highest response in each frame; NaN in the first.
+        Highest response in each frame; NaN in the first frame.
     seconds : float
-        Spent in the tracker, without reading and writing.
-    metrics : dict
-        ``mean_iou``, ``auc`` and ``precision20`` where there is ground truth.
+        Time spent in the tracker, without reading and writing.
+    metrics : dict of str to float
+        ``mean_iou``, ``auc`` and ``precision20`` if there is ground truth, otherwise empty.
     stopped : str or None
-        Why it ended before the sequence did.
+        Why the run ended early; None if it did not.
     """
 
     boxes: np.ndarray
@@ -59,7 +58,7 @@ class TrackingResult:
 
     @property
     def fps(self) -> float | None:
-        """Frames a second in the tracker; the first frame has no search and does not count."""
+        """Frames per second in the tracker, not counting the first frame; None if there is no other."""
         return (len(self.boxes) - 1) / self.seconds if self.seconds > 0 and len(self.boxes) > 1 else None
 
 
@@ -73,38 +72,38 @@ def track(
     video: bool = True,
     watchers: Iterable[Callable[..., Any]] = (),
 ) -> TrackingResult:
-    """Track one object.
+    """Track one object through a sequence.
 
     Parameters
     ----------
     sequence : Sequence
-        Of `open_sequence`.
+        The frames, from `open_sequence`.
     tracker : SiameseTracker
-    first_box : sequence of 4 float, optional
-        x, y, w, h in the first frame, zero-based; by default the sequence's own.
+        The tracker to use; it is initialised with the first frame.
+    first_box : array_like, shape (4,), optional
+        x, y, w, h in the first frame, in pixels, zero-based; by default the sequence's own first box.
     frames : int, optional
-        Stop after so many; all by default.
+        Number of frames to track; all by default.
     output : path, optional
-        Folder for ``boxes.csv`` and ``tracked.mp4``; made if it is not there.
+        Folder for ``boxes.csv`` and ``tracked.mp4``, created if necessary; by default nothing is written.
     progress : callable, optional
-        Called after each frame.
+        Called without arguments after each frame.
     video : bool
-        Whether ``tracked.mp4`` is written.
-    watchers : sequence of callable
-        Each is called as ``watcher(k, frame, box, tracker, truth)`` with what became of every frame, ``truth`` being
-        None where no box is known; one that returns True ends the run after this frame.
+        Whether to write ``tracked.mp4``, True by default.
+    watchers : iterable of callable
+        Each one is called after every frame as ``watcher(k, frame, box, tracker, truth)``, where ``truth`` is None if
+        no true box is known. The run ends after a frame for which a watcher returns True.
 
     Returns
     -------
     TrackingResult
-        Complete up to the frame that could not be read, if there is one;
-        ``stopped`` then says why.
+        Boxes, scores and metrics. If a frame cannot be read, the result has all frames before it, and ``stopped`` says
+        why.
 
     Raises
     ------
     InputError
-        If there is no first box, or it is none, or not even the first frame
-        can be read, or the output cannot be written.
+        If there is no valid first box, the first frame cannot be read, or the output cannot be written.
     """
     first_box = known_box(sequence, first_box)
     boxes: list[np.ndarray] = []
@@ -119,10 +118,10 @@ def track(
                     tracker.init(frame, first_box)
                     box, shape = first_box, frame.shape
                 elif frame.shape != shape:
+                    expected, got = (f"{width} x {height}" for height, width, *_ in (shape, frame.shape))
                     raise InputError(
-                        f"{sequence.name}: expected frames of {shape[1]} x {shape[0]} pixels as the first "
-                        f"one, got {frame.shape[1]} x {frame.shape[0]} in frame {k}; "
-                        "resize them, or track each part by itself"
+                        f"{sequence.name}: expected frames of {expected} pixels like the first one, got {got} in frame "
+                        f"{k}; resize the frames, or track each part separately"
                     )
                 else:
                     box = tracker.update(frame)
@@ -133,7 +132,7 @@ def track(
                 scores.append(tracker.score)
                 if progress is not None:
                     progress()
-                # all of them see the last frame too
+                # a list, so that every watcher sees the last frame
                 if any([watch(k, frame, box, tracker, truth) for watch in watchers]) or k + 1 == frames:
                     break
         except OutputError:
@@ -155,12 +154,24 @@ def track(
 
 
 def known_box(sequence: Sequence, first_box: npt.ArrayLike | None = None) -> np.ndarray:
-    """The box that was given, or the sequence's own of its first frame.
+    """Choose the box of the first frame: the given one, or the sequence's own.
+
+    Parameters
+    ----------
+    sequence : Sequence
+        The sequence, with or without ground truth.
+    first_box : array_like, shape (4,), optional
+        The given box x, y, w, h, in pixels, zero-based; by default the sequence's own first box.
+
+    Returns
+    -------
+    ndarray of float, shape (4,)
+        The box.
 
     Raises
     ------
     InputError
-        If neither is there, or the box is none.
+        If there is no box, or it is invalid.
     """
     if first_box is None:
         first_box = sequence.first_box

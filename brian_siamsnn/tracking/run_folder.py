@@ -1,9 +1,8 @@
-"""The folder that a tracking run fills: what has its final name there is finished.
+"""The output folder of a tracking run: files with their final names are complete.
 
-A run writes ``boxes.unfinished.csv``, a line a frame as soon as it is known, and
-``tracked.unfinished.mp4``. They become ``boxes.csv`` and ``tracked.mp4`` once the
-run is over, and ``summary.json`` is written last. So a run that is killed leaves
-the files of an earlier one as they were, and its own boxes beside them.
+A run writes ``boxes.unfinished.csv``, one line after each frame, and ``tracked.unfinished.mp4``. They are renamed to
+``boxes.csv`` and ``tracked.mp4`` when the run is over, and ``summary.json`` is written last. A run that is killed
+therefore leaves the files of an earlier run unchanged, with its own boxes beside them.
 """
 
 from __future__ import annotations
@@ -34,23 +33,29 @@ _BOXES, _VIDEO = ("boxes.unfinished.csv", "boxes.csv"), ("tracked.unfinished.mp4
 
 
 class OutputError(InputError):
-    """The output cannot be written: tracking on would be in vain."""
+    """Raised if the output cannot be written; the run then ends.
+
+    Parameters
+    ----------
+    message : str
+        Text of the error.
+    """
 
 
 class RunFolder:
-    """``boxes.csv`` and ``tracked.mp4``, as a context manager.
+    """Writer of ``boxes.csv`` and ``tracked.mp4``, as a context manager.
 
-    Nothing is touched before the first `add`: a run that cannot start
-    leaves an earlier one's files alone. One run at a time writes to a folder.
+    Nothing is written before the first `add`, so a run that cannot start leaves the files of an earlier run unchanged.
+    A lock ensures that only one run at a time writes to a folder.
 
     Parameters
     ----------
     folder : path or None
-        Made if it is not there; with None nothing is written.
+        Output folder, created if necessary; with None nothing is written.
     fps : float
-        Frame rate of the video.
+        Frame rate of the video, in frames per second.
     video : bool
-        Whether there is one.
+        Whether to write a video.
     """
 
     def __init__(self, folder: FilePath | None, fps: float, video: bool) -> None:
@@ -70,7 +75,7 @@ class RunFolder:
                 if file is not None:
                     file.close()
         if self._boxes is not None and self._rows < 2:
-            for unfinished, _ in (_BOXES, _VIDEO):  # nothing but the box that was given
+            for unfinished, _ in (_BOXES, _VIDEO):  # they hold at most the given box
                 with suppress(OSError):
                     (self._folder / unfinished).unlink()
         if self._lock is not None:
@@ -79,12 +84,25 @@ class RunFolder:
     def add(
         self, k: int, frame: np.ndarray, box: npt.ArrayLike, tracker: SiameseTracker, truth: npt.ArrayLike | None
     ) -> None:
-        """Write what became of frame ``k``.
+        """Write the result of one frame.
+
+        Parameters
+        ----------
+        k : int
+            Number of the frame, counted from 0.
+        frame : ndarray, shape (H, W, 3), uint8
+            The frame, RGB.
+        box : array_like, shape (4,)
+            The tracked box x, y, w, h, in pixels, zero-based.
+        tracker : SiameseTracker
+            The tracker, with the score and response map of this frame.
+        truth : array_like, shape (4,), or None
+            The true box; None if it is not known.
 
         Raises
         ------
         OutputError
-            If it cannot be written.
+            If the boxes cannot be written.
         """
         if not self._wanted:
             return
@@ -97,12 +115,12 @@ class RunFolder:
         self._rows += 1
 
     def finish(self) -> None:
-        """Give the files their names; what an earlier run left under these is replaced.
+        """Complete the files and give them their final names, replacing those of an earlier run.
 
         Raises
         ------
         OutputError
-            If they are not whole.
+            If a file cannot be completed.
         """
         if self._boxes is None:
             return
@@ -111,7 +129,7 @@ class RunFolder:
             self._boxes.close()
             if self._video is not None:
                 self._video.close()
-            # from here to the new summary there is none: boxes and video are never another run's than it says
+            # remove the old summary first: a summary never describes the boxes and video of another run
             for name in ("summary.json", "report.html"):
                 (self._folder / name).unlink(missing_ok=True)
             os.replace(*(self._folder / name for name in _BOXES))
@@ -127,7 +145,7 @@ class RunFolder:
             lock.acquire(timeout=0)
         except Timeout:
             raise InputError(
-                f"{self._folder}: another run is writing there; wait for it, or give --output another folder"
+                f"{self._folder}: another run is writing there; wait for it, or choose another folder with --output"
             ) from None
         self._lock = lock
         boxes = self._boxes = open(self._folder / _BOXES[0], "w", encoding="utf-8", newline="")
@@ -147,6 +165,7 @@ class RunFolder:
                 kept = f"The {self._rows} frames so far are in {self._folder / _BOXES[0]}"
             reason = error
             if isinstance(error, OSError):
-                what = "a file of that name is there" if isinstance(error, FileExistsError) else error.strerror
-                reason = f"{self._folder}: cannot be written to ({what}); make room, or give --output another folder"
-            raise OutputError(f"{reason}. {kept}, and what a finished run left there before is unchanged") from None
+                what = "a file of that name exists" if isinstance(error, FileExistsError) else error.strerror
+                advice = "free some space, or choose another folder with --output"
+                reason = f"{self._folder}: the folder cannot be written to ({what}); {advice}"
+            raise OutputError(f"{reason}. {kept}; earlier results there are unchanged") from None
