@@ -21,6 +21,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ..defaults import LAMBDA_T, LAMBDA_V, TAU
 from ..errors import InputError
 
 __all__ = ["MATCHINGS", "Template", "matching_kernel"]
@@ -33,7 +34,7 @@ _MOST_STEPS = 5000
 
 
 def matching_kernel(
-    matching: str, steps: int, tau: int = 1, lambda_v: float = 1.0, lambda_t: float = 20.0
+    matching: str, steps: int, tau: int = TAU, lambda_v: float = LAMBDA_V, lambda_t: float = LAMBDA_T
 ) -> np.ndarray:
     """Build the matrix K of a matching method.
 
