@@ -33,14 +33,14 @@ if arguments.seed is not None:
 
 figure = Figure(figsize=(9, 1.9 * len(arguments.codings) + 0.4), layout="constrained")
 panels = figure.subplots(len(arguments.codings), 1, sharex=True, squeeze=False).ravel()
-steps, rows = np.arange(1, arguments.steps + 1), []
+steps, rows = np.arange(arguments.steps), []
 for panel, coding in zip(panels, arguments.codings, strict=True):
     run = bs.probe(coding, current)
     amplitude = np.zeros(arguments.steps)
     amplitude[np.array(run.spike_steps, int)] = run.amplitudes
     v = run.at_threshold["v"]
     values = zip(current, v, run.threshold, amplitude, strict=True)
-    rows += [[coding, t, *value] for t, value in enumerate(values, 1)]
+    rows += [[coding, t, *value] for t, value in enumerate(values)]
     # a threshold out of reach (alpha of Eq. 12) is drawn above the panel
     top = 1.15 * max(v.max(), np.where(run.threshold < 100, run.threshold, 0).max())
     threshold = np.where(run.threshold < 100, run.threshold, 1.02 * top)
@@ -52,7 +52,7 @@ for panel, coding in zip(panels, arguments.codings, strict=True):
     panel.set_title(f"{coding}: {len(run.spike_steps)} spikes, {sent:.2f} sent per step", fontsize=10, loc="left")
     panel.set_ylim(min(0, v.min()), top)
     panel.axhline(arguments.current, color=ORANGE, lw=0.8, ls=":", label="mean input per step")
-panels[-1].set(xlabel="time step t", xlim=(0.4, arguments.steps + 0.6), xticks=steps if len(steps) <= 30 else None)
+panels[-1].set(xlabel="time step", xlim=(-0.6, arguments.steps - 0.4), xticks=steps if len(steps) <= 30 else None)
 figure.legend(*panels[0].get_legend_handles_labels(), fontsize=9, ncols=4, loc="outside upper center", frameon=False)
 
 arguments.output.mkdir(parents=True, exist_ok=True)

@@ -59,10 +59,10 @@ base, ticks = 0, []
 for trains, colour in zip(layers.values(), colours, strict=True):
     chosen = np.sort(rng.choice(np.unique(trains.neuron), 600, replace=False))
     keep = np.isin(trains.neuron, chosen)
-    left.scatter(trains.step[keep] + 1, base + np.searchsorted(chosen, trains.neuron[keep]), s=1.6, c=colour, lw=0)
+    left.scatter(trains.step[keep], base + np.searchsorted(chosen, trains.neuron[keep]), s=1.6, c=colour, lw=0)
     ticks.append(base + 300)
     base += 640
-left.set(xlabel="time step", xticks=[1, 5, 10, 15, 20], xlim=(0.3, STEPS + 0.7), ylim=(-20, base))
+left.set(xlabel="time step", xticks=[0, 5, 10, 15], xlim=(-0.7, STEPS - 0.3), ylim=(-20, base))
 left.set(title="spikes of 600 neurons per layer", yticks=ticks, yticklabels=layers)
 
 middle.bar(list(layers), [100 * trains.mean_rate() for trains in layers.values()], color=colours)

@@ -47,9 +47,9 @@ def frames():
     ]
     total = [1e3 * one["seconds_per_frame"] for one in measured]
     rows = [
-        ["seconds a frame, median", *(f"{one['seconds_per_frame']:.3f}" for one in measured)],
+        ["seconds per frame, median", *(f"{one['seconds_per_frame']:.3f}" for one in measured)],
         ["frames timed", *(one["frames"] for one in measured)],
-        ["synaptic operations a frame, million", *(f"{one['operations_per_frame'] / 1e6:,.0f}" for one in measured)],
+        ["synaptic operations per frame, million", *(f"{one['operations_per_frame'] / 1e6:,.0f}" for one in measured)],
         *([f"{name}, ms", *(f"{ms:.1f}" for ms in both)] for name, both in zip(phases, sums, strict=True)),
         [
             "matching, crops, the tracker, and what the two measurements differ by, ms",

@@ -79,9 +79,9 @@ def bench_command(
         "versions": versions(),
     }
     click.echo(
-        f"{result['seconds_per_frame']:.4g} s a frame (median of {frames}), "
+        f"{result['seconds_per_frame']:.4g} s per frame (median of {frames}), "
         f"{result['frames_per_second']:.3g} frames/s; {result['operations_per_frame'] / 1e6:,.0f} million "
-        f"synaptic operations a frame, {result['operations_per_second']:.3g} a second"
+        f"synaptic operations per frame, {result['operations_per_second']:.3g} per second"
     )
     if profile:
         branch = matcher.search_branch
@@ -93,7 +93,7 @@ def bench_command(
             for layer in branch.groups
         ]
         events = {name: int(steps.sum()) for name, steps in branch.operations.items()}
-        click.echo(f"\nmilliseconds a frame for the {scales} crops (median of 5)")
+        click.echo(f"\nmilliseconds per frame for the {scales} crops (median of 5)")
         click.echo(f"{'layer':<8}" + "".join(f"{phase:>11}" for phase in PHASES) + f"{'events/s':>12}")
         for row in result["profile_ms"]:
             layer = row["layer"]

@@ -105,7 +105,7 @@ def spikes_command(
     for name, trains in populations.items():
         click.echo(
             f"{name}: {' x '.join(map(str, trains.shape))} neurons, {len(trains):,} spikes, "
-            f"{trains.mean_rate():.4f} a step and neuron"
+            f"{trains.mean_rate():.4f} per step and neuron"
         )
     click.echo(f"{output}: {output.stat().st_size:,} bytes")
 

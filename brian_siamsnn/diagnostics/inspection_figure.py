@@ -62,7 +62,7 @@ def inspection_figure(layers: list[LayerInspection], title: str = "") -> Figure:
     for panel in panels[len(layers) :]:
         panel.set_visible(False)
     above.supxlabel("activation of the CNN / scale", fontsize=9)
-    above.supylabel("mean amplitude a step", fontsize=9)
+    above.supylabel("mean amplitude per step", fontsize=9)
     above.colorbar(image, ax=panels.tolist(), label="neurons", shrink=0.9)
 
     axes = below.subplots()
@@ -71,7 +71,7 @@ def inspection_figure(layers: list[LayerInspection], title: str = "") -> Figure:
         # another line style when the colours repeat
         style = {"color": PALETTE[k % len(PALETTE)], "ls": ("-", "--", ":")[k // len(PALETTE) % 3], "lw": 1.5}
         axes.plot(steps, 100 * layer.relative_error_by_step, marker="o", ms=3, label=layer.name, **style)
-    axes.set(xlabel="time step t", ylabel="mean error (% of scale)", xlim=(0.5, len(steps) + 0.5))
+    axes.set(xlabel="number of time steps", ylabel="mean error (% of scale)", xlim=(0.5, len(steps) + 0.5))
     axes.set_ylim(bottom=0)
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.grid(alpha=0.3)

@@ -59,7 +59,7 @@ def plot_layers(work: OperationCounts, title: str = "") -> Figure:
         values = np.array(values, float) / 1e6
         drawn = axes.bar(positions + 0.28 * (k - 1), values, 0.28, color=colour, label=label)
         axes.bar_label(drawn, [f"{v:.3g}" if v else "" for v in values], fontsize=7, padding=1)
-    axes.set(xticks=positions, ylabel="millions a frame", title=title)
+    axes.set(xticks=positions, ylabel="millions per frame", title=title)
     axes.set_xticklabels(names)
     axes.legend(frameon=False)
     axes.margins(y=0.12)
@@ -85,11 +85,12 @@ def plot_steps(work: OperationCounts, title: str = "") -> Figure:
     figure = Figure(figsize=(7.5, 3.2), layout="constrained")
     axes = figure.subplots()
     parts = [(layer.name, layer.operations) for layer in work.layers[1:]] + [("matching", work.matching)]
-    base, step = 0, np.arange(1, len(work.matching) + 1)
+    base, step = 0, np.arange(len(work.matching))
     for (name, operations), colour in zip(parts, _cycle(), strict=False):
         axes.bar(step, operations / 1e6, 0.8, bottom=base, color=colour, label=name)
         base = base + operations / 1e6
-    axes.set(xlabel="time step", ylabel="million synaptic\noperations a frame", title=title, xlim=(0.4, step[-1] + 0.6))
+    axes.set(xlabel="time step", ylabel="million synaptic\noperations per frame", title=title)
+    axes.set_xlim(-0.6, step[-1] + 0.6)
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.legend(frameon=False, ncols=2, fontsize=8)
     axes.margins(y=0.3)
