@@ -17,9 +17,10 @@ def test_alone_it_lists_the_models_that_ship(capsys):
     assert [line.split()[0] for line in printed(capsys).splitlines()] == shipped_models()
 
 
-def test_the_list_has_equations_and_titles(capsys):
+def test_the_list_has_the_equation_and_the_title_of_each_model(capsys):
     (line,) = [line for line in printed(capsys).splitlines() if line.startswith("phase ")]
-    assert_names(line, "Eq. 10", "Weighted spikes")
+    texts = EquationFile.read("phase").texts
+    assert_names(line, texts["equation"], texts["description"].strip().partition(":")[0])
 
 
 @pytest.fixture

@@ -86,7 +86,7 @@ def test_the_bars_of_layers_are_their_operations(frame):
 
 
 def test_the_gpu_of_the_paper_has_no_bill_of_spikes(frame, model, costs):
-    assert "GTX Titan X (the paper's GPU)" not in bills(frame, model, costs)
+    assert costs["titan-x"].title not in bills(frame, model, costs)
 
 
 def test_the_parts_of_a_bill_are_shares_of_all(frame, model, costs):
