@@ -14,10 +14,10 @@ brian2.prefs.codegen.target = "numpy"
 
 @pytest.fixture
 def use_cython(monkeypatch, request):
-    """A function that has Brian2 generate Cython code in this test: as its users have it, or compiled in less time.
+    """A function that makes Brian2 generate Cython code in this test, with users' flags or with faster compilation.
 
-    Brian2 tells modules apart by their code, not by the flags that they were compiled with: so each set of flags has a
-    cache of its own, which all processes of the tests share and the next run finds, and which is no user's.
+    Brian2 distinguishes modules by their code, not by their compiler flags, so each set of flags has its own cache.
+    All test processes and later runs share these caches, which are separate from the user's.
     """
 
     def use(optimised=True):

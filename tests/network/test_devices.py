@@ -90,9 +90,7 @@ def test_every_device_gives_the_same_spikes(device, network, coding, options, us
     needs(device)
     if device == "runtime":
         use_cython()
-    if (
-        options
-    ):  # one program is compiled with users' flags; the others sum in the same order, since no sum is contracted
+    if options:  # one program has users' flags; the others sum in the same order, as no sum is contracted
         monkeypatch.setattr(standalone, "_FLAGS", [*UNOPTIMISED, "-std=c++17", "-pthread"])
     model = small_model(network)
     layers = tuple(layer.name for layer in model.layers)
@@ -155,10 +153,8 @@ def test_the_genn_network_uses_nothing_that_genn_refuses(without_genn, network):
     assert len(synapses) == len(model.layers) - 1
     for obj in synapses:
         assert list(obj._pathways) == [obj.pre]  # one pathway, and none at the presynaptic reset
-        assert obj.pre.code in (
-            "v_post += w",
-            "code_post += w",
-        )  # one variable, changed by addition, with no presynaptic variables
+        # one variable, changed by addition, with no presynaptic variables
+        assert obj.pre.code in ("v_post += w", "code_post += w")
         assert not [e for e in obj.equations.values() if e.type != "parameter"]
         assert obj.pre.variables["delay"].scalar and obj.pre.variables["delay"].get_value() == 0
         pairs = np.stack([obj.i[:], obj.j[:]])

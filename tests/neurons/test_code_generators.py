@@ -23,7 +23,7 @@ def test_numpy_gives_the_same_spikes_as_single_neurons(numpy_spikes):
 
 @pytest.mark.cython
 def test_cython_and_numpy_give_the_same_spikes(numpy_spikes, use_cython):
-    # those whose equations test_network.py does not compile; every population here takes a quarter of a minute
+    # those whose equations test_runtime.py does not compile; every population here takes 15 seconds
     codings, gates = ["phase:K=4", "burst", "two_status:beta=0.625,p=3"], ["max_pool_first"]
     use_cython(optimised=False)
     found = simulate(codings, gates)

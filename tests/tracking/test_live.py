@@ -217,9 +217,7 @@ def test_escape_and_closing_the_window_also_end_the_run(keys, visible, windows):
     [(["--frames", 2], None, 0, 2), ([], 5, 130, 4), ([], None, 2, 8)],
     ids=["--frames", "Ctrl+C", "unplugged"],
 )
-def test_a_camera_run_that_ends_early_keeps_the_finished_frames(
-    options, interrupt, code, count, tmp_path, monkeypatch, capsys
-):
+def test_a_camera_run_keeps_the_finished_frames(options, interrupt, code, count, tmp_path, monkeypatch, capsys):
     box = ",".join(str(v) for v in SyntheticSequence(frames=1).boxes[0])
     real = cv2.VideoCapture
 
