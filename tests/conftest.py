@@ -1,4 +1,4 @@
-"""What all tests share."""
+"""Fixtures and settings shared by all tests."""
 
 import brian2
 import pytest
@@ -8,16 +8,16 @@ from tests.helpers.compilation import UNOPTIMISED
 from tests.helpers.neuron_models import GOOD
 from tests.helpers.paths import DATA
 
-# NumPy needs no compilation; the tests marked cython ask for that by themselves
+# NumPy needs no compilation; tests marked cython select Cython themselves
 brian2.prefs.codegen.target = "numpy"
 
 
 @pytest.fixture
 def use_cython(monkeypatch, request):
-    """A function that has Brian2 generate Cython code in this test: as its users have it, or compiled in less time.
+    """A function that makes Brian2 generate Cython code in this test, with users' flags or with faster compilation.
 
-    Brian2 tells modules apart by their code, not by the flags that they were compiled with: so each set of flags has a
-    cache of its own, which all processes of the tests share and the next run finds, and which is no user's.
+    Brian2 distinguishes modules by their code, not by their compiler flags, so each set of flags has its own cache.
+    All test processes and later runs share these caches, which are separate from the user's.
     """
 
     def use(optimised=True):
@@ -32,7 +32,7 @@ def use_cython(monkeypatch, request):
 
 @pytest.fixture(autouse=True)
 def no_windows(monkeypatch):
-    """No test waits for a mouse on a developer's screen."""
+    """Keep tests from waiting for a mouse on a developer's screen."""
     monkeypatch.setattr(live, "_window_problem", lambda: "tests open none")
 
 
@@ -46,7 +46,7 @@ def data():
 
 @pytest.fixture
 def own(tmp_path):
-    """Writes `GOOD` to own.toml with a text in it replaced, and returns its path."""
+    """Write `GOOD` to own.toml with one piece of text replaced, and return its path."""
     path = tmp_path / "own.toml"
 
     def write(old="", new=""):

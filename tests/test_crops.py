@@ -1,4 +1,4 @@
-"""Crops around a box: those that a tracker hands to its matcher."""
+"""Crops around a box are the crops that a tracker passes to its matcher."""
 
 import numpy as np
 import pytest
@@ -10,7 +10,7 @@ from tests.helpers.messages import refused
 
 
 class Listener:
-    """A matcher that keeps what it was handed."""
+    """A matcher that keeps the crops it receives."""
 
     def set_exemplar(self, crop):
         self.exemplar = crop
@@ -29,7 +29,7 @@ def first():
 
 @pytest.fixture(scope="module")
 def handed(first):
-    """What a tracker with one scale handed to its matcher."""
+    """The crops that a tracker with one scale passed to its matcher."""
     listener = Listener()
     tracker = SiameseTracker(listener, scales=1)
     tracker.init(*first)
@@ -37,21 +37,21 @@ def handed(first):
     return listener
 
 
-def test_the_exemplar_is_that_of_the_tracker(first, handed):
+def test_the_exemplar_crop_equals_the_trackers(first, handed):
     np.testing.assert_array_equal(target_crop(*first, "exemplar"), handed.exemplar)
 
 
-def test_the_search_region_is_that_of_the_tracker(first, handed):
+def test_the_search_region_equals_the_trackers(first, handed):
     np.testing.assert_array_equal(target_crop(*first), handed.search)
     assert handed.search.shape == (255, 255, 3)
 
 
-def test_another_branch_is_refused(first):
+def test_an_unknown_branch_is_refused(first):
     with refused("branch", "exemplar", "search", "'both'"):
         target_crop(*first, "both")
 
 
 @pytest.mark.parametrize("box", [(1, 2, 3), (1, 2, 0, 3), (np.nan, 2, 3, 4)])
-def test_boxes_that_are_none_are_refused(first, box):
+def test_invalid_boxes_are_refused(first, box):
     with refused("box", [float(side) for side in box]):
         target_crop(first[0], box)

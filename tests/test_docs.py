@@ -1,4 +1,4 @@
-"""What the documents quote is what the files say, and what they import is there."""
+"""Quotations in the documents match the files, and imported names exist."""
 
 import ast
 import importlib
@@ -17,7 +17,7 @@ QUOTED = re.compile(r"^<!-- from (\S+) -->\n```(\w+)\n(.*?)^```$", re.DOTALL | r
 
 
 def blocks(pattern):
-    """The matches of every page, named for a test's id."""
+    """The matches in every page, each with a test id."""
     return [
         pytest.param(*match.groups(), id=f"{page.name}:{page.read_text()[: match.start()].count(chr(10)) + 1}")
         for page in PAGES
@@ -26,7 +26,7 @@ def blocks(pattern):
 
 
 def holds(whole, part, where=""):
-    """Assert that each key of a table is in another one, with the same value."""
+    """Assert that another table has each key of this one, with the same value."""
     for key, value in part.items():
         assert key in whole, f"{where}{key} is not in the file"
         if isinstance(value, dict):
@@ -40,7 +40,7 @@ def stripped(text):
 
 
 @pytest.mark.parametrize("path, language, text", blocks(QUOTED))
-def test_a_quotation_is_what_the_file_says(path, language, text):
+def test_quotations_match_the_quoted_files(path, language, text):
     source = (ROOT / path).read_text()
     if language == "toml":
         holds(tomllib.loads(source), tomllib.loads(text))
@@ -50,21 +50,21 @@ def test_a_quotation_is_what_the_file_says(path, language, text):
         assert any(lines[start : start + len(wanted)] == wanted for start in starts), f"no longer in {path}"
 
 
-def test_the_equations_are_quoted():
+def test_the_equations_are_quoted_in_the_documents():
     quoted = {parameter.values[0] for parameter in blocks(QUOTED)}
     assert {f"equations/{name}.toml" for name in ("rate", "phase", "burst", "two_status")} <= quoted
 
 
 @pytest.mark.parametrize("changed", ['update = "v += 2*I"', 'resett = "v -= v_th"', "[parameters.v_th]\ndefault = 2.0"])
-def test_a_stale_quotation_is_found(changed):
+def test_a_stale_quotation_is_detected(changed):
     rate = tomllib.loads((ROOT / "equations" / "rate.toml").read_text())
     with pytest.raises(AssertionError):
         holds(rate, tomllib.loads(changed))
 
 
 @pytest.mark.parametrize("coding", ["rate", "phase", "burst", "two_status", "real"])
-def test_the_guide_to_codings_has_the_files_own_lines(coding):
-    """In each coding's first lines of code, all but the paper's own formula (V_th) are lines of its file."""
+def test_the_coding_guide_quotes_the_equation_files(coding):
+    """In each coding, all of the first lines of code except the paper's own formula (V_th) are lines of its file."""
     guide = (ROOT / "docs" / "codings.md").read_text()
     section = re.search(rf"^## {coding}\b.*?(?=^## )", guide, re.DOTALL | re.MULTILINE).group()
     code = [line.strip() for line in re.findall(r"^ {4}(.+)$", section, re.MULTILINE)]
@@ -75,8 +75,8 @@ def test_the_guide_to_codings_has_the_files_own_lines(coding):
 
 
 @pytest.mark.parametrize("language, code", [each for each in blocks(FENCED) if each.values[0] == "python"])
-def test_python_in_the_documents_compiles_and_what_it_imports_exists(language, code):
-    # within a function, because a quotation may be the end of one
+def test_python_in_the_documents_compiles_and_its_imports_exist(language, code):
+    # in a function, because a quotation may be the end of a function body
     tree = ast.parse("def quoted():\n" + textwrap.indent(code, "    "))
     compile(tree, "block", "exec")
     for node in ast.walk(tree):
@@ -89,7 +89,7 @@ def test_python_in_the_documents_compiles_and_what_it_imports_exists(language, c
 GALLERY = (ROOT / "docs" / "gallery.md").read_text()
 
 
-def test_every_analysis_is_in_the_gallery_with_options_that_it_has():
+def test_every_analysis_is_in_the_gallery_with_valid_options():
     commands = re.findall(r"python (analysis/\w+\.py)([^`\n]*)", GALLERY)
     assert {path for path, _ in commands} == {f"analysis/{path.name}" for path in (ROOT / "analysis").glob("*.py")}
     for path, options in commands:
@@ -97,13 +97,13 @@ def test_every_analysis_is_in_the_gallery_with_options_that_it_has():
             assert f'add_argument("{option}"' in (ROOT / path).read_text(), f"{path} has no {option}"
 
 
-def test_the_pictures_of_the_gallery_are_there_and_small():
+def test_gallery_pictures_exist_and_are_small():
     sizes = {path.name: path.stat().st_size for path in (ROOT / "docs" / "gallery").iterdir()}
     assert sizes.keys() == set(re.findall(r"\]\(gallery/([^)]*)\)", GALLERY))
     assert max(sizes.values()) < 200_000 and sum(sizes.values()) < 1_500_000
 
 
-def test_the_tables_of_results_are_those_of_the_measured_files(monkeypatch):
+def test_result_tables_match_the_measured_files(monkeypatch):
     monkeypatch.syspath_prepend(str(ROOT / "benchmarks"))
     tables = importlib.import_module("tables")
     page = tables.PAGE.read_text(encoding="utf-8")

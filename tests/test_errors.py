@@ -1,4 +1,4 @@
-"""One line that says why."""
+"""Error reasons as one line."""
 
 import pytest
 
@@ -10,7 +10,7 @@ from brian_siamsnn.errors import reason_of
     [
         (ValueError("no such thing"), "no such thing"),
         (ValueError("\n  two   words\nand more"), "two words"),
-        # as Brian2's parser says it
+        # in the form of Brian2's parser
         (ValueError("Parsing failed: \n1v : 1\n^\nExpected end of text"), "1v : 1"),
         (TimeoutError(), "TimeoutError"),
     ],

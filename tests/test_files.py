@@ -1,4 +1,4 @@
-"""A file is written whole or not at all."""
+"""Files are written whole or not at all."""
 
 import os
 
@@ -9,7 +9,7 @@ from tests.helpers.messages import refused
 
 
 @pytest.mark.parametrize("name", ["file/a", "there", ".", "n" * 256, "a\0b", "no/a"])
-def test_a_place_that_cannot_be_written_is_named(tmp_path, name):
+def test_an_unwritable_path_is_named(tmp_path, name):
     (tmp_path / "file").write_text("a file")
     (tmp_path / "there").mkdir()
     with refused(str(tmp_path / name).replace("\0", r"\x00")):
@@ -18,7 +18,7 @@ def test_a_place_that_cannot_be_written_is_named(tmp_path, name):
 
 
 @pytest.mark.parametrize("function", ["fsync", "replace"])
-def test_a_failed_write_leaves_what_was_there(tmp_path, monkeypatch, function):
+def test_a_failed_write_keeps_the_old_file(tmp_path, monkeypatch, function):
     path = tmp_path / "a"
     path.write_text("earlier")
 

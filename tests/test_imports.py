@@ -1,4 +1,4 @@
-"""The rooms of the package import only upwards, and its public names are there without loading anything."""
+"""Packages import only in the order of the data flow, and public names load lazily."""
 
 import ast
 import subprocess
@@ -10,15 +10,15 @@ import brian_siamsnn as bs
 from tests.helpers.paths import ROOT
 
 PACKAGE = ROOT / "brian_siamsnn"
-#: In the order in which data goes; "" for the modules outside of all rooms.
+#: In the order of the data flow; "" stands for the top-level modules.
 ROOMS = ["", *"sequences spikes neurons model connectivity network matching tracking energy".split()]
 ROOMS += "evaluation training reporting diagnostics cli".split()
-#: Where things are put together, so they may import from anywhere.
+#: Modules that combine the others and may import from anywhere.
 ENTRY_POINTS = {"__main__", "pytest_plugin"}
 
 
 def imports(path):
-    """Modules of the package that a module imports from, within functions and for type checkers, too."""
+    """Modules of the package imported by a module, including imports in functions and for type checkers."""
     package = path.relative_to(PACKAGE).parent.parts
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.ImportFrom):
@@ -46,44 +46,44 @@ def room(module):
     return module.partition(".")[0] if "." in module or (PACKAGE / module).is_dir() else ""
 
 
-def test_every_room_has_its_place():
+def test_every_package_has_a_position_in_the_order():
     assert {path.parent.name for path in PACKAGE.glob("*/__init__.py")} == set(ROOMS[1:])
 
 
 @pytest.mark.parametrize("module", sorted(MODULES.keys() - ENTRY_POINTS))
-def test_a_module_imports_from_its_own_room_and_from_those_before_it(module):
+def test_a_module_imports_only_from_its_own_and_earlier_packages(module):
     own = ROOMS.index(room(module))
     assert [other for other in MODULES[module] if ROOMS.index(room(other)) > own] == []
 
 
-def test_modules_form_no_circle():
+def test_there_are_no_circular_imports():
     left = {module: others & MODULES.keys() for module, others in MODULES.items()}
     while free := {module for module, others in left.items() if not others & left.keys()}:
         left = {module: others for module, others in left.items() if module not in free}
     assert left == {}
 
 
-def test_few_modules_are_outside_of_all_rooms():
+def test_few_modules_are_at_the_top_level():
     assert len([module for module in MODULES if room(module) == ""]) <= 12
 
 
 # public names
 
 
-def test_the_package_loads_neither_numpy_nor_brian2():
+def test_importing_the_package_loads_neither_numpy_nor_brian2():
     code = "import sys, brian_siamsnn; assert not {'numpy', 'brian2', 'torch', 'cv2'} & set(sys.modules)"
     subprocess.run([sys.executable, "-c", code], check=True, cwd=ROOT)
 
 
-def test_public_names_are_listed_by_dir():
+def test_dir_lists_the_public_names():
     assert set(bs.__all__) <= set(dir(bs))
 
 
 @pytest.mark.parametrize("name", bs.__all__)
-def test_a_public_name_is_there_and_documented(name):
+def test_public_names_exist_and_are_documented(name):
     assert getattr(bs, name).__doc__
 
 
-def test_another_name_is_no_attribute():
+def test_an_unknown_name_raises_attribute_error():
     with pytest.raises(AttributeError, match="'nonsense'"):
         _ = bs.nonsense

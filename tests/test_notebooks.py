@@ -1,4 +1,4 @@
-"""The notebooks in docs/ run from their first cell to their last, and all that they assert holds."""
+"""The notebooks in docs/ run to the end, and their assertions hold."""
 
 import pytest
 
@@ -15,31 +15,31 @@ def code(notebook):
     return [cell for cell in notebook.cells if cell.cell_type == "code"]
 
 
-def test_there_are_notebooks():
+def test_notebooks_are_found():
     assert [path.stem for path in NOTEBOOKS] == ["first_spikes", "tracking"]
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
-def test_it_is_kept_without_outputs(path):
+def test_a_notebook_is_stored_without_outputs(path):
     for cell in code(nbformat.read(path, as_version=4)):
         assert not cell.outputs and cell.execution_count is None, f"clear the outputs of {path.name}"
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
-def test_it_runs(path, tmp_path):
+def test_a_notebook_runs(path, tmp_path):
     notebook = nbformat.read(path, as_version=4)
     words = "plt.subplots", "\nraster(", "_over_image(", "plot_"
-    cells = code(notebook)[1:]  # the first one imports
+    cells = code(notebook)[1:]  # imported by the first notebook
     drawing = sum(any(word in cell.source for word in words) for cell in cells)
-    # in a folder that is empty: nothing may come from the checkout but the package
+    # in an empty folder: only the package may come from the checkout
     client = nbclient.NotebookClient(
         notebook, timeout=300, kernel_name="python3", resources={"metadata": {"path": str(tmp_path)}}
     )
-    client.execute()  # raises what a cell raises, failed asserts too
+    client.execute()  # raises the exceptions of cells, including failed asserts
     outputs = [output for cell in code(notebook) for output in cell.outputs]
     assert not [output for output in outputs if output.output_type == "error"]
-    # a warning would puzzle readers; Matplotlib's word on its font cache comes once a machine
+    # a warning would puzzle readers; Matplotlib reports its font cache once per machine
     assert not [each.text for each in outputs if each.get("name") == "stderr" and "font cache" not in each.text]
     figures = [output.data["image/png"] for output in outputs if "image/png" in output.get("data", {})]
     assert len(figures) >= drawing > 5

@@ -1,4 +1,4 @@
-"""The source distribution has what its tests need, and the wheel from it tracks from outside the checkout."""
+"""The source distribution contains all that its tests need, and its wheel tracks outside the checkout."""
 
 import importlib.metadata
 import json
@@ -29,7 +29,7 @@ def run(folder, *command, **variables):
 
 @pytest.fixture(scope="module")
 def sdist(tmp_path_factory):
-    """The source distribution, made of a copy, so that the checkout keeps its own build."""
+    """The source distribution, built from a copy so that the checkout keeps its own build."""
     folder = tmp_path_factory.mktemp("sdist")
     if (ROOT / ".git").exists():
         run(folder, "git", "clone", "--quiet", ROOT, "source")
@@ -49,8 +49,8 @@ def wheel(sdist):
     return path
 
 
-def test_the_source_distribution_has_every_file_of_the_checkout(sdist):
-    """Tests read documents, measured results and equations, so these are in it as the tests are."""
+def test_the_source_distribution_contains_every_file_of_the_checkout(sdist):
+    """Tests read documents, measured results and equations, so the distribution includes them along with the tests."""
     with tarfile.open(sdist) as file:
         names = {name.partition("/")[2] for name in file.getnames()}
     if not (ROOT / ".git").exists():
@@ -60,7 +60,7 @@ def test_the_source_distribution_has_every_file_of_the_checkout(sdist):
 
 
 @pytest.mark.slow
-def test_the_wheel_has_equations_weights_and_data(wheel):
+def test_the_wheel_contains_equations_weights_and_data(wheel):
     names = set(zipfile.ZipFile(wheel).namelist())
     for folder, suffix in (("equations", ".toml"), ("weights", ".safetensors")):
         for path in (ROOT / folder).glob(f"*{suffix}"):
@@ -69,12 +69,12 @@ def test_the_wheel_has_equations_weights_and_data(wheel):
 
 
 @pytest.mark.slow
-def test_the_wheel_has_no_tests(wheel):
+def test_the_wheel_contains_no_tests(wheel):
     assert not [name for name in zipfile.ZipFile(wheel).namelist() if name.startswith("tests")]
 
 
 @pytest.mark.slow
-def test_the_wheel_tracks_from_elsewhere(wheel, tmp_path):
+def test_the_wheel_tracks_outside_the_checkout(wheel, tmp_path):
     site = tmp_path / "site"
     run(tmp_path, sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--target", site, wheel)
     code = (

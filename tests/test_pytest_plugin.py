@@ -1,4 +1,4 @@
-"""The fixture for tests of neuron models, used as a user would."""
+"""The pytest fixture for neuron models, used as a user would use it."""
 
 pytest_plugins = "pytester"
 
@@ -22,7 +22,7 @@ default = 0.5
 '''
 
 
-def test_the_fixture_in_a_test_of_ones_own(pytester):
+def test_the_fixture_works_in_a_users_test(pytester):
     pytester.makefile(".toml", leaky=LEAKY)
     pytester.makepyfile(
         """
@@ -49,14 +49,14 @@ def test_the_fixture_in_a_test_of_ones_own(pytester):
     result.stdout.fnmatch_lines(["*1, 2, 3*"])
 
 
-def test_the_plugin_is_light(pytester):
-    """Whoever has the package installed pays nothing for it in other tests."""
+def test_the_plugin_imports_no_heavy_packages(pytester):
+    """The installed plugin imports nothing heavy into tests that do not use it."""
     pytester.makepyfile("import sys\ndef test_it():\n    assert not {'brian2', 'numpy', 'torch'} & set(sys.modules)")
     result = pytester.runpytest_subprocess("-p", "brian_siamsnn.pytest_plugin", "-p", "no:hypothesispytest")
     result.assert_outcomes(passed=1)
 
 
-def test_wrong_use_is_said(pytester):
+def test_wrong_use_is_reported(pytester):
     pytester.makepyfile(
         """
         import pytest

@@ -1,4 +1,4 @@
-"""The command that counts operations and prices them."""
+"""The command that counts operations and estimates energy."""
 
 import json
 
@@ -24,7 +24,7 @@ tick = {value = 1e-4, status = "measured", source = "our bench"}
 
 @pytest.fixture(scope="module")
 def priced(tmp_path_factory):
-    """Three frames priced with a cost model of our own and thresholds 1.5 times as high: the folder and the text."""
+    """Three frames with a custom cost model and thresholds scaled by 1.5: the output folder and the printed text."""
     folder = tmp_path_factory.mktemp("energy")
     (folder / "mine.toml").write_text(OWN)
     files = "--output", folder / "out", "--json", folder / "out" / "all.json", "--cost-models", folder / "mine.toml"
@@ -42,17 +42,17 @@ def frame(content):
     return content["frame"]
 
 
-def test_numbers_and_pictures_are_written(priced):
+def test_tables_and_figures_are_written(priced):
     pictures = [f"energy_{what}.png" for what in ("hardware", "layers", "steps")]
     assert sorted(path.name for path in priced[0].iterdir()) == ["all.json", *pictures]
 
 
-def test_cost_models_of_our_own_and_table_three_are_printed(priced, content):
+def test_custom_cost_models_and_table_three_are_printed(priced, content):
     assert_shows(priced[1], "my chip", *(row["method"] for row in content["table3"]))
 
 
-def test_the_command_counts_what_tracking_does(content, frame):
-    # the same sequence by the tracker alone, whose three scales run side by side
+def test_the_operation_counts_equal_the_trackers(content, frame):
+    # the same sequence with the plain tracker, which runs the three scales side by side
     matcher = SpikingMatcher(scale_thresholds(load_model("compact"), 1.5), 6)
     result = track(open_sequence("synthetic"), SiameseTracker(matcher), frames=3)
     exemplar = content["exemplar"]
@@ -62,7 +62,7 @@ def test_the_command_counts_what_tracking_does(content, frame):
 
 
 @pytest.mark.parametrize(("part", "key"), [("by_scale", "synaptic_operations"), ("layers", "operations")])
-def test_operations_of_scales_and_of_layers_add_up(content, frame, part, key):
+def test_operations_add_up_over_scales_and_layers(content, frame, part, key):
     assert sum(one[key] for one in content[part]) == pytest.approx(frame["synaptic_operations"])
 
 
@@ -70,30 +70,30 @@ def test_a_frame_takes_the_steps_of_its_three_scales(frame):
     assert frame["steps"] == 3 * 6
 
 
-def test_energy_is_operations_times_their_price(content, frame):
+def test_energy_is_operations_times_their_cost(content, frame):
     bill = content["hardware"]["mine"]["bill"]
     spent = 1e-9 * (frame["synaptic_operations"] + frame["matching_operations"])
     assert sum(bill[part] for part in ("synapses", "pooling", "matching")) == pytest.approx(spent)
 
 
-def test_latency_is_steps_times_ticks(content):
+def test_latency_is_steps_times_tick_duration(content):
     latency = content["hardware"]["mine"]["latency"]
     assert latency["frame"] == pytest.approx(18e-4)
-    # five layers: four ticks more until the first spike of the last one
+    # five layers: four more ticks until the last layer's first spike
     assert latency["crop_through_pipeline"] == pytest.approx((6 + 4) * 1e-4)
 
 
-def test_the_network_takes_two_chips_of_loihi(content):
+def test_the_network_needs_two_loihi_chips(content):
     assert content["hardware"]["loihi"]["chips_at_least"]["chips"] == 2
 
 
-def test_table_three_is_corrected_by_the_time_of_a_frame(content):
+def test_table_three_is_corrected_by_the_frame_time(content):
     printed, right = (row for row in content["table3"] if "SNN" in row["method"] and row["crops"] == 1)
     assert right["energy"] / printed["energy"] == pytest.approx(1 / 6e-3)
     assert right["power"] * right["seconds"] == pytest.approx(right["energy"])
 
 
-def test_early_stopping_spends_less(tmp_path):
+def test_early_stopping_uses_fewer_operations(tmp_path):
     counts = {}
     for stop in (None, 1):
         options = "--early-stop 1".split() if stop else []
@@ -116,7 +116,7 @@ def test_early_stopping_spends_less(tmp_path):
         (["track", "synthetic", "--threshold-scale", "0"], ["'--threshold-scale'", 0.0]),
     ],
 )
-def test_bad_input_is_one_line_and_exit_code_2(arguments, named, tmp_path, monkeypatch, capsys):
+def test_bad_input_gives_one_line_and_exit_code_2(arguments, named, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     assert command(*arguments) == 2
     assert_names(last_error(capsys), *named)

@@ -8,12 +8,12 @@ from tests.helpers.messages import assert_names, assert_shows, last_error
 
 
 def printed(capsys, *arguments):
-    """What the command prints."""
+    """The printed output of the command."""
     assert command("equations", *arguments) == 0
     return capsys.readouterr().out
 
 
-def test_alone_it_lists_the_models_that_ship(capsys):
+def test_without_arguments_it_lists_the_shipped_models(capsys):
     assert [line.split()[0] for line in printed(capsys).splitlines()] == shipped_models()
 
 
@@ -25,11 +25,11 @@ def test_the_list_has_the_equation_and_the_title_of_each_model(capsys):
 
 @pytest.fixture
 def two_status(capsys):
-    """What is printed of a model with a reading and a parameter that are chosen."""
+    """The printed output for a model with a chosen reading and parameter."""
     return printed(capsys, "two_status:reading=ceil,beta=0.7")
 
 
-def test_choices_are_filled_in(two_status):
+def test_choices_are_substituted(two_status):
     assert "depressed = ((step + p - 1) // p) % 2 == 1 : boolean (shared)" in two_status
 
 
@@ -47,18 +47,18 @@ def test_initial_values_and_sources_are_printed(two_status):
     assert_shows(two_status, "v = v_init = 0", EquationFile.read("two_status").parameters["alpha"].source)
 
 
-def test_a_file_is_printed_by_its_path(capsys, own):
+def test_a_model_file_can_be_given_by_path(capsys, own):
     assert printed(capsys, own())
 
 
 @pytest.mark.parametrize("name", ["nonsense", "rate:gamma=1"])
-def test_a_model_that_is_none_is_one_line_and_exit_code_2(name, capsys):
+def test_an_unknown_model_gives_one_line_and_exit_code_2(name, capsys):
     assert command("equations", name) == 2
     out, err = capsys.readouterr()
     assert not out and err.startswith("error: ") and err.count("\n") == 1
 
 
-def test_a_bad_file_is_one_line_and_exit_code_2(capsys, own):
+def test_a_bad_file_gives_one_line_and_exit_code_2(capsys, own):
     assert command("equations", own("v += I", "v += J")) == 2
     out, err = capsys.readouterr()
     assert not out and err.startswith("error: ") and err.count("\n") == 1

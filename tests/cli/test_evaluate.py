@@ -1,4 +1,4 @@
-"""The command that evaluates: what it refuses."""
+"""Input that the evaluate command refuses."""
 
 import functools
 
@@ -20,14 +20,14 @@ from tests.helpers.messages import assert_names, last_error
         (["--boxes", "nowhere.json"], ["nowhere.json"]),
     ],
 )
-def test_bad_input_is_one_line_and_exit_code_2(arguments, named, tmp_path, monkeypatch, capsys):
+def test_bad_input_gives_one_line_and_exit_code_2(arguments, named, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "a.json").write_text("{}")
     assert command("evaluate", *arguments) == 2
     assert_names(last_error(capsys), *named)
 
 
-def test_a_scheduler_that_does_not_answer_is_one_line_and_exit_code_2(tmp_path, monkeypatch, capsys):
+def test_an_unresponsive_scheduler_gives_one_line_and_exit_code_2(tmp_path, monkeypatch, capsys):
     pytest.importorskip("distributed", reason="workers are Dask's")
     monkeypatch.setattr(run, "distribute", functools.partial(distribute, patience=0.5))
     monkeypatch.chdir(tmp_path)

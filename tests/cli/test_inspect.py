@@ -10,7 +10,7 @@ from tests.helpers.messages import assert_names, last_error
 
 @pytest.fixture(scope="module")
 def written(tmp_path_factory):
-    """Where the command wrote, and what it printed."""
+    """The output folder of the command, and its printed output."""
     folder = tmp_path_factory.mktemp("inspect")
     return folder, output_of("inspect", *"--frames 1 --steps 3 --hidden-coding burst --output".split(), folder)
 
@@ -30,12 +30,12 @@ def test_each_layer_has_a_line(written):
     assert layers == ["conv1", "conv2", "conv3", "conv4", "conv5"]
 
 
-def test_the_table_has_the_numbers_of_each_layer(folder):
+def test_the_layer_table_has_the_numbers_of_each_layer(folder):
     first = rows_of(folder / "inspection.csv")[0]
     assert float(first["correlation"]) > 0.5 and int(first["spikes"]) > 0
 
 
-def test_the_table_of_steps_has_each_step(folder):
+def test_the_step_table_has_every_step(folder):
     assert [row["step"] for row in rows_of(folder / "inspection_steps.csv")] == ["1", "2", "3"]
 
 
@@ -43,6 +43,6 @@ def test_the_figure_is_a_png(folder):
     assert (folder / "inspection.png").read_bytes().startswith(b"\x89PNG")
 
 
-def test_a_scale_of_thresholds_that_is_none_is_refused(capsys):
+def test_an_invalid_threshold_scale_is_refused(capsys):
     assert command("inspect", "--threshold-scale", 0) == 2
     assert_names(last_error(capsys), "'--threshold-scale'", 0.0)

@@ -1,4 +1,4 @@
-"""What the command line does whatever the command: help, errors of one line, exit codes."""
+"""Behaviour common to all commands: help, one-line errors and exit codes."""
 
 import os
 import subprocess
@@ -13,26 +13,26 @@ from tests.helpers.messages import assert_names, last_error
 
 
 @pytest.mark.parametrize("arguments", [[], ["weights"]])
-def test_a_command_alone_is_answered_with_its_help(arguments, capsys):
-    command(*arguments)  # with code 0 or 2, by the version of click
+def test_a_bare_command_prints_its_help(arguments, capsys):
+    command(*arguments)  # the exit code is 0 or 2, depending on the version of click
     told = capsys.readouterr()
     lines = (told.out + told.err).splitlines()
     assert lines[0].startswith("Usage: brian-siamsnn") and not any(line.endswith("...") for line in lines[1:])
 
 
-def test_a_command_that_is_none_is_named(capsys):
+def test_an_unknown_command_is_named(capsys):
     assert command("tracks") == 2
     assert_names(last_error(capsys), "'tracks'")
 
 
-def test_what_a_terminal_would_obey_is_shown_as_text(capsys):
+def test_terminal_control_characters_are_escaped(capsys):
     assert command("track", "\x1b[2Jnowhere\n") == 2
     assert last_error(capsys).startswith("\\x1b[2Jnowhere\\n: ")
 
 
 @pytest.fixture
 def fail(monkeypatch):
-    """Runs a command that raises this error, and returns its exit code."""
+    """Run a command that raises this error, and return its exit code."""
 
     def run(error):
         def callback():
@@ -44,17 +44,17 @@ def fail(monkeypatch):
     return run
 
 
-def test_an_error_of_the_system_is_its_file_and_its_reason(fail, capsys):
+def test_a_system_error_gives_file_and_reason(fail, capsys):
     assert fail(PermissionError(13, "Permission denied", "/a/file")) == 2
     assert last_error(capsys) == "/a/file: Permission denied"
 
 
-def test_too_little_memory_is_said_with_what_takes_less(fail, capsys):
+def test_out_of_memory_suggests_options_that_need_less(fail, capsys):
     assert fail(MemoryError("9 GiB")) == 2
     assert_names(last_error(capsys), "memory", "9 GiB", "--steps", "--model")
 
 
-def test_an_output_that_nobody_reads_is_no_traceback():
+def test_a_closed_output_pipe_gives_no_traceback():
     reading, writing = os.pipe()
     os.close(reading)
     code = "from brian_siamsnn.cli.main import main; main(['equations'])"

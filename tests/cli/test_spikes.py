@@ -21,7 +21,7 @@ def sequence():
 
 @pytest.fixture(scope="module")
 def recorded(tmp_path_factory):
-    """The populations of a file that the command wrote, for two layers of frame 3, and what it printed."""
+    """The populations in the written file, for two layers of frame 3, and the printed output."""
     path = tmp_path_factory.mktemp("spikes") / "new folder" / "spikes.csv"
     printed = output_of("spikes", *"synthetic --frame 3 --layers conv4,conv5 --steps 5 --output".split(), path)
     return read_spikes(path), printed
@@ -32,18 +32,18 @@ def written(recorded):
     return recorded[0]
 
 
-def test_the_command_writes_both_branches_of_each_layer(written):
+def test_both_branches_of_each_layer_are_written(written):
     assert list(written) == ["exemplar/conv4", "exemplar/conv5", "search/conv4", "search/conv5"]
 
 
-def test_the_search_region_is_that_of_the_frame(written):
+def test_the_search_region_is_cut_from_the_given_frame(written):
     sequence = SyntheticSequence()
     fill = sequence.render(0).mean((0, 1)).tolist()
     crop = target_crop(sequence.render(3), sequence.boxes[3], fill=fill)
     assert written["search/conv5"] == record_spikes("compact", crop, steps=5)["conv5"]
 
 
-def test_the_exemplar_is_that_of_the_first_frame(written):
+def test_the_exemplar_is_cut_from_the_first_frame(written):
     sequence = SyntheticSequence()
     crop = target_crop(sequence.render(0), sequence.boxes[0], "exemplar")
     assert written["exemplar/conv5"] == record_spikes("compact", crop, steps=5)["conv5"]
@@ -57,7 +57,7 @@ def test_neurons_and_spikes_of_each_population_are_printed(recorded):
 
 @pytest.fixture
 def by_hand(tmp_path, monkeypatch, sequence):
-    """The populations of a folder of images, for boxes and a coding that were given, from the file by default."""
+    """The populations for a folder of images with given boxes and coding, and the default file format."""
     monkeypatch.chdir(tmp_path)
     (tmp_path / "frames").mkdir()
     for k in range(2):
@@ -68,11 +68,11 @@ def by_hand(tmp_path, monkeypatch, sequence):
     return read_spikes(tmp_path / "brian-siamsnn-output" / "frames" / "spikes.npz")
 
 
-def test_by_default_the_last_layer_is_recorded(by_hand):
+def test_the_last_layer_is_recorded_by_default(by_hand):
     assert list(by_hand) == ["exemplar/conv5", "search/conv5"]
 
 
-def test_spikes_have_the_amplitude_of_the_coding(by_hand):
+def test_spike_amplitudes_follow_the_coding(by_hand):
     assert set(by_hand["search/conv5"].amplitude.tolist()) == {0.5}
 
 
@@ -89,7 +89,7 @@ def test_spikes_have_the_amplitude_of_the_coding(by_hand):
         (["--format", "mat"], ["'--format'", "'mat'", "'npz'"]),
     ],
 )
-def test_bad_input_is_one_line_and_exit_code_2(arguments, named, tmp_path, monkeypatch, capsys):
+def test_bad_input_gives_one_line_and_exit_code_2(arguments, named, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "file").write_text("no folder")
     (tmp_path / "images").mkdir()
@@ -99,7 +99,7 @@ def test_bad_input_is_one_line_and_exit_code_2(arguments, named, tmp_path, monke
     assert not list(tmp_path.glob("**/spikes.*"))
 
 
-def test_nwb_without_its_package_names_the_command_to_install_it(tmp_path, monkeypatch, capsys):
+def test_a_missing_nwb_package_names_the_install_command(tmp_path, monkeypatch, capsys):
     monkeypatch.setitem(sys.modules, "pynwb", None)
     assert command("spikes", "--steps", 1, "--output", tmp_path / "a.nwb") == 2
     assert "pip install 'brian_siamsnn[spikes]'" in capsys.readouterr().err

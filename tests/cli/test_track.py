@@ -1,4 +1,4 @@
-"""The command that tracks: sequence in, boxes and files out, with the shipped model."""
+"""The track command with the shipped model: a sequence in, boxes and files out."""
 
 import json
 import os
@@ -27,7 +27,7 @@ def sequence():
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory):
-    """The folder of a run of four frames, and what was printed."""
+    """The output folder of a four-frame run, and its printed output."""
     folder = tmp_path_factory.mktemp("tracked")
     return folder, output_of("track", *"synthetic --frames 4 --steps 5 --scales 1 --output".split(), folder)
 
@@ -42,7 +42,7 @@ def summary_of(folder):
 
 
 def frames_of(folder):
-    """Frames of the video that was written."""
+    """Frames of the written video."""
     return int(cv2.VideoCapture(str(folder / "tracked.mp4")).get(cv2.CAP_PROP_FRAME_COUNT))
 
 
@@ -53,7 +53,7 @@ def test_the_summary_has_settings_scores_and_counts(tracked):
     assert summary["synaptic_operations"] > summary["spikes"] > 0
 
 
-def test_every_frame_has_a_row_of_boxes(tracked):
+def test_boxes_csv_has_a_row_for_every_frame(tracked):
     rows = boxes_of(tracked)
     assert [row["frame"] for row in rows] == ["0", "1", "2", "3"]
     assert list(rows[0]) == ["frame", "x", "y", "w", "h", "score"]
@@ -63,18 +63,18 @@ def test_the_video_has_every_frame(tracked):
     assert frames_of(tracked) == 4
 
 
-def test_the_number_of_frames_is_printed(run):
+def test_the_frame_count_is_printed(run):
     assert_shows(run[1], 4)
 
 
-def test_the_cnn_tracks_and_has_no_spikes(tmp_path):
+def test_the_cnn_tracks_without_spikes(tmp_path):
     pytest.importorskip("torch", reason="the CNN is PyTorch's")
     assert command("demo", "--frames", 4, "--output", tmp_path, "--tracker", "cnn") == 0
     summary = summary_of(tmp_path)
     assert summary["mean_iou"] > 0.5 and summary["spikes"] is None
 
 
-def test_two_status_with_temporal_matching_tracks(tmp_path):
+def test_two_status_coding_tracks_with_temporal_matching(tmp_path):
     assert command("demo", "--frames", 4, "--output", tmp_path, *"--coding two_status --matching tsm".split()) == 0
     summary = summary_of(tmp_path)
     assert summary["mean_iou"] > 0.5 and summary["spikes"] is not None
@@ -82,7 +82,7 @@ def test_two_status_with_temporal_matching_tracks(tmp_path):
 
 @pytest.fixture
 def broken_off(sequence, tmp_path, capsys):
-    """The folder of a run whose fourth frame is broken, and its error."""
+    """The output folder of a run with a broken fourth frame, and the error."""
     folder = tmp_path / "video"
     folder.mkdir()
     for k, frame in zip(range(5), sequence, strict=False):
@@ -94,19 +94,19 @@ def broken_off(sequence, tmp_path, capsys):
     return tmp_path / "out", last_error(capsys)
 
 
-def test_a_broken_frame_is_named_with_what_was_kept(broken_off, tmp_path):
+def test_a_broken_frame_is_named_along_with_the_saved_files(broken_off, tmp_path):
     output, error = broken_off
     assert_names(error, tmp_path / "video" / "3.png", 3, output)
 
 
-def test_a_broken_frame_keeps_what_was_finished(broken_off):
+def test_frames_before_a_broken_one_are_kept(broken_off):
     output, _ = broken_off
     assert len(boxes_of(output)) == frames_of(output) == 3
     summary = summary_of(output)
     assert summary["frames"] == 3 and "3.png" in summary["stopped"]
 
 
-def test_a_run_that_cannot_start_leaves_an_earlier_one_alone(tmp_path):
+def test_a_run_that_fails_to_start_keeps_the_previous_output(tmp_path):
     (tmp_path / "boxes.csv").write_text("earlier")
     assert command("track", "synthetic", "--init", "5000,10,20,20", "--output", tmp_path) == 2
     assert [path.name for path in tmp_path.iterdir()] == ["boxes.csv"]
@@ -125,21 +125,21 @@ def test_a_run_that_cannot_start_leaves_an_earlier_one_alone(tmp_path):
         (["synthetic", "--scales", "4"], ["'--scales'", "'4'", "'1', '3', '5'"]),
     ],
 )
-def test_bad_input_is_one_line_and_exit_code_2(arguments, named, tmp_path, monkeypatch, capsys):
+def test_bad_input_gives_one_line_and_exit_code_2(arguments, named, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     assert command("track", *arguments) == 2
     assert_names(last_error(capsys), *named)
 
 
 @pytest.mark.parametrize("box", ["nan,1,5,5", "1,1,0,5", "1,1,inf,5"])
-def test_a_wrong_box_is_said_before_the_model_is_loaded(box, tmp_path, capsys):
+def test_a_malformed_box_is_reported_before_the_model_is_loaded(box, tmp_path, capsys):
     damaged = tmp_path / "damaged.safetensors"
     damaged.touch()
     assert command("track", "synthetic", "--init", box, "--model", damaged) == 2
     assert_names(last_error(capsys), "box", [float(side) for side in box.split(",")])
 
 
-def test_a_box_that_is_off_is_said_before_anything_is_made(monkeypatch, capsys):
+def test_an_invalid_box_is_reported_before_the_network_is_built(monkeypatch, capsys):
     def too_early(*arguments, **options):
         raise AssertionError("a network was made")
 
@@ -148,7 +148,7 @@ def test_a_box_that_is_off_is_said_before_anything_is_made(monkeypatch, capsys):
     assert_names(last_error(capsys), "box", 5000.0, "480 x 360")
 
 
-def test_a_model_file_cut_short_is_named(tmp_path, capsys):
+def test_a_truncated_model_file_is_named(tmp_path, capsys):
     from brian_siamsnn.files import find
 
     path = tmp_path / "short.safetensors"
@@ -157,7 +157,7 @@ def test_a_model_file_cut_short_is_named(tmp_path, capsys):
     assert_names(last_error(capsys), path)
 
 
-def test_equations_that_brian2_does_not_accept_are_named(tmp_path, capsys):
+def test_equations_rejected_by_brian2_are_named(tmp_path, capsys):
     from brian_siamsnn.files import find
 
     path = tmp_path / "own.toml"
@@ -169,7 +169,7 @@ def test_equations_that_brian2_does_not_accept_are_named(tmp_path, capsys):
 
 @pytest.fixture
 def run_without_torch(tmp_path):
-    """Runs the command line in an interpreter that cannot import PyTorch."""
+    """Run the command line in an interpreter that cannot import PyTorch."""
     code = (
         "import sys; sys.modules['torch'] = None; from brian2 import prefs; prefs.codegen.target = 'numpy'\n"
         "from brian_siamsnn.cli.main import main; main(sys.argv[1:])"
@@ -183,12 +183,12 @@ def run_without_torch(tmp_path):
     return run
 
 
-def test_the_spiking_tracker_needs_no_pytorch(run_without_torch):
+def test_the_spiking_tracker_runs_without_pytorch(run_without_torch):
     done = run_without_torch(*"demo --frames 3 --steps 5 --scales 1".split())
     assert done.returncode == 0, done.stderr
 
 
-def test_without_pytorch_the_cnn_names_the_command_to_install_it(run_without_torch):
+def test_the_cnn_without_pytorch_names_the_install_command(run_without_torch):
     failed = run_without_torch("demo", "--tracker", "cnn")
     assert failed.returncode == 2 and "pip install 'brian_siamsnn[torch]'" in failed.stderr
 

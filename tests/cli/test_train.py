@@ -10,7 +10,7 @@ from tests.helpers.messages import assert_names, assert_shows, last_error
 
 @pytest.fixture
 def arguments(tmp_path):
-    """A run of two steps with a teacher, to student.safetensors."""
+    """A two-step run with a teacher, written to student.safetensors."""
     write_model(random_teacher(), tmp_path / "teacher.safetensors")
     write_clips(tmp_path / "clips")
     settings = "--architecture 4-6-5 --steps 2 --batch 2 --pairs 3 --held-out b --device cpu".split()
@@ -26,7 +26,7 @@ def test_the_command_trains_with_a_teacher(arguments, tmp_path, capsys):
     assert (tmp_path / "student.pool" / "filled.json").read_text() == "3"
 
 
-def test_the_command_refuses_to_go_on_with_another_seed(arguments, tmp_path, capsys):
+def test_resuming_with_another_seed_is_refused(arguments, tmp_path, capsys):
     assert command(*arguments) == 0
     assert command(*arguments, "--pool", tmp_path / "student.pool", "--seed", 1) == 2
     assert_names(last_error(capsys), tmp_path / "student.checkpoint.pt", "seed")

@@ -1,4 +1,4 @@
-"""The commands for model files: import, fixed point, and NIR."""
+"""The commands for model files: import, fixed point and NIR."""
 
 import numpy as np
 import pytest
@@ -14,7 +14,7 @@ from tests.helpers.messages import assert_names, assert_shows, last_error
 # checkpoints
 
 
-def test_a_checkpoint_that_is_not_there_is_named(tmp_path, capsys):
+def test_a_missing_checkpoint_is_named(tmp_path, capsys):
     pytest.importorskip("torch", reason="checkpoints are PyTorch's")
     assert command("weights", "import", tmp_path / "nowhere.pth", "--output", tmp_path / "out.safetensors") == 2
     assert_names(last_error(capsys), tmp_path / "nowhere.pth")
@@ -33,21 +33,21 @@ def test_a_checkpoint_of_another_architecture_is_refused_and_nothing_is_written(
 
 @pytest.fixture(scope="module")
 def rounding(tmp_path_factory):
-    """The file of the shipped model in fixed point, and what the command printed."""
+    """The shipped model in fixed point as a file, and the printed output."""
     output = tmp_path_factory.mktemp("fixed") / "rounded.safetensors"
     return output, output_of("weights", "fixed-point", "compact", "--output", output)
 
 
-def test_the_option_that_takes_the_rounded_model_is_printed(rounding):
+def test_the_option_that_loads_the_rounded_model_is_printed(rounding):
     output, printed = rounding
     assert f"--model {output}" in printed
 
 
-def test_the_shipped_model_in_fixed_point_is_what_the_command_writes(rounding):
+def test_the_shipped_fixed_point_model_equals_the_commands_output(rounding):
     assert rounding[0].read_bytes() == find("weights", "compact_fixed", ".safetensors").read_bytes()
 
 
-def test_what_is_rounded_already_stays_as_it_is(rounding, tmp_path):
+def test_an_already_rounded_model_is_unchanged(rounding, tmp_path):
     write_model(fixed_point(read_model(rounding[0])), tmp_path / "again.safetensors")
     assert (tmp_path / "again.safetensors").read_bytes() == rounding[0].read_bytes()
 
@@ -57,7 +57,7 @@ def test_what_is_rounded_already_stays_as_it_is(rounding, tmp_path):
 
 @pytest.fixture(scope="module")
 def exported(tmp_path_factory):
-    """The file of a NIR graph of the shipped model, and what the command printed."""
+    """The NIR graph of the shipped model as a file, and the printed output."""
     pytest.importorskip("nir", reason="NIR graphs need the extra nir")
     output = tmp_path_factory.mktemp("nir") / "compact.nir"
     return output, output_of("weights", "export", "compact", "--output", output, "--image-size", 127)
@@ -65,24 +65,24 @@ def exported(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def again(exported):
-    """The model that is imported from it."""
+    """The model imported from that graph."""
     output = exported[0].with_name("again.safetensors")
     assert command("weights", "import-nir", exported[0], "--output", output) == 0
     return load_model(output)
 
 
-def test_the_exported_graph_has_the_size_of_its_image(exported):
+def test_the_exported_graph_has_the_image_size(exported):
     import nir
 
     assert nir.read(exported[0]).nodes["output"].output_type["output"].tolist() == [32, 7, 7]
 
 
-def test_the_kinds_of_nodes_are_printed(exported):
+def test_node_types_are_printed(exported):
     graph, printed = exported
     assert_shows(printed, graph, "Conv2d", "IF")
 
 
-def test_an_exported_model_is_imported_with_its_weights(again):
+def test_an_exported_model_is_imported_with_the_same_weights(again):
     expected, found = (SpikingModel.from_model(model) for model in (load_model("compact"), again))
     assert expected.layers == found.layers and expected.initial_potential == found.initial_potential
     for name, (w, b) in expected.weights.items():
@@ -90,6 +90,6 @@ def test_an_exported_model_is_imported_with_its_weights(again):
         np.testing.assert_array_equal(found.weights[name][1], b)
 
 
-def test_an_imported_model_says_where_it_is_from(again):
+def test_an_imported_model_records_its_source(again):
     assert again.provenance["source"] == "compact.nir"
     assert [layer.name for layer in convolutions(again.layers)] == ["conv1", "conv2", "conv3", "conv4", "conv5"]

@@ -1,4 +1,4 @@
-"""Flattened convolutions against sums written out, and fan-outs against counting."""
+"""Flattened convolutions compared with explicit sums, and fan-outs with direct counts."""
 
 import numpy as np
 from hypothesis import assume, given, settings
@@ -18,7 +18,7 @@ def shapes(layer, height, width, channels, out):
 
 @settings(max_examples=40, deadline=None)
 @given(geometry, st.sampled_from([1, 2, 3]), st.integers(1, 2), st.integers(1, 3))
-def test_synapses_do_what_the_convolution_does(place, groups, in_group, out_group):
+def test_synapses_compute_the_convolution(place, groups, in_group, out_group):
     kernel, stride, height, width = place
     layer = Convolution("conv", groups * in_group, groups * out_group, kernel, stride, groups)
     shape_in, shape_out = shapes(layer, height, width, layer.in_channels, layer.out_channels)
@@ -37,7 +37,7 @@ def test_synapses_do_what_the_convolution_does(place, groups, in_group, out_grou
                 part = window[:, :, first : first + in_group].transpose(2, 0, 1)
                 expected[oy, ox, o] = (part * weights[o]).sum()
     np.testing.assert_allclose(flat, expected, atol=1e-12)
-    # sorted, without duplicates, and as many as the fan-outs add up to
+    # sorted, without duplicates, and equal in number to the sum of the fan-outs
     assert (np.diff(i.astype(np.int64) * flat.size + j) > 0).all()
     assert len(i) == synapse_count(Projection(layer, shape_in, shape_out)) == flat.size * in_group * kernel**2
     np.testing.assert_array_equal(
@@ -48,7 +48,7 @@ def test_synapses_do_what_the_convolution_does(place, groups, in_group, out_grou
 
 @settings(max_examples=20, deadline=None)
 @given(geometry, st.integers(1, 3))
-def test_pooling_joins_each_window_within_its_channel(place, channels):
+def test_pooling_connects_each_window_within_its_channel(place, channels):
     kernel, stride, height, width = place
     assume(min(height, width) >= kernel)
     layer = MaxPool("pool", kernel, stride)
@@ -71,8 +71,8 @@ def test_fan_out_by_hand():
     )
 
 
-def test_published_sizes():
-    """Synapses of the flattened search branch, conv1 left out: 2.19e9 for AlexNet (its conv1 has 527 million)."""
+def test_sizes_of_the_published_network():
+    """Synapses of the flattened search branch without conv1: 2.19e9 for AlexNet (its conv1 has 527 million)."""
     from brian_siamsnn.model.layers import sizes
 
     def count(layers, image_size):

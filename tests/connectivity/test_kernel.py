@@ -1,4 +1,4 @@
-"""The compiled kernels, called with made-up spikes, against every synapse added in turn: bit by bit."""
+"""The compiled kernels, called with random spikes, compared bit by bit with adding every synapse in turn."""
 
 import os
 import sys
@@ -21,7 +21,7 @@ def spike_times(rng, images, shape, rate):
 
 
 def layer_of(place, channels):
-    """A convolution and the shapes before and behind it."""
+    """A convolution and its input and output shapes."""
     kernel, stride, height, width = place
     groups, in_group, out_group = channels
     layer = Convolution("conv", groups * in_group, groups * out_group, kernel, stride, groups)
@@ -30,7 +30,7 @@ def layer_of(place, channels):
 
 
 def synapse_by_synapse(v, synapses, image, neuron, amplitude):
-    """Potentials (images, outputs) after one spike of each of these neurons, in their order, and the events that is."""
+    """Potentials (images, outputs) after one spike of each of these neurons in order, and the number of events."""
     i, j, w = synapses
     first = np.searchsorted(i, np.arange(neuron.max(initial=0) + 2))
     v, events = v.copy(), 0
@@ -52,10 +52,8 @@ def synapse_by_synapse(v, synapses, image, neuron, amplitude):
     st.integers(1, 5),
     st.integers(1, 2),
 )
-def test_a_convolution_is_its_synapses_in_the_order_of_neurons(
-    dtype, images, place, channels, rate, unit, strip, threads
-):
-    """Also where lines of the kernel are swept one by one (many spikes) or together (few), and for every block."""
+def test_a_convolution_equals_its_synapses_in_neuron_order(dtype, images, place, channels, rate, unit, strip, threads):
+    """Covers kernel rows swept one by one (many spikes) or together (few), and every block."""
     kernel, stride, height, width = place
     layer, shape_in, shape_out = layer_of(place, channels)
     rng = np.random.default_rng(height * width)
@@ -88,7 +86,7 @@ def test_a_convolution_is_its_synapses_in_the_order_of_neurons(
     st.integers(1, 2),
 )
 def test_fixed_point_weights_are_summed_exactly(dtype, images, place, channels, rate, strip, threads):
-    """Up to the largest sums that they may have: where every input fires, some channels come to 32767 and -32767."""
+    """Up to the largest allowed sums: if every input fires, some channels reach 32767 and -32767."""
     kernel, stride, height, width = place
     layer, shape_in, shape_out = layer_of(place, channels)
     rng = np.random.default_rng(height * width)
@@ -121,7 +119,7 @@ def test_fixed_point_weights_are_summed_exactly(dtype, images, place, channels, 
     st.sampled_from([1, 7, 16, 17, 40]),
 )
 def test_the_image_is_convolved(place, colours, outputs):
-    """Whole numbers, of which any sum is exact; and real ones, the same with any number of threads."""
+    """Integers, whose sums are always exact; and floats, whose sums are the same with any number of threads."""
     kernel, stride, height, width = place
     layer = Convolution("conv", colours, outputs, kernel, stride)
     rng = np.random.default_rng(height * width)
@@ -155,7 +153,7 @@ def test_the_image_is_convolved(place, colours, outputs):
     st.integers(1, 4),
     st.integers(1, 2),
 )
-def test_pools_are_their_synapses(images, place, channels, rate, strip, threads):
+def test_pools_equal_their_synapses(images, place, channels, rate, strip, threads):
     kernel, stride, height, width = place
     assume(min(height, width) >= kernel)
     layer = MaxPool("pool", kernel, stride)
@@ -183,7 +181,7 @@ def test_pools_are_their_synapses(images, place, channels, rate, strip, threads)
             total[fired[q]] += amplitude[q]
             windows = j[i == neuron[q]] + image[q] * outputs // images
             events += len(windows)
-            for window in windows:  # the input with the most so far, of equal ones the first, lets its spikes through
+            for window in windows:  # the input with the largest count so far (the first on ties) passes its spikes on
                 ahead = total[fired[q]] > gate_total[window]
                 if ahead or (total[fired[q]] == gate_total[window] and fired[q] < gate_leader[window]):
                     gate_total[window], gate_leader[window] = total[fired[q]], fired[q]
@@ -200,8 +198,8 @@ def test_pools_are_their_synapses(images, place, channels, rate, strip, threads)
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="processors of a process, and forks, are Linux's here")
-def test_a_forked_child_may_use_all_processors():
-    """The helpers stay behind; what moves them to another processor must not move the child."""
+def test_a_forked_child_can_use_all_processors():
+    """The helper threads stay in the parent; whatever moves them to another processor must not move the child."""
     layer, shape_in, shape_out = Convolution("conv", 48, 32, 3), (64, 64, 48), (62, 62, 32)
     rng = np.random.default_rng(0)
     fired, _ = spike_times(rng, 1, shape_in, 0.3)

@@ -1,4 +1,4 @@
-"""The doctor, on machines with one thing broken each."""
+"""The doctor, on machines with one fault each."""
 
 import json
 import os
@@ -19,11 +19,11 @@ def only(findings, subject):
 
 
 def problems(printed):
-    """Lines of the doctor's table that are problems."""
+    """Lines of the doctor's table that report problems."""
     return [line for line in printed.splitlines() if line.startswith("problem ")]
 
 
-def test_this_machine_tracks(tmp_path, capsys):
+def test_this_machine_passes(tmp_path, capsys):
     with pytest.raises(SystemExit) as end:
         cli.main(["doctor", "--json", str(tmp_path / "doctor.json")])
     assert end.value.code == 0
@@ -33,7 +33,7 @@ def test_this_machine_tracks(tmp_path, capsys):
         assert states[subject] == "ok"
 
 
-def test_brian2_that_does_not_import_is_named_and_nothing_else_fails(monkeypatch, capsys):
+def test_a_brian2_import_failure_is_named_and_nothing_else_fails(monkeypatch, capsys):
     real = package_checks.importlib.import_module
 
     def broken(module):
@@ -52,7 +52,7 @@ def test_brian2_that_does_not_import_is_named_and_nothing_else_fails(monkeypatch
     assert_names(printed.splitlines()[-1], 1)
 
 
-def test_a_missing_compiler_and_a_missing_torch_are_notes(monkeypatch):
+def test_a_missing_compiler_or_torch_is_a_note(monkeypatch):
     monkeypatch.setattr(shutil, "which", lambda name: None)
     (finding,) = machine_checks.compiler()
     assert finding.state == "note" and "NumPy" in finding.text and "apt install g++" in finding.fix
@@ -60,7 +60,7 @@ def test_a_missing_compiler_and_a_missing_torch_are_notes(monkeypatch):
     assert only(package_checks.python_packages(), "torch").fix == "pip install 'brian_siamsnn[torch]'"
 
 
-def test_a_kernel_that_adds_wrongly_is_a_problem(monkeypatch):
+def test_a_kernel_with_wrong_sums_is_a_problem(monkeypatch):
     from brian_siamsnn.connectivity import _events
 
     assert package_checks.kernel()[0].state == "ok"
@@ -70,7 +70,7 @@ def test_a_kernel_that_adds_wrongly_is_a_problem(monkeypatch):
     assert_names(finding.text, [0.0] * 4, [2.0, 1.5, 1.0, 0.5])
 
 
-def test_a_model_file_that_is_not_its_cards_is_a_problem(monkeypatch, tmp_path):
+def test_a_model_file_that_differs_from_its_card_is_a_problem(monkeypatch, tmp_path):
     (tmp_path / "mine.safetensors").write_bytes(b"other")
     (tmp_path / "mine.md").write_text("| SHA-256 | `" + 64 * "0" + "` |\n")
     monkeypatch.setattr(package_checks, "names", lambda folder, suffix: ["mine"])
@@ -80,7 +80,7 @@ def test_a_model_file_that_is_not_its_cards_is_a_problem(monkeypatch, tmp_path):
     assert package_checks.models()[0].state == "note"
 
 
-def test_genn_without_its_path(monkeypatch, tmp_path):
+def test_a_missing_genn_path_is_named(monkeypatch, tmp_path):
     monkeypatch.setattr(package_checks, "_version", lambda package: "1.7.0")
     monkeypatch.delenv("GENN_PATH", raising=False)
     assert "GENN_PATH" in package_checks.genn()[0].text
@@ -91,20 +91,20 @@ def test_genn_without_its_path(monkeypatch, tmp_path):
     assert package_checks.genn()[0].state == "ok"
 
 
-def test_a_gpu_without_nvcc(monkeypatch):
+def test_a_gpu_without_nvcc_is_named(monkeypatch):
     monkeypatch.setattr(shutil, "which", lambda name: None if name == "nvcc" else f"/usr/bin/{name}")
     answer = subprocess.CompletedProcess([], 0, "GPU 0: Test\n", "")
     monkeypatch.setattr(subprocess, "run", lambda *arguments, **options: answer)
     assert "nvcc" in machine_checks.cuda()[0].text
 
 
-def test_a_folder_that_cannot_be_written(monkeypatch):
+def test_an_unwritable_folder_suggests_another_output(monkeypatch):
     monkeypatch.setattr(os, "access", lambda path, mode: False)
     assert "--output" in machine_checks.folders()[0].fix
 
 
-def test_a_compiler_without_headers_or_that_is_broken(monkeypatch, tmp_path):
-    """Compilers that fail as real ones do; doctor runs them."""
+def test_a_compiler_that_is_broken_or_lacks_headers_is_named(monkeypatch, tmp_path):
+    """Compilers that fail like real ones; the doctor runs them."""
     for message, fix in (
         ("fatal error: Python.h: No such file or directory", "python3-dev"),
         ("cannot execute 'cc1plus'", "apt install g++"),
@@ -128,7 +128,7 @@ def test_a_preference_for_numpy_is_named(monkeypatch):
     assert finding.state == "note" and "user_preferences" in finding.fix
 
 
-def test_a_containers_limit_on_processors(monkeypatch, tmp_path):
+def test_a_containers_processor_limit_is_noted(monkeypatch, tmp_path):
     monkeypatch.setattr(os, "sched_getaffinity", lambda process: set(range(8)), raising=False)
     monkeypatch.setattr(machine_checks, "_CPU_LIMIT", tmp_path / "cpu.max")
     assert machine_checks.processors()[0].state == "ok"
@@ -152,7 +152,7 @@ def test_a_shared_standalone_folder_is_named(monkeypatch, tmp_path):
     assert finding.subject == "standalone folder" and "directory=None" in finding.fix
 
 
-def test_a_check_that_fails_itself_is_a_finding(monkeypatch):
+def test_a_failing_check_is_reported_as_a_finding(monkeypatch):
     def video():
         raise OSError("no space left on device")
 
@@ -162,7 +162,7 @@ def test_a_check_that_fails_itself_is_a_finding(monkeypatch):
     assert second.subject == "processors"
 
 
-def test_video_that_cannot_be_written_is_a_note(monkeypatch):
+def test_an_unwritable_video_is_a_note(monkeypatch):
     import cv2
 
     class Closed:
@@ -181,8 +181,8 @@ def test_video_that_cannot_be_written_is_a_note(monkeypatch):
     assert_names(finding.text, "MP4", 4, 0)
 
 
-def test_it_runs_where_neither_brian2_nor_opencv_imports(tmp_path):
-    """In a process of its own, with packages of these names that fail as real ones do."""
+def test_the_doctor_runs_without_brian2_and_opencv(tmp_path):
+    """In a separate process, with packages of these names that fail like real ones."""
     (tmp_path / "cv2.py").write_text("raise ImportError('libGL.so.1: cannot open shared object file')")
     (tmp_path / "brian2.py").write_text("raise AttributeError('`ptp` was removed from the ndarray class')")
     package = os.path.dirname(os.path.dirname(doctor.__file__))

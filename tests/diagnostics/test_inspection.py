@@ -1,4 +1,4 @@
-"""Conversion errors against a CNN whose activations are known, and the command that prints them."""
+"""Conversion errors compared with a CNN whose activations are known, and the command that prints them."""
 
 import numpy as np
 import pytest
@@ -47,7 +47,7 @@ def one_layer(activation):
 
 @pytest.fixture(scope="module")
 def layer():
-    """Scale 2, T = 4: drives of 0, .25, .5, .75 and 2 a step, so 0, 1, 2, 3 and 4 spikes; the last should be 2 * 2 = 4.
+    """Scale 2, T = 4: inputs of 0, .25, .5, .75 and 2 per step give 0 to 4 spikes; the last activation is 2 * 2 = 4.
 
     Three images of 2 x 2 pixels.
     """
@@ -64,13 +64,13 @@ def test_silent_and_saturated_neurons_by_hand(layer):
     assert (layer.silent, layer.saturated) == (0.2, 0.2)
 
 
-def test_clipped_activations_are_met_exactly(layer):
+def test_clipped_activations_are_reproduced_exactly(layer):
     # estimates 0 .5 1 1.5 2
     assert layer.error == layer.relative_error == 0
     assert layer.correlation == pytest.approx(1)
 
 
-def test_the_error_of_what_is_clipped_by_hand(layer):
+def test_the_clipping_error_by_hand(layer):
     # the last neuron misses 2 of 4
     assert layer.error_unclipped == pytest.approx(2 / 5)
     assert layer.correlation_unclipped == pytest.approx(np.corrcoef([0, 0.5, 1, 1.5, 4], [0, 0.5, 1, 1.5, 2])[0, 1])
@@ -82,7 +82,7 @@ def test_the_error_of_the_first_steps_by_hand(layer):
     np.testing.assert_allclose(layer.relative_error_by_step[:2], [1.5 / 5, 0.5 / 5])
 
 
-def test_every_neuron_of_every_image_is_in_the_density(layer):
+def test_the_density_counts_every_neuron_of_every_image(layer):
     assert layer.density.sum() == 3 * 4 * 5
 
 
@@ -92,30 +92,30 @@ def model():
 
 
 def test_a_larger_scale_clips_less(model):
-    # twice the scale: the last neuron no longer saturates at half of its activation
+    # twice the scale: the last neuron no longer saturates at half its activation
     (wide,) = inspect_conversion(scale_thresholds(model, 2.0), [BLACK], steps=8)
     assert wide.error_unclipped == 0 and wide.saturated == 0.25
 
 
 def test_burst_coding_cannot_send_strong_activations(model):
-    # as its amplitudes shrink
+    # because its amplitudes shrink
     (burst,) = inspect_conversion(model, [BLACK], steps=8, coding="burst")
     (rate,) = inspect_conversion(model, [BLACK], steps=8)
     assert burst.relative_error > 0.3 > rate.relative_error == 0
     assert burst.rate > rate.rate
 
 
-def test_a_model_without_scales_is_refused_with_the_command_that_converts(model):
+def test_a_model_without_scales_is_refused_with_the_conversion_command(model):
     with refused("brian-siamsnn weights import"):
         inspect_conversion(siamese(model.layers, model.weights, None), [BLACK])
 
 
-def test_without_variation_there_is_no_correlation():
+def test_there_is_no_correlation_without_variation():
     (layer,) = inspect_conversion(one_layer([-1.0, -2.0]), [BLACK], steps=3)
     assert np.isnan(layer.correlation) and layer.silent == 1
 
 
-def test_crops_are_those_around_the_boxes():
+def test_crops_are_taken_around_the_boxes():
     crops = list(inspection_crops(SyntheticSequence(frames=9), 3))
     assert len(crops) == 3 and {c.shape for c in crops} == {(255, 255, 3)}
     assert not np.array_equal(crops[0], crops[1])
@@ -128,15 +128,15 @@ def shipped():
     return inspect_conversion(load_model("compact"), [crop], steps=12)
 
 
-def test_the_error_of_the_shipped_network_falls_with_the_steps(shipped):
+def test_the_error_of_the_shipped_network_falls_with_the_number_of_steps(shipped):
     for layer in shipped:
         assert layer.relative_error_by_step[-1] < 0.6 * layer.relative_error_by_step[1]
 
 
-def test_rates_of_the_shipped_network_follow_the_activations(shipped):
+def test_firing_rates_of_the_shipped_network_follow_the_activations(shipped):
     assert all(layer.correlation > 0.6 for layer in shipped)
 
 
-def test_the_figure_has_the_correlation_of_each_layer(shipped):
+def test_the_figure_shows_the_correlation_of_each_layer(shipped):
     titles = [axes.get_title() for axes in inspection_figure(shipped).axes]
     assert any(title.startswith("conv5: r = 0.") for title in titles)

@@ -13,21 +13,21 @@ PICTURES = np.stack([image(26, 1), image(26, 2)])
 
 @pytest.fixture(scope="module", params=["kernel", "synapses"])
 def profiled(request):
-    """A branch, what it fired before it was profiled, and its profile; burst coding has passes of its own."""
+    """A branch, its spikes before it was profiled, and its profile; burst coding has phases of its own."""
     model = small_model(NETWORKS["pools"])
     branch = SpikingBranch(model, 26, 3, hidden_coding="burst", connectivity=request.param, batch_size=2)
     expected = [trains.dense() for trains in branch.run_batch(PICTURES)]
     return branch, expected, profile_branch(branch, PICTURES, repeats=2)
 
 
-def test_every_object_of_a_branch_is_some_layers_phase(profiled):
+def test_every_object_of_a_branch_belongs_to_a_phase_of_a_layer(profiled):
     branch, _, spent = profiled
     assert {layer for layer, _ in spent} == set(branch.groups)
     assert {phase for _, phase in spent} == set(PHASES)
     assert all(seconds > 0 for seconds in spent.values())
 
 
-def test_only_the_first_layer_has_an_analog_current_and_every_other_one_synapses(profiled):
+def test_only_the_first_layer_has_an_analog_current_and_all_others_have_synapses(profiled):
     branch, _, spent = profiled
     first, *others = branch.groups
     assert {layer for layer, phase in spent if phase == "current"} == {first}
@@ -40,7 +40,7 @@ def test_profiling_does_not_change_spikes(profiled):
         np.testing.assert_array_equal(trains.dense(), before)
 
 
-def test_no_repeat_is_refused():
+def test_zero_repeats_are_refused():
     branch = SpikingBranch(small_model(NETWORKS["plain"]), 26, 1)
     with refused("repeats", 1, 0):
         profile_branch(branch, image(26)[None], 0)

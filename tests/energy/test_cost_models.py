@@ -1,4 +1,4 @@
-"""Cost models as data, what fits on a chip, and the arithmetic of Table III."""
+"""Cost models as data, chip capacity, and the arithmetic of Table III."""
 
 import pytest
 
@@ -39,16 +39,16 @@ def test_every_shipped_constant_has_a_source_and_a_status(shipped, name):
         assert len(constant.source) > 5
 
 
-def test_operations_a_second_and_watt_are_operations_a_joule(shipped):
+def test_operations_per_second_per_watt_are_operations_per_joule(shipped):
     assert shipped["truenorth"].value("synaptic_operation") == pytest.approx(1 / 400e9)
     assert shipped["truenorth-typical"].value("synaptic_operation") == pytest.approx(1 / 46e9)
 
 
-def test_a_model_is_measured_where_all_its_constants_are(shipped):
+def test_a_model_is_measured_if_all_its_constants_are(shipped):
     assert (shipped["truenorth"].status, shipped["loihi"].status) == ("measured", "estimated")
 
 
-def test_the_papers_gpu_gives_back_the_papers_row():
+def test_the_papers_gpu_reproduces_the_papers_row():
     """Three scales of SiamFC: 250 W for 11.63 ms are 2.9 J (Table III)."""
     macs = 3 * 2_719_701_792
     row = cnn_row("SiamFC", 3, macs, load_cost_models()["titan-x"])
@@ -57,17 +57,17 @@ def test_the_papers_gpu_gives_back_the_papers_row():
     assert row.power == pytest.approx(250, rel=1e-4)
 
 
-def test_table_three_as_printed():
+def test_table_three_as_printed_by_hand():
     printed = as_printed("paper", 1, 1.10e9, 400e9, 20e-3)
     assert (printed.power, printed.energy) == (pytest.approx(2.75e-3), pytest.approx(5.5e-5))  # the paper's figures
 
 
-def test_table_three_corrected():
+def test_table_three_corrected_by_hand():
     right = corrected("corrected", 1, 1.10e9, 1.10e9 / 400e9, 20e-3)
     assert (right.power, right.energy) == (pytest.approx(0.1375), pytest.approx(2.75e-3))
 
 
-def test_rows_are_compared_for_as_many_crops():
+def test_rows_are_compared_per_crop():
     printed = as_printed("paper", 1, 1.10e9, 400e9, 20e-3)
     right = corrected("corrected", 1, 1.10e9, 1.10e9 / 400e9, 20e-3)
     assert printed.ratio(right) == pytest.approx(1 / 20e-3)
@@ -81,13 +81,13 @@ def mine(tmp_path):
     return path
 
 
-def test_a_file_is_read_on_top_of_what_ships(mine):
+def test_a_file_extends_the_shipped_models(mine):
     models = load_cost_models(mine)
     assert models["mine"].value("tick") == 1e-4
     assert "truenorth" in models
 
 
-def test_a_file_replaces_a_model_of_the_same_name(mine):
+def test_a_file_replaces_a_shipped_model_of_the_same_name(mine):
     mine.write_text(OWN.replace("[mine", "[truenorth"))
     assert load_cost_models(mine)["truenorth"].title == "my chip"
 
@@ -114,13 +114,13 @@ def test_a_file_replaces_a_model_of_the_same_name(mine):
         ("[mine]", "other = 1\n[mine]", ["[other]", 1]),
     ],
 )
-def test_what_is_wrong_with_a_file_is_named(mine, old, new, named):
+def test_errors_in_a_file_are_named(mine, old, new, named):
     mine.write_text(OWN.replace(old, new, 1))
     with refused(mine, *named):
         load_cost_models(mine)
 
 
-def test_a_file_that_is_not_there_is_named(tmp_path):
+def test_a_missing_file_is_named(tmp_path):
     with refused(tmp_path / "none.toml"):
         load_cost_models(tmp_path / "none.toml")
 
@@ -135,7 +135,7 @@ def test_an_empty_file_is_named(mine):
 
 
 def fit(**counts):
-    """How a network fits on chips with these counts.
+    """The chips that a network needs, for hardware with these counts.
 
     conv1: 4x4x6 = 96 neurons; conv2: 2x2x5 = 20 neurons of 6*9 = 54 inputs, 1080 synapses.
     """
@@ -151,8 +151,8 @@ def test_neurons_fill_cores():
     assert (found.cores, found.chips, found.reasons) == (4, 1, ())
 
 
-def test_inputs_beyond_a_neurons_fan_in_take_more_neurons():
-    # 54 inputs where 30 reach one neuron: two for each, 40/32 -> 2 cores
+def test_inputs_beyond_the_fan_in_limit_take_more_neurons():
+    # 54 inputs with a fan-in limit of 30: two neurons each, 40/32 -> 2 cores
     found = fit(cores=4, neurons_per_core=32, fan_in=30)
     assert (found.cores, found.chips) == (5, 2)
     (reason,) = found.reasons
@@ -160,7 +160,7 @@ def test_inputs_beyond_a_neurons_fan_in_take_more_neurons():
 
 
 def test_synapses_fill_cores():
-    # 1080 synapses where 200 fit in a core: 6 cores
+    # 1080 synapses at 200 per core: 6 cores
     found = fit(cores=4, neurons_per_core=32, synapses_per_core=200)
     assert (found.cores, found.chips) == (9, 3)
     (reason,) = found.reasons
@@ -172,8 +172,8 @@ def test_hardware_without_cores_has_no_fit():
 
 
 @pytest.mark.parametrize(("name", "chips"), [("truenorth", 4), ("loihi", 23)])
-def test_siamfc_does_not_fit_on_a_chip(shipped, name, chips):
-    """2.9 million neurons of the convolutions alone (FIELD: 59 to 22 pixels) exceed TrueNorth's million."""
+def test_siamfc_does_not_fit_on_one_chip(shipped, name, chips):
+    """The convolutions alone have 2.9 million neurons (FIELD: 59 to 22 pixels), more than TrueNorth's million."""
     found = shipped[name].fit(ALEXNET, SpikingModel(ALEXNET, {}).shapes(255))
     assert found.chips >= chips
     assert "neurons" in found.reasons[0]

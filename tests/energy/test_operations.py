@@ -1,4 +1,4 @@
-"""Counted operations against explicit synapses, PyTorch and pen and paper."""
+"""Counted operations compared with explicit synapses, PyTorch and hand calculation."""
 
 import brian2
 import numpy as np
@@ -28,8 +28,8 @@ SIZE, STEPS = 26, 9
 
 
 @pytest.mark.parametrize("network", NETWORKS)
-def test_counts_equal_those_of_explicit_synapses_step_by_step(network):
-    """Every spike that Brian2's monitors saw, times the synapses that Brian2 has for its neuron."""
+def test_counts_equal_explicit_synapses_step_by_step(network):
+    """Every spike seen by Brian2's monitors, times the synapses of its neuron in Brian2."""
     model = small_model(NETWORKS[network])
     names = [layer.name for layer in model.layers]
     explicit = SpikingBranch(model, SIZE, STEPS, connectivity="synapses", record=tuple(names))
@@ -59,16 +59,16 @@ def test_counts_equal_those_of_explicit_synapses_step_by_step(network):
         )
 
 
-def test_macs_of_siamfc():
+def test_macs_of_siamfc_by_hand():
     """2,719,701,792 for one search crop: half of the paper's 5.44e9 FLOPs (Table III)."""
     macs = convolution_macs(ALEXNET, 255)
     assert sum(macs.values()) == 2_719_701_792
     assert f"{2 * sum(macs.values()):.2e}" == "5.44e+09"
-    # conv1 by hand: 123 x 123 places, 96 channels, 11 x 11 x 3 inputs each
+    # conv1 by hand: 123 x 123 positions, 96 channels, 11 x 11 x 3 inputs each
     assert macs["conv1"] == 123**2 * 96 * 363
 
 
-def test_macs_equal_what_pytorch_multiplies():
+def test_macs_equal_pytorchs_multiplications():
     torch = pytest.importorskip("torch", reason="the reference is PyTorch's FLOP counter")
     from torch.utils.flop_counter import FlopCounterMode
 
@@ -84,8 +84,8 @@ def test_macs_equal_what_pytorch_multiplies():
 
 @settings(max_examples=30, deadline=None)
 @given(st.integers(0, 10**6), st.integers(1, 4), st.integers(0, 3))
-def test_operations_of_matching_are_the_products_that_are_not_zero(seed, side, larger):
-    """With an exemplar of ones, the response sums one product for each spike and shift: their number."""
+def test_matching_operations_are_the_nonzero_products(seed, side, larger):
+    """With an exemplar of ones, the response sums one product for each spike and shift, so it counts the products."""
     rng = np.random.default_rng(seed)
     steps, channels = 5, 3
     shape = (side + larger, side + larger + 1, channels)
@@ -120,7 +120,7 @@ def model_of(name, runs, **constants):
 HOST = model_of("host", "arrays", mac=0.25)
 
 
-def test_a_bill_by_hand():
+def test_an_energy_bill_by_hand():
     constants = {"synaptic_operation": 2.0, "neuron_update": 3.0, "spike": 5.0, "static_power": 7.0, "tick": 0.5}
     bill = price(_work(), model_of("chip", "spikes", **constants), HOST, chips=4)
     assert (bill.synapses, bill.pooling, bill.matching) == (2 * 80, 2 * 20, 2 * 10)
@@ -136,7 +136,7 @@ def bill_of_both():
     return price(_work(), model_of("both", "both", synaptic_operation=1.0, mac=10.0), HOST)
 
 
-def test_hardware_that_multiplies_does_the_first_layer_itself(bill_of_both):
+def test_hardware_with_multipliers_computes_the_first_layer_itself(bill_of_both):
     assert bill_of_both.first_layer == 10_000
 
 
@@ -156,7 +156,7 @@ def test_work_adds_up():
 
 
 @given(st.lists(st.tuples(st.integers(0, 20), st.integers(0, 20)), min_size=1, max_size=30))
-def test_the_frontier_is_what_no_other_point_beats(points):
+def test_the_frontier_has_the_points_that_no_other_dominates(points):
     best = frontier(points)
     for k in range(len(points)):
         beaten = any(e <= points[k][0] and a >= points[k][1] and (e, a) != points[k] for e, a in points)
@@ -166,7 +166,7 @@ def test_the_frontier_is_what_no_other_point_beats(points):
 
 
 class FakeMatcher:
-    """Two branches of a small network; matches as the real one does."""
+    """Two branches of a small network, and matches like those of the real matcher."""
 
     def __init__(self, images):
         model = small_model(NETWORKS["pools"])
@@ -181,7 +181,7 @@ class FakeMatcher:
         return np.stack([self.template.match(one.dense()) for one in trains])
 
 
-def test_without_a_frame_to_search_there_is_no_mean():
+def test_there_is_no_mean_without_a_searched_frame():
     with refused("--frames"):
         OperationCounter(FakeMatcher(1)).mean_frame()
 
@@ -191,12 +191,12 @@ CROPS = [image(SIZE, seed) for seed in range(2)]
 
 @pytest.fixture(scope="module")
 def counted():
-    """Counters of scales one after the other and of scales side by side, after two frames; and their responses."""
+    """Counters for scales run separately and side by side, after two frames, and their responses."""
     counters = [OperationCounter(FakeMatcher(images)) for images in (1, 2)]
     responses = []
     for counter in counters:
         counter.set_exemplar(image(22))
-        # the same crops in the other order are the same frame
+        # the same crops in another order are the same frame
         responses.append([counter.match(CROPS), counter.match(CROPS[::-1])])
     return *counters, responses
 
@@ -205,12 +205,12 @@ def test_counting_does_not_change_responses(counted):
     np.testing.assert_array_equal(*counted[2])
 
 
-def test_scales_are_counted_apart_or_together(counted):
+def test_scales_are_counted_separately_or_together(counted):
     apart, together, _ = counted
     assert [len(works) for works in apart.frames + together.frames] == [2, 2, 1, 1]
 
 
-def test_scales_together_are_the_sum_of_scales_apart(counted):
+def test_scales_together_are_the_sum_of_separate_scales(counted):
     apart, together, _ = counted
     first, second = (work.counts for work in apart.frames[0])
     assert first["synaptic_operations"] != second["synaptic_operations"]
@@ -218,17 +218,17 @@ def test_scales_together_are_the_sum_of_scales_apart(counted):
     assert whole == {key: first[key] + second[key] for key in whole}
 
 
-def test_the_mean_frame_is_the_same_apart_and_together(counted):
+def test_the_mean_frame_is_the_same_separately_and_together(counted):
     apart, together, _ = counted
     assert apart.mean_frame().counts == together.mean_frame().counts
 
 
-def test_the_exemplar_is_counted_the_same_apart_and_together(counted):
+def test_the_exemplar_count_is_the_same_separately_and_together(counted):
     apart, together, _ = counted
     assert apart.exemplar.counts == together.exemplar.counts
 
 
-def test_an_exemplar_starts_the_count_anew():
+def test_a_new_exemplar_resets_the_count():
     counter = OperationCounter(FakeMatcher(1))
     for _ in range(2):
         counter.set_exemplar(image(22))
@@ -240,7 +240,7 @@ def test_an_exemplar_starts_the_count_anew():
 @pytest.mark.parametrize(
     ("name", "joules"), [("truenorth", 2.75e-3), ("truenorth-typical", 23.91e-3), ("truenorth-26pJ", 28.6e-3)]
 )
-def test_hardware_prices_the_published_counts(name, joules):
+def test_energy_of_the_published_counts_by_hand(name, joules):
     """1.10e9 synaptic operations at 400 GSOPS/W are 2.75e-3 J, at 46 GSOPS/W 23.9 mJ, at 26 pJ 28.6 mJ."""
     layer = LayerCounts("conv2", False, 1, 1, 0, np.array([0]), np.array([1_100_000_000]), np.array([1]))
     costs = load_cost_models()

@@ -1,4 +1,4 @@
-"""The report of energy by hand, and its pictures."""
+"""The energy report by hand, and its figures."""
 
 import numpy as np
 import pytest
@@ -21,7 +21,7 @@ def model():
 
 @pytest.fixture(scope="module")
 def frame(model):
-    """A frame of one scale and two steps, 100 operations a layer in the first step and 50 in the second."""
+    """A frame of one scale and two steps, with 100 operations per layer in the first step and 50 in the second."""
     shapes = model.shapes(255)
     layers = []
     for k, (name, shape) in enumerate(shapes.items()):
@@ -66,30 +66,30 @@ def test_table_three_on_truenorth_as_printed_and_corrected(report):
     assert right == [pytest.approx(600 / 400e9)] * 2
 
 
-def test_the_text_says_how_many_neurons_there_are_and_fit(report):
+def test_the_text_gives_the_number_of_neurons_and_the_chip_capacity(report):
     assert_shows(format_report(report), "170,336", "131,072")
 
 
-def test_text_in_columns():
+def test_text_is_aligned_in_columns():
     assert format_table(("a", "number"), [("long name", 1), ("b", 23)]) == (
         "a          number\n-----------------\nlong name       1\nb              23"
     )
 
 
-# pictures
+# figures
 
 
-def test_the_bars_of_layers_are_their_operations(frame):
+def test_the_bars_show_operations_per_layer(frame):
     axes = plot_layers(frame).axes[0]
     blue = [bar.get_height() for bar in axes.patches if to_hex(bar.get_facecolor()) == BLUE.lower()]
     np.testing.assert_allclose(blue, [0, 150e-6, 150e-6, 150e-6, 150e-6, 10e-6])
 
 
-def test_the_gpu_of_the_paper_has_no_bill_of_spikes(frame, model, costs):
+def test_the_papers_gpu_has_no_spiking_energy_bill(frame, model, costs):
     assert costs["titan-x"].title not in bills(frame, model, costs)
 
 
-def test_the_parts_of_a_bill_are_shares_of_all(frame, model, costs):
+def test_the_parts_of_a_bill_add_up_to_100_percent(frame, model, costs):
     bill = bills(frame, model, costs)
     totals = np.zeros(len(bill))
     for container in plot_energy_by_hardware(bill).axes[0].containers:
@@ -97,7 +97,7 @@ def test_the_parts_of_a_bill_are_shares_of_all(frame, model, costs):
     np.testing.assert_allclose(totals, 100)
 
 
-def test_the_lines_of_energy_are_what_was_spent_until_each_step(frame, model, costs):
+def test_energy_lines_show_the_energy_used_up_to_each_step(frame, model, costs):
     until = [bills(frame.until(steps), model, costs) for steps in (1, 2)]
     by_title = {title: [one[title] for one in until] for title in until[0]}
     axes = plot_energy_against_steps(by_title, {"CNN": 1e-3}).axes[0]
@@ -105,7 +105,7 @@ def test_the_lines_of_energy_are_what_was_spent_until_each_step(frame, model, co
     np.testing.assert_allclose(axes.lines[0].get_ydata(), truenorth)
 
 
-def test_the_line_of_the_frontier_joins_its_points():
+def test_the_frontier_line_joins_its_points():
     rows = [
         {"group": "g", "family": family, "label": label, "auc": auc, "energy_mj": energy}
         for family, label, auc, energy in (("a", "1", 0.5, 1.0), ("a", "2", 0.6, 2.0), ("b", "3", 0.4, 3.0))

@@ -7,7 +7,7 @@ from tests.helpers.evaluations import write_sequence
 
 @pytest.fixture(scope="session")
 def root(tmp_path_factory):
-    """Two sequences, one of them with an attribute of OTB."""
+    """Two sequences, one with an OTB attribute."""
     folder = tmp_path_factory.mktemp("root")
     write_sequence(folder / "Crossing")
     write_sequence(folder / "own", seed=1)

@@ -25,7 +25,7 @@ def test_overlap_by_hand():
 
 
 @given(boxes, boxes)
-def test_overlap_is_symmetric_and_a_fraction(a, b):
+def test_overlap_is_symmetric_and_between_0_and_1(a, b):
     value = overlap([a], [b])[0]
     assert 0 <= value <= 1
     assert value == overlap([b], [a])[0]
@@ -33,7 +33,7 @@ def test_overlap_is_symmetric_and_a_fraction(a, b):
 
 
 @given(boxes, boxes, corners, corners, st.floats(0.1, 10))
-def test_overlap_does_not_change_with_origin_or_unit(a, b, x, y, unit):
+def test_overlap_is_invariant_to_origin_and_unit(a, b, x, y, unit):
     shift = np.array([x, y, 0, 0])
     original = overlap([a], [b])
     np.testing.assert_allclose(overlap([a + shift], [b + shift]), original, atol=1e-9)
@@ -43,7 +43,7 @@ def test_overlap_does_not_change_with_origin_or_unit(a, b, x, y, unit):
 def test_centre_error_by_hand():
     # centres (1.5, 1.5) and (4.5, 5.5): 3 and 4 apart
     np.testing.assert_allclose(centre_error([[0, 0, 4, 4]], [[3, 4, 4, 4]]), [5])
-    # a box grown by 2 about its corner moves its centre by 1 each way
+    # growing a box by 2 from its corner moves its centre by 1 in each direction
     np.testing.assert_allclose(centre_error([[0, 0, 4, 4]], [[0, 0, 6, 6]]), [2**0.5])
 
 
@@ -53,7 +53,7 @@ def test_centre_error_is_symmetric(a, b):
 
 
 def test_success_curve_by_hand():
-    # 0.5 is not above 0.5: passes the ten thresholds 0 ... 0.45; 1.0 passes all but the last
+    # 0.5 is not above 0.5: it passes the ten thresholds 0 ... 0.45; 1.0 passes all but the last
     np.testing.assert_array_equal(success_curve([0.5]), [1] * 10 + [0] * 11)
     np.testing.assert_array_equal(success_curve([1.0, 0.0]), [0.5] * 20 + [0])
     assert auc([0.5, 1.0]) == pytest.approx((10 + 20) / 2 / 21)
@@ -66,14 +66,14 @@ def test_precision_curve_by_hand():
 
 
 @given(st.lists(st.floats(0, 1), min_size=1, max_size=30))
-def test_curves_are_monotonic_and_the_auc_is_near_the_mean(ious):
+def test_curves_are_monotonic_and_the_auc_is_close_to_the_mean(ious):
     assert (np.diff(success_curve(ious)) <= 0).all()
     assert (np.diff(precision_curve(np.array(ious) * 60)) >= 0).all()
     # an IoU of q passes ceil(20 q) of 21 thresholds
     assert abs(auc(ious) - np.mean(ious)) <= 1 / 20
 
 
-def test_score_leaves_out_frames_without_truth():
+def test_frames_without_truth_are_not_scored():
     tracked = [[0, 0, 4, 4], [2, 0, 4, 4], [0, 0, 4, 4], [9, 9, 1, 1]]
     truth = [[0, 0, 4, 4], [0, 0, 4, 4], [0, 0, 4, 4], NAN_BOX]
     assert score(tracked, truth) == {
@@ -104,7 +104,7 @@ def test_boxes_that_cannot_be_scored_are_named(tracked, truth, named):
 
 
 @pytest.mark.data
-def test_published_tracker_scores_as_published(data):
+def test_the_published_tracker_gets_its_published_scores(data):
     annotations = json.loads((data / "annotations/OTB100.json").read_text())
     results = json.loads((data / "results/siamfc3s_otb100_boxes.json").read_text())
     published = json.loads((data / "results/siamfc3s_otb100_per_sequence.json").read_text())
@@ -115,8 +115,8 @@ def test_published_tracker_scores_as_published(data):
         tracked = np.array(results[name])
         scores[name] = score(tracked, truth)
         assert scores[name]["precision20"] == pytest.approx(published[name]["p20"], abs=5.1e-5), name
-        # The stored boxes are rounded to 0.01 pixel, which tips overlaps that lie on a threshold: the published
-        # value must lie between the scores of the least and the greatest overlap that round to the stored box.
+        # The stored boxes are rounded to 0.01 pixel, which can flip overlaps that lie on a threshold: the published
+        # value must lie between the scores of the smallest and largest overlaps that round to the stored box.
         nudged = [overlap(tracked + nudge, truth) for nudge in itertools.product((-0.005, 0, 0.005), repeat=4)]
         low, high = auc(np.min(nudged, axis=0)), auc(np.max(nudged, axis=0))
         assert low - 5.1e-5 <= published[name]["auc"] <= high + 5.1e-5, name

@@ -1,4 +1,4 @@
-"""Scores in tables and curves, worked out by hand."""
+"""Scores in tables and curves, by hand."""
 
 import numpy as np
 import pytest
@@ -24,22 +24,22 @@ def report():
     return make_report("x", rows)
 
 
-def test_means_are_those_of_the_sequences_that_have_scores(report):
+def test_means_are_over_the_scored_sequences(report):
     assert report["mean"] == pytest.approx({"overlap": (2 / 3 + 1 / 2) / 2, "auc": 47 / 84, "precision20": 0.75})
     assert report["sequences"]["unknown"]["auc"] is None
 
 
-def test_means_of_an_attribute(report):
+def test_means_of_an_attribute_by_hand(report):
     assert report["attributes"]["OCC"]["overlap"] == pytest.approx(2 / 3)
     assert report["attributes"]["SV"]["overlap"] == report["attributes"]["ALL"]["overlap"]
 
 
-def test_the_success_curve_begins_with_all_overlaps_above_zero_and_ends_at_zero(report):
+def test_the_success_curve_starts_at_the_share_of_overlaps_above_zero_and_ends_at_zero(report):
     values = report["success"]["values"]
     assert values[0] == pytest.approx(0.75) and values[20] == 0
 
 
-def test_the_table_of_attributes(report):
+def test_the_attribute_table_by_hand(report):
     table = [[cell.strip() for cell in line.split("|")[1:-1]] for line in attribute_table([report]).splitlines()]
     assert dict(zip(table[0], table[2], strict=True)) == {
         "overlap (%)": "x",
@@ -54,7 +54,7 @@ def test_the_table_of_attributes(report):
 
 @pytest.fixture(scope="module")
 def reports():
-    """A worse tracker, and a better one."""
+    """A worse tracker and a better one."""
     return tuple(
         make_report(name, {"a": score_boxes(boxes, TRUTH)}) for name, boxes in (("worse", LOST), ("better", TRUTH))
     )
@@ -63,7 +63,7 @@ def reports():
 @pytest.mark.parametrize(
     ("kind", "better", "worse"), [("success", "[0.952]", "[0.476]"), ("precision", "[1.000]", "[0.500]")]
 )
-def test_the_legend_has_the_scores_and_the_best_tracker_first(reports, kind, better, worse):
+def test_the_legend_has_the_scores_with_the_best_tracker_first(reports, kind, better, worse):
     (axes,) = curve_figure(reports, kind).axes
     assert [text.get_text() for text in axes.get_legend().get_texts()] == [f"better {better}", f"worse {worse}"]
 
@@ -75,6 +75,6 @@ def test_plots_show_the_curves(reports, kind):
     np.testing.assert_array_equal(curves["better"], reports[1][kind]["values"])
 
 
-def test_the_latency_plot_shows_scores_by_steps():
+def test_the_latency_plot_shows_scores_against_steps():
     (axes,) = latency_figure({"HSM": {5: 0.4, 10: 0.6}}, {"CNN": 0.7}).axes
     np.testing.assert_array_equal(axes.get_lines()[0].get_xydata(), [[5, 0.4], [10, 0.6]])

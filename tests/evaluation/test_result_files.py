@@ -1,4 +1,4 @@
-"""Result and annotation files of any form, trackers side by side, and the published tracker's scores."""
+"""Result and annotation files in all formats, comparisons of trackers, and the published tracker's scores."""
 
 import json
 
@@ -33,7 +33,7 @@ FORMS = {
 
 
 @pytest.mark.parametrize("form", FORMS)
-def test_every_form_of_results_reads_alike(tmp_path, form):
+def test_all_result_formats_are_read_alike(tmp_path, form):
     for name, content in FORMS[form].items():
         write(tmp_path / name, content)
     results = read_results(tmp_path / "results")
@@ -41,7 +41,7 @@ def test_every_form_of_results_reads_alike(tmp_path, form):
     np.testing.assert_array_equal(results["Jogging-1"], [[1, 2, 3, 4], [5.5, 6, 7, 8]])
 
 
-# two of six frames are right
+# two of six frames are correct
 ROWS = [[0, 0, 4, 4], [None] * 4, [0, 0, 0, 0], [0, 0, -4, 4], [0, 0, 4, 4], [9, 9, 4, 4]]
 
 
@@ -59,34 +59,34 @@ def compared(tmp_path, truth):
     return compare(named_results([f"json={files[0]}", f"text={files[1]}"]), truth)
 
 
-def test_what_is_no_box_is_a_loss(compared):
+def test_an_invalid_box_counts_as_a_miss(compared):
     assert compared[0]["mean"]["overlap"] == pytest.approx(2 / 6)
     assert compared[0]["mean"]["precision20"] == pytest.approx(3 / 6)
 
 
-def test_null_in_json_is_nan_in_text(compared):
+def test_null_in_json_equals_nan_in_text(compared):
     one, two = compared
     assert one["mean"] == two["mean"]
 
 
-def test_attributes_of_the_annotations_are_scored(compared):
+def test_attributes_from_the_annotations_are_scored(compared):
     assert compared[0]["attributes"]["OCC"] == {**compared[0]["mean"], "sequences": 1}
 
 
-def test_results_are_compared_over_the_first_frames(truth):
+def test_results_are_compared_over_the_first_frames_only(truth):
     (first,) = compare({"x": {"a": np.array([[0, 0, 4, 4.0]] * 9)}}, truth, frames=3)
     assert first["mean"]["overlap"] == 1 and first["total"]["frames"] == 3
 
 
-def test_absent_targets_and_polygons_in_annotations(tmp_path):
+def test_annotations_may_have_absent_targets_and_polygons(tmp_path):
     rows = [[0, 0, 4, 4], [0, 0, 0, 0], [0, 0, 10, 0, 10, 4, 0, 4]]
     boxes, attributes = read_annotations(write(tmp_path / "t.json", {"a": {"gt_rect": rows}}))["a"]
     assert np.isnan(boxes[1]).all() and attributes == ()
-    # the polygon is upright, so its box has its size and pysot's extra pixel, about the centre (5, 2)
+    # the polygon is axis-aligned, so its box has its size plus pysot's extra pixel, centred at (5, 2)
     np.testing.assert_allclose(boxes[2], [0, 0, 11, 5])
 
 
-def test_trackers_are_compared_on_what_all_have():
+def test_trackers_are_compared_on_their_common_sequences():
     truth = {name: (np.array([[0, 0, 4, 4.0]] * 3), ()) for name in ("a", "b", "c")}
     good, bad = np.array([[0, 0, 4, 4.0]] * 3), np.array([[0, 0, 4, 4.0], *[[8, 8, 4, 4.0]] * 2])
     one, two = compare({"one": {"a": good, "b": bad}, "two": {"a": bad, "c": good, "b": bad[:2]}}, truth)
@@ -99,7 +99,7 @@ def test_trackers_are_compared_on_what_all_have():
 
 @pytest.fixture
 def side_by_side(tmp_path):
-    """Arguments that compare two trackers on two sequences, one of which they do not have; and the second file."""
+    """Arguments that compare two trackers on two sequences, one without results; and the second file."""
     truth = write(tmp_path / "t.json", {"Crossing": {"gt_rect": [[1, 1, 4, 4]] * 2}, "b": {"gt_rect": [[1, 1, 4, 4]]}})
     a = write(tmp_path / "a.json", {"crossing": [[1, 1, 4, 4], [1, 1, 4, 4]]})
     b = write(tmp_path / "b.json", {"Crossing": [[1, 1, 4, 4], [9, 9, 4, 4]]})
@@ -111,15 +111,15 @@ def test_the_command_scores_trackers_side_by_side(side_by_side, tmp_path):
     assert command(*side_by_side[0]) == 1  # the second sequence is missing
     reports = json.loads((tmp_path / "out" / "report.json").read_text())["reports"]
     assert [(r["label"], r["mean"]["overlap"]) for r in reports] == [("good", 1.0), ("b", 0.5)]
-    # Crossing is SV DEF BC also where the file does not say so
+    # Crossing is SV DEF BC even if the file omits it
     assert reports[0]["attributes"]["SV"]["sequences"] == 1
 
 
-def test_the_command_ends_with_0_where_no_sequence_is_missing(side_by_side):
+def test_the_exit_code_is_0_if_no_sequence_is_missing(side_by_side):
     assert command(*side_by_side[0], "--sequences", "Crossing") == 0
 
 
-def test_two_trackers_of_one_name_are_refused(side_by_side, capsys):
+def test_duplicate_tracker_names_are_refused(side_by_side, capsys):
     arguments, b = side_by_side
     assert command(*arguments, "--boxes", b) == 2
     assert_names(last_error(capsys), b, "'b'", "NAME=PATH")
@@ -136,13 +136,13 @@ def test_two_trackers_of_one_name_are_refused(side_by_side, capsys):
         ({}, ["NAME.txt"]),
     ],
 )
-def test_a_malformed_result_file(tmp_path, content, named):
+def test_a_malformed_result_file_is_named(tmp_path, content, named):
     with refused(tmp_path / "r.json", *named):
         read_results(write(tmp_path / "r.json", content))
 
 
 @pytest.mark.data
-def test_attributes_are_those_of_the_annotations(data):
+def test_attributes_match_the_annotations(data):
     annotations = read_annotations(data / "annotations" / "OTB100.json")
     assert {name: set(codes) for name, (_, codes) in annotations.items()} == {
         name: set(codes) for name, codes in ATTRIBUTES.items()
@@ -152,7 +152,7 @@ def test_attributes_are_those_of_the_annotations(data):
 
 
 @pytest.mark.data
-def test_the_published_tracker_from_the_command_line(data, tmp_path):
+def test_the_command_line_reproduces_the_published_scores(data, tmp_path):
     results = data / "results" / "siamfc3s_otb100_boxes.json"
     output = tmp_path / "out"
     annotations = data / "annotations" / "OTB100.json"
@@ -171,8 +171,8 @@ def test_the_published_tracker_from_the_command_line(data, tmp_path):
 
 
 @pytest.mark.data
-def test_frames_on_disk_have_the_annotations_of_the_file(data):
-    """Football1's window included: 81 images, of which 74 count."""
+def test_frames_on_disk_match_the_annotation_file(data):
+    """Including Football1's window: 81 images, of which 74 count."""
     annotations = read_annotations(data / "annotations" / "OTB100.json")
     truth = dataset_truth(open_dataset(data / "otb"))
     assert truth.keys() == {folder.name for folder in (data / "otb").iterdir()}

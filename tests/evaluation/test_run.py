@@ -1,4 +1,4 @@
-"""Evaluation over many sequences: its report and files, broken sequences, and runs that are gone on with."""
+"""Evaluation over many sequences: reports and files, broken sequences and resumed runs."""
 
 import json
 
@@ -12,7 +12,7 @@ from tests.helpers.messages import assert_names, last_error
 
 @pytest.fixture(scope="module")
 def evaluated(root, tmp_path_factory):
-    """The folder of an evaluation."""
+    """The output folder of an evaluation."""
     output = tmp_path_factory.mktemp("evaluated")
     assert command("evaluate", root, *FAST, "--output", output) == 0
     return output
@@ -28,22 +28,22 @@ def test_the_report_has_every_sequence(report):
 
 
 @pytest.mark.parametrize("key", ["auc", "precision20", "overlap"])
-def test_means_are_those_of_the_sequences(report, key):
+def test_means_are_over_the_sequences(report, key):
     assert report["mean"][key] == pytest.approx(np.mean([row[key] for row in report["sequences"].values()]))
 
 
-def test_means_of_an_attribute_are_those_of_the_sequences_that_have_it(report):
-    # Crossing is SV DEF BC; the other sequence has no attribute
+def test_means_of_an_attribute_are_over_the_sequences_that_have_it(report):
+    # Crossing is SV DEF BC; the other sequence has no attributes
     assert report["attributes"]["SV"]["overlap"] == report["sequences"]["Crossing"]["overlap"]
     assert report["attributes"]["SV"]["sequences"] == 1 and report["attributes"]["LR"]["overlap"] is None
 
 
-def test_totals_are_counted(report):
+def test_totals_by_hand(report):
     assert report["total"]["frames"] == 8 and report["total"]["seconds"] > 0
     assert report["total"]["synaptic_operations"] > report["total"]["spikes"] > 0
 
 
-def test_the_manifest_has_configuration_and_versions(evaluated, report):
+def test_the_manifest_has_the_configuration_and_versions(evaluated, report):
     manifest = json.loads((evaluated / "manifest.json").read_text())
     assert manifest["hash"] == report["manifest"]["hash"]
     assert manifest["configuration"]["steps"] == 2 and len(manifest["configuration"]["model_sha256"]) == 64
@@ -55,11 +55,11 @@ def test_figures_and_tables_are_written(evaluated, name):
     assert (evaluated / name).stat().st_size > 0
 
 
-def test_the_table_has_a_column_of_all_sequences(evaluated):
+def test_the_table_has_a_column_for_all_sequences(evaluated):
     assert "| ALL |" in (evaluated / "table.md").read_text().replace("  ", " ")
 
 
-def test_boxes_of_otb_are_written_as_they_are_annotated(evaluated, root):
+def test_otb_boxes_are_written_in_the_coordinates_of_the_annotations(evaluated, root):
     # OTB counts pixels from 1: the first line is the first line of the annotation
     first = np.loadtxt(evaluated / "boxes" / "Crossing.txt", delimiter=",")[0]
     truth = np.loadtxt(root / "Crossing" / "groundtruth_rect.txt", delimiter=",")[0]
@@ -93,11 +93,11 @@ def test_broken_sequences_are_reported_and_the_others_finish(partly_broken):
     assert "0002.jpg" in report["failed"]["b"] and "line 1" in report["failed"]["c"]
 
 
-def test_folders_that_are_no_sequences_are_reported(partly_broken):
+def test_folders_without_a_sequence_are_reported(partly_broken):
     assert report_of(partly_broken[1])["dataset"]["ignored"] == ["notes"]
 
 
-def test_a_repaired_sequence_is_tracked_when_the_command_is_given_again_and_the_others_are_not(partly_broken):
+def test_resuming_tracks_only_the_repaired_sequence(partly_broken):
     root, output = partly_broken
     kept = (output / "boxes" / "a.json").stat().st_mtime_ns
     (root / "b" / "img" / "0002.jpg").write_bytes((root / "a" / "img" / "0002.jpg").read_bytes())
@@ -109,7 +109,7 @@ def test_a_repaired_sequence_is_tracked_when_the_command_is_given_again_and_the_
 # other configurations
 
 
-def test_results_of_another_configuration_are_refused_and_left(root, tmp_path, capsys):
+def test_results_of_another_configuration_are_refused_and_kept(root, tmp_path, capsys):
     assert command("evaluate", root, "--sequences", "crossing", *FAST, "--output", tmp_path) == 0
     before = box_files_of(tmp_path)
     assert command("evaluate", root, "--steps", 3, "--scales", 1, "--output", tmp_path) == 2
@@ -117,7 +117,7 @@ def test_results_of_another_configuration_are_refused_and_left(root, tmp_path, c
     assert box_files_of(tmp_path) == before
 
 
-def test_each_configuration_has_a_folder_of_its_own(root, tmp_path, monkeypatch):
+def test_each_configuration_has_its_own_folder(root, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     for steps in (2, 3):
         assert command("evaluate", root, "--sequences", "own", "--scales", 1, "--steps", steps, "--frames", 2) == 0

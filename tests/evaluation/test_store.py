@@ -1,4 +1,4 @@
-"""Results of single sequences, kept in files."""
+"""Results of single sequences, stored in files."""
 
 import numpy as np
 import pytest
@@ -9,7 +9,7 @@ from brian_siamsnn.sequences.datasets import open_dataset
 
 @pytest.fixture
 def stored(root, tmp_path):
-    """A store that holds the first sequence of a data set, and all its sequences."""
+    """A store with the first sequence of a data set, and all its sequences."""
     items = open_dataset(root).items
     store = Store(tmp_path)
     (tmp_path / "boxes").mkdir()
@@ -17,22 +17,22 @@ def stored(root, tmp_path):
     return store, items, [item.open() for item in items]
 
 
-def test_a_result_is_found_again(stored):
+def test_a_stored_result_is_found(stored):
     store, items, sequences = stored
     np.testing.assert_allclose(store.load(items[0], sequences[0])["boxes"], sequences[0].boxes, atol=1e-4)
 
 
-def test_a_result_of_more_frames_is_not_taken(stored):
+def test_a_result_with_more_frames_is_not_used(stored):
     store, items, sequences = stored
     assert store.load(items[0], sequences[0], frames=3) is None
 
 
-def test_a_result_of_another_sequence_is_not_taken(stored):
+def test_a_result_of_another_sequence_is_not_used(stored):
     store, items, sequences = stored
     assert store.load(items[0], sequences[1]) is None
 
 
-def test_a_result_that_was_changed_is_not_taken(stored, tmp_path):
+def test_a_modified_result_is_not_used(stored, tmp_path):
     store, items, sequences = stored
     path = tmp_path / "boxes" / "Crossing.txt"
     path.write_text(path.read_text().replace("1", "2", 1))

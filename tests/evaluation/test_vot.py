@@ -1,4 +1,4 @@
-"""The VOT toolkit drives the tracker through TraX, as it is installed."""
+"""The VOT toolkit drives the installed tracker through TraX."""
 
 import configparser
 import json
@@ -21,7 +21,7 @@ from tests.helpers.messages import assert_names, last_error
 
 @pytest.fixture
 def registry(tmp_path):
-    """A registry of trackers that has another entry."""
+    """A registry of trackers with another entry."""
     path = tmp_path / "trackers.ini"
     path.write_text("[other]\nlabel = Other\n")
     return path
@@ -50,29 +50,29 @@ def test_an_entry_has_protocol_label_and_command(registered):
     assert "--steps 10 " in entry["command"] and "--coding two_status:beta=0.7,p=5" in entry["command"]
 
 
-def test_an_entry_is_not_replaced(registered, capsys):
+def test_an_existing_entry_is_not_replaced(registered, capsys):
     before = registered.read_bytes()
     assert command("vot", "--register", registered) == 2
     assert_names(last_error(capsys), registered, "[brian_siamsnn]", "--identifier")
     assert registered.read_bytes() == before
 
 
-def test_a_second_entry_has_an_identifier_of_its_own(registered):
+def test_a_second_entry_has_its_own_identifier(registered):
     assert command("vot", "--register", registered, "--identifier", "second", "--tracker", "cnn") == 0
     assert list(entries(registered)) == ["other", "brian_siamsnn", "second"]
 
 
-def test_an_identifier_of_two_words_is_refused(registry, capsys):
+def test_an_identifier_with_a_space_is_refused(registry, capsys):
     assert command("vot", "--register", registry, "--identifier", "a b") == 2
     assert_names(last_error(capsys), "--identifier", "'a b'")
 
 
-def test_a_model_that_is_not_there_is_not_registered(registry):
+def test_a_missing_model_is_not_registered(registry):
     assert command("vot", "--model", "nowhere", "--register", registry) == 2
     assert list(entries(registry)) == ["other"]
 
 
-def test_without_the_package_the_command_to_install_it_is_named(monkeypatch, capsys):
+def test_a_missing_package_names_the_install_command(monkeypatch, capsys):
     monkeypatch.setitem(sys.modules, "trax", None)
     assert command("vot") == 2
     assert "pip install 'brian_siamsnn[vot]'" in capsys.readouterr().err
@@ -99,7 +99,7 @@ def test_a_polygon_becomes_a_box(trax):
 @pytest.mark.slow
 def test_the_toolkit_evaluates_the_tracker(tmp_path):
     pytest.importorskip("vot", reason="the VOT toolkit is not installed")
-    # the toolkit starts the tracker in a folder of its own; Brian2 reads this file wherever that is
+    # the toolkit starts the tracker in its own folder; Brian2 reads this file from anywhere
     preferences = tmp_path / ".brian" / "user_preferences"
     preferences.parent.mkdir()
     preferences.write_text("codegen.target = 'numpy'\n")
@@ -128,7 +128,7 @@ def test_the_toolkit_evaluates_the_tracker(tmp_path):
     results = json.loads((workspace / "analysis" / "out.json").read_text())["results"]["baseline"]["results"]
     (((accuracy, robustness, *_),), ((eao,),)) = results
     assert robustness == 0 and 0 < eao <= 1
-    # over TraX it gives the boxes that it gives without
+    # tracking over TraX gives the same boxes as tracking without it
     from vot.region.io import read_trajectory
 
     trajectory = read_trajectory(
@@ -138,5 +138,5 @@ def test_the_toolkit_evaluates_the_tracker(tmp_path):
     sequence = dataset.items[0].open()
     boxes = track(sequence, TrackerConfig(steps=2, scales=1).build_tracker()).boxes
     np.testing.assert_allclose(tracked, boxes[1:], atol=2e-3)
-    # A is the mean overlap after the toolkit's ten frames of burn-in; its regions are made of whole pixels
+    # A is the mean overlap after the toolkit's ten frames of burn-in; its regions consist of whole pixels
     assert accuracy == pytest.approx(overlap(tracked, sequence.boxes[1:])[9:].mean(), abs=0.03)

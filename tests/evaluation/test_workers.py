@@ -1,4 +1,4 @@
-"""Evaluation in several processes, and runs that are killed."""
+"""Evaluation in several processes, and killed runs."""
 
 import os
 import signal
@@ -15,7 +15,7 @@ from tests.helpers.messages import refused
 
 
 def start(arguments, folder):
-    """The command in a process of its own, with Brian2's NumPy code (its workers read the file too)."""
+    """The command in its own process, with Brian2's NumPy code (its workers read the file too)."""
     (folder / "brian_preferences").write_text("codegen.target = 'numpy'\n")
     environment = {**os.environ, "PYTHONWARNINGS": "ignore"}
     return subprocess.Popen(
@@ -38,7 +38,7 @@ def until(condition, process, seconds=120):
 
 @pytest.fixture(scope="module")
 def longer(tmp_path_factory):
-    """Three sequences, and their evaluation without a disturbance."""
+    """Three sequences, and an undisturbed evaluation of them."""
     folder = tmp_path_factory.mktemp("longer")
     for seed in range(3):
         write_sequence(folder / "root" / f"s{seed}", frames=6, seed=seed)
@@ -48,8 +48,8 @@ def longer(tmp_path_factory):
 
 
 @pytest.mark.slow
-def test_killed_and_gone_on_with_it_ends_the_same(longer, tmp_path):
-    """SIGKILL after the first sequence: what is finished is not done again, and the end is the same."""
+def test_a_killed_and_resumed_run_gives_the_same_result(longer, tmp_path):
+    """SIGKILL after the first sequence: finished work is not repeated, and the final result is the same."""
     whole, arguments = longer
     output = tmp_path / "killed"
     killed = start([*arguments, output], tmp_path)
@@ -58,7 +58,7 @@ def test_killed_and_gone_on_with_it_ends_the_same(longer, tmp_path):
     killed.wait()
     assert not (output / "report.json").exists()
     kept = (output / "boxes" / "s0.json").read_bytes()
-    # boxes without their record, as a kill between the two leaves them, count as not done
+    # boxes without their record, as left by a kill between the two writes, count as unfinished
     (output / "boxes" / "s2.txt").write_text("1,2,3,4\n")
     assert command(*arguments, output) == 0
     assert box_files_of(output) == box_files_of(whole)
@@ -67,7 +67,7 @@ def test_killed_and_gone_on_with_it_ends_the_same(longer, tmp_path):
 
 
 @pytest.mark.slow
-def test_a_worker_that_dies_loses_nothing(longer, tmp_path):
+def test_a_dead_worker_loses_no_results(longer, tmp_path):
     pytest.importorskip("distributed", reason="workers are Dask's")
     psutil = pytest.importorskip("psutil", reason="finds the workers' processes")
     whole, arguments = longer
@@ -78,7 +78,7 @@ def test_a_worker_that_dies_loses_nothing(longer, tmp_path):
         children = psutil.Process(many.pid).children(recursive=True)
         return [child for child in children if "spawn_main" in " ".join(child.cmdline())]
 
-    # with one sequence done, one worker has the second and the other the third; one of them goes
+    # with one sequence finished, each worker has one of the other two; one worker is killed
     until(lambda: list((output / "boxes").glob("*.json")), many)
     before = workers()
     max(before, key=lambda worker: worker.cpu_times().user).send_signal(signal.SIGKILL)
@@ -93,13 +93,13 @@ def distributed():
     return pytest.importorskip("distributed", reason="workers are Dask's")
 
 
-def test_a_scheduler_that_does_not_answer_is_named(distributed):
+def test_an_unresponsive_scheduler_is_named(distributed):
     jobs = distribute(lambda *_: None, {"a": ()}, scheduler="tcp://127.0.0.1:9", patience=0.5)
     with refused("tcp://127.0.0.1:9", "dask scheduler"):
         list(jobs)
 
 
-def test_a_cluster_that_is_slow_to_close_loses_nothing(distributed, monkeypatch):
+def test_a_slowly_closing_cluster_loses_no_results(distributed, monkeypatch):
     close = distributed.LocalCluster.close
 
     def slow(self, *arguments, **options):

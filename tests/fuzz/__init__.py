@@ -1,4 +1,5 @@
-"""Input as it should not be: what each way in does with it.
+"""Fuzzing: how each entry point handles invalid input.
 
-``python -m tests.fuzz --examples 1000`` runs long and reports; ``tests/test_fuzz.py`` runs a few examples of each.
+``python -m tests.fuzz --examples 1000`` runs for a long time and reports; ``tests/fuzz/test_targets.py`` runs a few
+examples of each target.
 """

@@ -1,10 +1,10 @@
-"""Fuzz every way in for long, and report what was refused and how it was said.
+"""Fuzz every entry point at length, and report the refused inputs and their messages.
 
     python -m tests.fuzz [--examples 1000] [--seed 0] [--output FOLDER] [--messages docs/messages.md] [TARGET ...]
 
-Prints examples, refused ones and seconds per target, and writes messages.csv: each message that was met, its shortest
-example, and how often; --messages writes them as a page of the documentation.  Ends with code 1 if a target failed; its
-shortest failing example is printed.
+Prints the numbers of examples and refusals and the seconds per target, and writes messages.csv: each message with its
+shortest example and its count; --messages writes them as a page of the documentation. If a target fails, its shortest
+failing example is printed and the exit code is 1.
 """
 
 import argparse
@@ -25,7 +25,7 @@ from .targets import TARGETS, attempt
 
 
 def run(target, examples, number, messages, shortest):
-    """Examples that were tried and refused; the failure, if there is one."""
+    """The numbers of examples tried and refused, and the failure, if any."""
     tried = Counter()
 
     @seed(number)

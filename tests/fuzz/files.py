@@ -1,4 +1,4 @@
-"""Files and values that are wrong in every way that was thought of, for `fuzz.targets`."""
+"""Invalid files and values of many kinds, for `fuzz.targets`."""
 
 import copy
 from pathlib import Path
@@ -16,7 +16,7 @@ NUMBERS = st.one_of(
     st.integers(-(2**65), 2**65),
 )
 
-#: What JSON can hold.
+#: All values that JSON can hold.
 PLAIN = st.recursive(
     st.none() | st.booleans() | st.integers(-(2**70), 2**70) | st.floats() | st.text(max_size=8),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
@@ -26,7 +26,7 @@ PLAIN = st.recursive(
 
 @st.composite
 def damaged(draw, content):
-    """Bytes that were cut, altered, doubled or replaced somewhere."""
+    """Bytes that were truncated, altered, duplicated or replaced at some position."""
     for _ in range(draw(st.integers(1, 3))):
         place = draw(st.integers(0, len(content)))
         match draw(st.sampled_from(["cut", "flip", "remove", "insert", "repeat", "zero", "replace"])):
@@ -48,7 +48,7 @@ def damaged(draw, content):
 
 
 def leaves(table, before=()):
-    """Places of all values in nested dictionaries and lists."""
+    """Paths of all values in nested dictionaries and lists."""
     items = table.items() if isinstance(table, dict) else enumerate(table)
     for key, value in items:
         yield (*before, key)
@@ -77,7 +77,7 @@ def altered(draw, table, values=PLAIN):
 
 @st.composite
 def image_files(draw):
-    """Ending and bytes of an image: gray, color, with opacity, 16 bits, tiny, whole or damaged."""
+    """Extension and bytes of an image: gray, colour, with alpha, 16-bit, tiny, intact or damaged."""
     ending = draw(st.sampled_from([".png", ".jpg", ".bmp"]))
     deep = ending == ".png" and draw(st.booleans())
     side = draw(st.sampled_from([1, 2, 7, 24]))

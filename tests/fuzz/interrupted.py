@@ -1,11 +1,10 @@
-"""Runs that are killed, or whose disk is full, at any moment: what has its final name is whole.
+"""Kill runs or fill their disk at any moment: every file under its final name is whole.
 
     python -m tests.fuzz.interrupted [--kills 50] [--limits 50] [--matcher snn]
 
-A child process writes one run after the other into one folder: boxes, video, summary, model and a page, all with the
-number of the run in them.  It is killed (signal 9), or not let to write any more, and the files are examined.
-It tracks with a matcher that answers at once, so that the moments of writing are met often, or with the network that
-ships.
+A child process writes one run after another into one folder: boxes, video, summary, model and a page, all containing
+the number of the run. It is killed (signal 9) or prevented from writing any more, and the files are examined.
+It tracks with a matcher that responds immediately, so that many kills hit a write, or with the shipped network.
 """
 
 import argparse
@@ -51,13 +50,13 @@ def frames():
 
 @functools.cache
 def spiking():
-    """The network that ships, at few steps, and in Brian2's NumPy code, so that nothing is compiled."""
+    """The shipped network with few steps and Brian2's NumPy code, so that nothing is compiled."""
     brian2.prefs.codegen.target = "numpy"
     return SpikingMatcher(load_model("compact"), 4, crops=1, threads=1)
 
 
 def boxes_of(folder, run, matcher):
-    """Track for one run, and the boxes; they depend on the run's number."""
+    """Track for one run and return the boxes, which depend on the run's number."""
     sequence = Sequence("killed", lambda: iter(frames()), FRAMES)
     tracker = SiameseTracker(spiking() if matcher == "snn" else Peak(float(run)), 1)
     return track(sequence, tracker, (20, 20, 30 + run % 7, 30), output=folder).boxes
@@ -65,14 +64,14 @@ def boxes_of(folder, run, matcher):
 
 @functools.cache
 def expected(run, matcher):
-    """What a run that nobody interrupts writes as its boxes."""
+    """The boxes written by an uninterrupted run."""
     with tempfile.TemporaryDirectory() as folder:
         boxes_of(Path(folder), run, matcher)
         return (Path(folder) / "boxes.csv").read_text(encoding="utf-8")
 
 
 def work(folder, run, matcher="peak"):
-    """One run, as the command line does it."""
+    """One run, as started by the command line."""
     boxes = boxes_of(folder, run, matcher)
     write_json(folder / "summary.json", {"run": run, "frames": len(boxes)})
     write_model(dataclasses.replace(model()[0], provenance={"run": run}), folder / "model.safetensors")
@@ -96,12 +95,12 @@ def _child(folder, first, limit, said, matcher):
 
 
 def examine(folder, finished, matcher="peak"):
-    """Check what is in the folder after the run ``finished`` and before the end of the next; what it was like."""
+    """Check the folder after run ``finished`` and before the end of the next one; return the state that was found."""
     seen = Counter()
     rows = (folder / "boxes.csv").read_text(encoding="utf-8")
     lines = rows.splitlines()
     assert rows.endswith("\n") and len(lines) == FRAMES + 1, rows
-    # the boxes of seven runs differ with the spiking network, those of all with the other
+    # the boxes repeat after seven runs with the spiking network, and never with the other matcher
     known = {run: expected(run % 7 if matcher == "snn" else run, matcher) for run in (finished, finished + 1)}
     assert rows in known.values(), rows
     capture = cv2.VideoCapture(str(folder / "tracked.mp4"))
@@ -122,8 +121,8 @@ def examine(folder, finished, matcher="peak"):
 
 @contextlib.contextmanager
 def _started(folder, first, limit=None, matcher="peak"):
-    """A child at work, and the number of the run that it has finished last."""
-    # forked from a process that has imported all and done nothing: threads of this one would be missed in a child
+    """A working child process, and the number of its last finished run."""
+    # forked from a process that has only imported modules: a fork of this one would lack its threads
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload([__name__])
     said = context.Value("q", first - 1)
@@ -144,7 +143,7 @@ def _wait(happened, seconds=300):
 
 
 def kill(count, rng, matcher="peak"):
-    """Kill runs ``count`` times; how often at which kind of moment."""
+    """Kill runs ``count`` times; count the kills by the kind of moment."""
     seen = Counter()
     with tempfile.TemporaryDirectory() as name:
         folder, finished = Path(name), 0
@@ -159,15 +158,15 @@ def kill(count, rng, matcher="peak"):
             seen["runs finished before"] += said.value - finished
             finished = said.value
             seen += examine(folder, finished, matcher)
-            for hidden in folder.glob(".*.*"):  # what write_whole had begun
+            for hidden in folder.glob(".*.*"):  # temporary files of write_whole
                 hidden.unlink()
                 seen["amid a whole file"] += 1
-            work(folder, finished := finished + 7, matcher)  # the folder can be used again at once
+            work(folder, finished := finished + 7, matcher)  # the folder can be used again immediately
     return seen
 
 
 def fill(count, rng, place=None):
-    """Let a run fill, ``count`` times, what each file may hold or a disk of its own; what was seen."""
+    """Limit the file size or the disk of a run, ``count`` times; count the outcomes."""
     seen = Counter()
     for _ in range(count):
         with tempfile.TemporaryDirectory(dir=place) as name:
@@ -180,7 +179,7 @@ def fill(count, rng, place=None):
                 free = shutil.disk_usage(place).free
                 (folder / "ballast").write_bytes(bytes(max(0, free - rng.randrange(200_000))))
             with _started(folder, 1, limit if place is None else sys.maxsize >> 1) as (process, said):
-                process.join(300)  # a busy machine may need it
+                process.join(300)  # a busy machine may need this long
                 assert process.exitcode == 2, process.exitcode
             seen["one clear line"] += 1
             seen += examine(folder, said.value)

@@ -1,8 +1,8 @@
-"""The messages that fuzzing met: those of one cause together, the shortest of each shown, and a page of them."""
+"""Groups the messages met by fuzzing by cause, shows the shortest of each, and writes them as a page."""
 
 import re
 
-#: Ways in, as a reader of the page knows them: title, where it is met, targets.
+#: Entry points as readers of the page know them: title, where the message is met, targets.
 GROUPS = (
     ("Model file", "`--model`, `--teacher`, `weights export`, `load()`", ("model_bytes", "model_content")),
     ("Checkpoint of PyTorch", "`weights import`", ("checkpoint",)),
@@ -29,9 +29,9 @@ This page is written by `{command}`;
 
 
 def template(message):
-    """A message without what differs from one example to the next: of one cause, it is the same."""
+    """A message without the parts that vary between examples, so that one cause gives one text."""
     message = re.sub(r"^.*?(?=: (a folder; )?no such file)|^FOLDER.*?(?=, line |: )|^camera \d+", "NAME", message)
-    # a value may be cut off amid a quotation, so values go before what is quoted
+    # a value may be truncated inside a quotation, so values are replaced before quotations
     message = re.sub(r"(got|holds|keys:|known are|out of) .*?(; (?=[a-z][^;]*$)|$)", r"\1 ...\2", message)
     message = re.sub(r"'(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\"", "''", message)
     message = re.sub(r"[\[{(].*[\])}]", "()", message)
@@ -41,7 +41,7 @@ def template(message):
 
 
 def shown(message):
-    """A message as the page has it."""
+    """A message as shown on the page."""
     return re.sub(r"^FOLDER(/[^:,]*?)?(?=[:,] )", "FILE", message)
 
 
@@ -51,13 +51,13 @@ def page(messages, examples, tried, command):
     Parameters
     ----------
     messages : dict of (target, template) to int
-        How often each was met.
+        The count of each message.
     examples : dict of (target, template) to str
         The shortest message of each.
     tried : int
-        Examples in all.
+        The total number of examples.
     command : str
-        That writes the page.
+        The command that writes the page.
     """
     parts, count = [], 0
     for title, where, targets in GROUPS:
@@ -76,10 +76,10 @@ def page(messages, examples, tried, command):
 
 
 def readable(message):
-    """Sort key: messages of letters that everybody's fonts have come first, then short ones."""
+    """Sort key: messages in common letters first, then short ones."""
     return not message.isascii() or "\\" in message, len(message), message
 
 
 def _cell(text):
-    """Text that is shown as it stands in a cell of a table."""
+    """Text shown verbatim in a table cell."""
     return re.sub(r"([\\|*_<>`\[\]])", r"\\\1", text)

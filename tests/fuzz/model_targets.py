@@ -1,4 +1,4 @@
-"""Ways in for models: files of this program, and checkpoints of PyTorch."""
+"""Fuzz targets for models: model files and PyTorch checkpoints."""
 
 import functools
 import io
@@ -36,7 +36,7 @@ def model():
 
 
 def model_bytes(data, folder):
-    """A damaged model file is refused, or says what it said before it was damaged."""
+    """A damaged model file is refused, or still reads as the original."""
     original, content = model()
     path = folder / "model.safetensors"
     path.write_bytes(data.draw(damaged(content)))
@@ -48,7 +48,7 @@ def model_bytes(data, folder):
 
 
 def model_content(data, folder):
-    """A whole model file whose checksum fits, with anything in it."""
+    """An intact model file with a valid checksum and arbitrary content."""
     original, _ = model()
     tensors = {
         f"{name}.{part}": array
@@ -91,7 +91,7 @@ def model_content(data, folder):
 
 
 def checkpoint(data, folder):
-    """A PyTorch file with anything in it, or damaged; code in it never runs."""
+    """A PyTorch file with arbitrary content, or damaged; code in it never runs."""
     import torch
 
     marker, path = folder / "ran", folder / "checkpoint.pt"

@@ -1,4 +1,4 @@
-"""Ways in for frames and boxes: annotations, images, folders and videos."""
+"""Fuzz targets for frames and boxes: annotations, images, folders and videos."""
 
 import functools
 import tempfile
@@ -15,7 +15,7 @@ from .files import NUMBERS, damaged, image_files, video
 
 
 def annotation(data, folder):
-    """Lines of anything: what is read are boxes, or NaN."""
+    """Arbitrary lines are read as boxes or NaN."""
     number = st.one_of(NUMBERS.map(str), st.sampled_from(["NaN", "nan", "inf", "", "x", "1_0", "٣", "1e5", "0x1"]))
     line = st.lists(number, min_size=1, max_size=9).flatmap(
         lambda words: st.sampled_from([",", "\t", " ", ", ", ";", ",,"]).map(lambda separator: separator.join(words))
@@ -33,7 +33,7 @@ def annotation(data, folder):
 
 
 def image_file(data, folder):
-    """An image of any kind, whole or damaged, is read as 8-bit RGB."""
+    """An image of any kind, intact or damaged, is read as 8-bit RGB."""
     ending, content = data.draw(image_files())
     path = folder / f"1{data.draw(st.sampled_from([ending, '.png', '.jpg']))}"
     path.write_bytes(content)
@@ -42,7 +42,7 @@ def image_file(data, folder):
 
 
 def source_folder(data, folder):
-    """A folder with images and annotations that go together or not."""
+    """A folder whose images and annotations may or may not match."""
     place = folder / data.draw(st.sampled_from(["", "img", "color", "walk"]))
     place.mkdir(exist_ok=True)
     files = data.draw(st.lists(image_files(), max_size=4))
@@ -79,7 +79,7 @@ def videos():
 
 
 def video_file(data, folder):
-    """A video that is damaged, cut or has another ending."""
+    """A video that is damaged, truncated or has another extension."""
     content = data.draw(st.sampled_from(videos()))
     path = folder / data.draw(st.sampled_from(["a.mp4", "a.avi", "a.txt", "a"]))
     path.write_bytes(data.draw(damaged(content)))

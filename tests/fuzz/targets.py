@@ -1,4 +1,4 @@
-"""Each way into the program: hand it something wrong, and see that it says so or does right.
+"""Fuzz targets, one per entry point: invalid input is refused, and any other input is handled correctly.
 
 A target draws its input, uses it, and returns. `InputError` means that the input was refused; every other
 exception, and every failed assertion, is a defect.
@@ -58,7 +58,7 @@ FRAMES = st.builds(
 
 
 def boxes_and_frames(data, folder):
-    """Boxes of any numbers on frames of any kind: the object stays in the image."""
+    """Boxes with arbitrary numbers on frames of any kind: the object stays in the image."""
     frame = data.draw(FRAMES)
     if data.draw(st.integers(0, 4)) == 0:
         kinds = [frame.astype(np.uint16), frame.astype(float), np.dstack([frame] * 4), frame[:0], None, "frame"]
@@ -80,7 +80,7 @@ def boxes_and_frames(data, folder):
 
 
 def init_option(data, folder):
-    """Text after --init."""
+    """Text given to --init."""
     words = st.lists(st.one_of(NUMBERS.map(str), st.text(max_size=4)), max_size=6).map(",".join)
     try:
         box = Box().convert(data.draw(words), None, None)
@@ -90,7 +90,7 @@ def init_option(data, folder):
 
 
 def tracking(data, folder):
-    """A whole run with its files: what is said to be there is there."""
+    """A whole run with its files: every file that it reports exists."""
     shapes = data.draw(st.lists(st.sampled_from([(48, 64), (2, 2), (1, 1), (5, 300)]), min_size=1, max_size=4))
     same = data.draw(st.integers(0, 2))
     frames = [noise(*(shapes[0] if same else shape)) for shape in shapes] * 2
@@ -108,7 +108,7 @@ def tracking(data, folder):
 
 
 def equations(data, folder):
-    """A neuron model that was altered: Brian2 takes it, or it is refused; code in it never runs."""
+    """An altered neuron model: Brian2 accepts it, or it is refused; code in it never runs."""
     marker, path = folder / "ran", folder / "own.toml"
     content = find(
         "equations", data.draw(st.sampled_from(["rate", "two_status", "burst", "phase"])), ".toml"
@@ -145,7 +145,7 @@ def _toml_value(value):
 
 
 def names(data, folder):
-    """Names of sources, models and neuron models that are none."""
+    """Unknown names of sources, models and neuron models."""
     odd = ["", ".", "a\0b", "n" * 300, "9" * 30, "../compact", "-1", "rate:", "rate:v"]
     values = st.text("rate:=,vth_0.9", max_size=20).map("rate:".__add__)
     text = data.draw(st.one_of(st.text(max_size=20), st.sampled_from(odd), values))
@@ -153,7 +153,7 @@ def names(data, folder):
 
 
 def written_files(data, folder):
-    """A file under any name is written whole, or not at all and nothing else."""
+    """A file of any name is written whole, or nothing is written at all."""
     (folder / "there").mkdir()
     (folder / "file").write_text("a file")
     odd = ["", ".", "there", "there/a", "file/a", "no/a", "file", "n" * 255, "n" * 256]
@@ -189,9 +189,9 @@ TARGETS = {
 
 
 def attempt(target, data):
-    """Message with which the input was refused; None if it was taken.
+    """The message with which the input was refused; None if it was accepted.
 
-    A message is one printable line that is short enough to be read.
+    A message is one printable line, short enough to read.
     """
     with tempfile.TemporaryDirectory() as folder:
         try:

@@ -1,4 +1,4 @@
-"""Runs that are killed or whose disk is full, a few of each; ``python -m tests.fuzz.interrupted`` does many."""
+"""A few runs killed or stopped by a full disk; ``python -m tests.fuzz.interrupted`` does many."""
 
 import random
 import sys
@@ -17,12 +17,12 @@ forks = pytest.mark.skipif(sys.platform == "win32", reason="children are forked,
 
 
 @forks
-def test_killed_at_any_moment_all_that_has_its_name_is_whole():
+def test_files_are_whole_after_a_kill_at_any_moment():
     assert kill(4, random.Random(1))["runs finished before"] >= 4
 
 
 @forks
-def test_a_full_disk_is_one_line_and_leaves_what_was_finished():
+def test_a_full_disk_gives_one_line_and_keeps_finished_files():
     assert fill(3, random.Random(1))["one clear line"] == 3
 
 
@@ -31,7 +31,7 @@ def start(folder, frame_source, **options):
     return track(sequence, SiameseTracker(Peak(1.0), 1), (20, 20, 30, 30), output=folder, **options)
 
 
-def test_one_run_at_a_time_writes_to_a_folder(tmp_path):
+def test_a_folder_accepts_one_run_at_a_time(tmp_path):
     def meanwhile():
         for k, frame in enumerate(frames()):
             if k == 3:
@@ -41,10 +41,10 @@ def test_one_run_at_a_time_writes_to_a_folder(tmp_path):
 
     assert len(start(tmp_path, meanwhile()).boxes) == FRAMES
     assert len((tmp_path / "boxes.csv").read_text().splitlines()) == FRAMES + 1
-    assert len(start(tmp_path, frames()).boxes) == FRAMES  # and then the next
+    assert len(start(tmp_path, frames()).boxes) == FRAMES  # and then the next one
 
 
-def test_a_defect_amid_a_run_leaves_an_earlier_one_and_the_boxes_so_far(tmp_path):
+def test_a_crashed_run_keeps_the_previous_output_and_its_own_boxes(tmp_path):
     work(tmp_path, 0)
     earlier = {name: (tmp_path / name).read_bytes() for name in ("boxes.csv", "tracked.mp4", "summary.json")}
 
@@ -58,8 +58,8 @@ def test_a_defect_amid_a_run_leaves_an_earlier_one_and_the_boxes_so_far(tmp_path
     assert len((tmp_path / "boxes.unfinished.csv").read_text().splitlines()) == 1 + 5
 
 
-def test_a_stopped_run_replaces_the_whole_set(tmp_path):
-    """Boxes, video and summary of two runs are never mixed: the old summary goes with the old boxes."""
+def test_a_stopped_run_replaces_the_whole_output(tmp_path):
+    """Boxes, video and summary of two runs are never mixed: the old summary is removed with the old boxes."""
     work(tmp_path, 0)
     run = start(tmp_path, [*frames()[:2], np.zeros((10, 20, 3), np.uint8)], video=False)
     assert_names(run.stopped, "128 x 96", "20 x 10", "frame 2")

@@ -1,4 +1,4 @@
-"""A few examples for each way in; ``python -m tests.fuzz`` tries thousands."""
+"""A few examples for each fuzz target; ``python -m tests.fuzz`` tries thousands."""
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -9,7 +9,7 @@ from tests.fuzz.targets import TARGETS, attempt
 
 @pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize("target", TARGETS)
-def test_input_is_used_or_refused(target):
+def test_input_is_accepted_or_refused(target):
     if target == "checkpoint":
         pytest.importorskip("torch", reason="checkpoints are PyTorch's")
 

@@ -1,1 +1,1 @@
-"""What test modules share; import it as ``from tests.helpers.NAME import ...``."""
+"""Helpers shared by test modules; import them with ``from tests.helpers.NAME import ...``."""

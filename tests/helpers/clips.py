@@ -1,4 +1,4 @@
-"""Training data made here: videos whose target is where its boxes say, and a small network that teaches."""
+"""Generated training data: videos with exact target boxes, and a small network that teaches."""
 
 import cv2
 import numpy as np
@@ -29,7 +29,7 @@ def write_clips(folder):
 
 
 def random_teacher():
-    """A model of other layers than the students', with random weights."""
+    """A model with random weights and other layers than the students'."""
     torch = pytest.importorskip("torch")
     from brian_siamsnn.model.cnn import SiamFC
     from brian_siamsnn.model.files import SiameseModel

@@ -1,4 +1,4 @@
-"""Every coding and gate in one small Brian2 network: as few objects as show them all, since each is compiled."""
+"""Every coding and gate in one small Brian2 network, with as few objects as possible, since each is compiled."""
 
 import brian2
 import numpy as np
@@ -28,7 +28,7 @@ def simulate(codings=CODINGS, gates=GATES):
         spikes, fired = result.setdefault(model, []), group.variables["_spikespace"]
         amplitude, now = group.variables[equations.amplitude], clock.variables["timestep"]
 
-        def record():  # a SpikeMonitor would be code to compile, and is compared in test_network.py
+        def record():  # a SpikeMonitor would be code to compile, and is compared in test_runtime.py
             neurons = fired.get_value()[: fired.get_value()[-1]]
             amplitudes = np.broadcast_to(amplitude.get_value(), size)[neurons]
             spikes.extend(
@@ -54,11 +54,11 @@ def simulate(codings=CODINGS, gates=GATES):
         sender, source = add(f"coding{k}", coding, n, 0)
         source.I = [0.125, 0.3125, 0.5, 0.6875, 0.875, 1.25]
         if coding.startswith("phase"):
-            # an amplitude that all senders share, through weights
+            # an amplitude shared by all presynaptic neurons, through weights
             i, j = (side.ravel() for side in np.mgrid[:n, :n])
             join(sender, source, receiver, target, 1, i, j, (i * 3 + j * 5) % 7 / 16 - 0.125)
         if coding == "burst":
-            # windows 0-2, 2-4 and 3-5, into all three gates: amplitudes differ by neuron
+            # windows 0-2, 2-4 and 3-5, into all three gates: amplitudes differ between neurons
             windows = np.array([0, 1, 2, 2, 3, 4, 3, 4, 5]), np.repeat([0, 1, 2], 3)
             for g, gate in enumerate(gates):
                 equations, group = add(f"gate{g}", gate, 3, 2)

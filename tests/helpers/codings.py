@@ -1,6 +1,6 @@
-"""Codings and gates that every test of them goes through."""
+"""Codings and gates covered by every test of codings."""
 
-#: Every coding and reading of it, at the numbers where it differs from rate coding.
+#: Every coding and each of its readings, with parameters at which it differs from rate coding.
 CODINGS = [
     "rate",
     "rate:v_th=0.75,v_init=0.5",

@@ -1,4 +1,4 @@
-"""The command line, called in this process, and the files that it writes."""
+"""The command line called in this process, and its output files."""
 
 import contextlib
 import csv
@@ -17,7 +17,7 @@ def command(*arguments):
 
 
 def output_of(*arguments):
-    """What the command line prints, where it ends with 0; for fixtures of more than one test, which have no capsys."""
+    """The output of a command that ends with 0; for fixtures shared by several tests, which have no capsys."""
     with contextlib.redirect_stdout(io.StringIO()) as printed:
         assert command(*arguments) == 0
     return printed.getvalue()

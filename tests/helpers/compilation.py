@@ -1,4 +1,4 @@
-"""Flags with which tests compile."""
+"""Compiler flags for tests."""
 
-#: Compiles in two thirds of the time of Brian2's own flags; no sum is contracted, so it gives what NumPy gives.
+#: Compiles in two thirds of the time of Brian2's own flags; sums are not contracted, so results equal NumPy's.
 UNOPTIMISED = ["-w", "-O0", "-g0", "-ffp-contract=off"]

@@ -1,4 +1,4 @@
-"""Sequences to evaluate, and what an evaluation writes."""
+"""Sequences to evaluate, and the output of an evaluation."""
 
 import json
 
@@ -6,7 +6,7 @@ import cv2
 
 from brian_siamsnn.sequences.synthetic import SyntheticSequence
 
-#: Options with which a sequence takes a tenth of a second.
+#: With these options a sequence takes a tenth of a second.
 FAST = "--steps 2 --scales 1".split()
 
 
@@ -31,7 +31,7 @@ def box_files_of(folder):
 
 
 def scores_of(folder):
-    """A report without what depends on the machine's mood."""
+    """A report without its machine-dependent parts."""
     report = report_of(folder)
     rows = {
         name: {key: value for key, value in row.items() if key not in ("seconds", "fps")}

@@ -1,10 +1,10 @@
-"""Matchers whose answers are known."""
+"""Matchers with known responses."""
 
 import numpy as np
 
 
 class Peak:
-    """A matcher that answers with a number, in one cell of each response map."""
+    """A matcher that puts a number into one cell of each response map."""
 
     def __init__(self, value):
         self.value = value

@@ -1,4 +1,4 @@
-"""What tests ask of messages: that they name what they are about, in one line. Their wording is not tested."""
+"""Assertions on messages: they name the relevant items in one line. Their wording is not tested."""
 
 import re
 from contextlib import contextmanager
@@ -23,7 +23,7 @@ def assert_names(message, *parts):
 
 
 def assert_shows(text, *parts):
-    """Text of any length has all of ``parts``, each as a word or a number of its own."""
+    """The text contains all of ``parts``, each as a separate word or number."""
     for part in map(str, parts):
         before = r"(?<![\w.\-/])" if part[0].isdigit() else r"(?<!\w)" if part[0].isalpha() else ""
         after = r"(?![\w\-/]|\.\w)" if part[-1].isdigit() and part[0] in "-0123456789" else ""
@@ -32,7 +32,7 @@ def assert_shows(text, *parts):
 
 
 def last_error(capsys):
-    """The error that a command ended with, which is the last line of what it wrote to stderr, less ``error: ``."""
+    """The error that ended a command: the last line of stderr, without ``error: ``."""
     line = capsys.readouterr().err.strip().splitlines()[-1]
     assert line.startswith("error: "), line
     return line.removeprefix("error: ")

@@ -1,6 +1,6 @@
 """Neuron models that tests write to files and alter."""
 
-#: A model with one of everything that a file may hold.
+#: A model with one of each item that a file may contain.
 GOOD = """
 name = "own"
 description = "for tests"

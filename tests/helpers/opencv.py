@@ -1,10 +1,10 @@
-"""Cameras and videos in place of OpenCV's."""
+"""Cameras and videos that replace OpenCV's."""
 
 
 class Camera:
-    """As ``cv2.VideoCapture``: gives these frames, which are RGB, then none; it is unplugged.
+    """A ``cv2.VideoCapture`` that returns the given RGB frames and then fails, as an unplugged camera does.
 
-    ``interrupt`` is the number of the read during which somebody presses Ctrl+C.
+    ``interrupt`` is the number of the read during which Ctrl+C is pressed.
     """
 
     def __init__(self, frames, there=True, interrupt=None):

@@ -4,7 +4,7 @@ import pickle
 
 
 class Canary:
-    """Pickled, it makes a file when it is loaded."""
+    """An object whose pickle creates a file when loaded."""
 
     def __init__(self, marker):
         self.marker = str(marker)
@@ -14,7 +14,7 @@ class Canary:
 
 
 def poison(marker):
-    """Pickles that run code when they are loaded, of every protocol, bare and inside a state dictionary."""
+    """Pickles that run code when loaded, of every protocol, bare and inside a state dictionary."""
     for protocol in range(pickle.HIGHEST_PROTOCOL + 1):
         yield pickle.dumps(Canary(marker), protocol)
         yield pickle.dumps({"conv1.weight": Canary(marker)}, protocol)

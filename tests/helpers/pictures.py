@@ -5,13 +5,13 @@ import numpy as np
 
 
 def noise(height, width, channels=3, dtype=np.uint8):
-    """Noise, the same every time."""
+    """Noise, identical in every run."""
     shape = (height, width) if channels == 1 else (height, width, channels)
     return np.random.default_rng(height * 1000 + width).integers(0, np.iinfo(dtype).max, shape).astype(dtype)
 
 
 def write_images(folder, names):
-    """One image a name, all gray of the level 10, 11, ... in this order."""
+    """One gray image per name, with the levels 10, 11, ... in order."""
     folder.mkdir(parents=True, exist_ok=True)
     for level, name in enumerate(names, start=10):
         cv2.imwrite(str(folder / name), np.full((24, 32, 3), level, np.uint8))
@@ -30,5 +30,5 @@ def levels(sequence):
 
 
 def rgb(colour):
-    """A colour such as #0072b2, as numbers."""
+    """A colour such as #0072b2 as numbers."""
     return tuple(int(colour[i : i + 2], 16) for i in (1, 3, 5))

@@ -32,8 +32,8 @@ def image(size, seed=0):
 def simulate(model, current, steps, output_threshold=None, hidden_threshold=None):
     """Eq. 2-4 layer by layer with PyTorch's convolution, all in double precision.
 
-    ``output_threshold`` and ``hidden_threshold`` are sequences of thresholds, of the last
-    layer and of those before it, one a step; 1 where they are None. Returns {layer: amplitudes (T, H, W, C)}.
+    ``output_threshold`` and ``hidden_threshold`` are sequences with one threshold per step, for the last
+    layer and for the layers before it; None stands for 1. Returns {layer: amplitudes (T, H, W, C)}.
     """
     import torch
     from torch.nn import functional
@@ -47,7 +47,7 @@ def simulate(model, current, steps, output_threshold=None, hidden_threshold=None
         spikes = None
         for k, layer in enumerate(model.layers):
             if isinstance(layer, MaxPool):
-                # what the window's inputs have sent so far; the gate sends what is missing
+                # sum of the amplitudes of the window's inputs so far; the gate sends the difference
                 sums[layer.name] = sums.get(layer.name, 0) + spikes
                 maximum = functional.max_pool2d(sums[layer.name], layer.kernel, layer.stride)
                 spikes = maximum - potentials.get(layer.name, 0)
@@ -67,9 +67,9 @@ def simulate(model, current, steps, output_threshold=None, hidden_threshold=None
     return {name: np.array(steps) for name, steps in result.items()}
 
 
-#: Strides, groups, kernel sizes, pools that overlap or do not, borders that a stride leaves over,
+#: Strides, groups, kernel sizes, pools with and without overlap, borders left over by a stride,
 #: and channel counts that fill the kernel's blocks of 16, 32, 48 and 64 outputs or do not.
-#: As few layers as have everything: each is code to compile.
+#: As few layers as cover everything, because each one is code to compile.
 SMALLEST = (Convolution("conv1", 3, 6, 3), MaxPool("pool1", 3, 2), Convolution("conv2", 6, 8, 3, groups=2))
 NETWORKS = {
     "plain": (

@@ -5,7 +5,7 @@ import numpy as np
 from brian_siamsnn.reporting.collector import ReportCollector
 from brian_siamsnn.reporting.page import report_page
 
-#: Of the recorded run.
+#: Options of the recorded run.
 FRAMES, STEPS, SCALES = 6, 5, 3
 
 
@@ -16,7 +16,7 @@ class Bare:
 
 
 def recorded(frames, **options):
-    """Frames that went through a recorder of their own."""
+    """Frames that were passed to a new recorder."""
     recorder = ReportCollector(**options)
     for k, frame in enumerate(frames):
         recorder(k, frame, (10, 20, 30, 40), Bare, None)

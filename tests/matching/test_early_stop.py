@@ -1,4 +1,4 @@
-"""A branch that is run step by step, and matching that ends when the peak is decided."""
+"""Step-by-step runs of a branch, and matching that stops once the peak is decided."""
 
 from contextlib import closing
 
@@ -23,7 +23,7 @@ SIZE, STEPS = 26, 10
 
 @pytest.mark.parametrize("images", [1, 2])
 @pytest.mark.parametrize("coding", ["rate", "two_status:beta=0.5,p=3"])
-def test_step_by_step_is_the_whole_run(images, coding):
+def test_a_step_by_step_run_equals_a_full_run(images, coding):
     model = small_model(NETWORKS["pools"])
     shown = np.stack([image(SIZE, seed) for seed in range(images)])
     whole, single = (SpikingBranch(model, SIZE, STEPS, coding, batch_size=images) for _ in range(2))
@@ -37,7 +37,7 @@ def test_step_by_step_is_the_whole_run(images, coding):
             np.testing.assert_array_equal(getattr(single, counts)[name], steps)
 
 
-def test_left_early_it_has_done_the_first_steps_and_the_next_run_is_whole():
+def test_a_run_left_early_has_done_its_first_steps_and_the_next_run_is_complete():
     model = small_model(NETWORKS["pools"])
     branch = SpikingBranch(model, SIZE, STEPS)
     expected, spikes, operations = branch.run(image(SIZE)), branch.spikes, branch.operations
@@ -50,7 +50,7 @@ def test_left_early_it_has_done_the_first_steps_and_the_next_run_is_whole():
     assert not branch.trains("conv3").dense()[4:].any()
     for name in spikes:
         np.testing.assert_array_equal(branch.spikes[name], np.where(np.arange(STEPS) < 4, spikes[name], 0))
-    # ... which is what the full run had spent by then
+    # ... as the full run had used by then
     full = count_branch(branch)
     branch.run(image(SIZE))
     until = count_branch(branch).until(4)
@@ -66,7 +66,7 @@ def test_left_early_it_has_done_the_first_steps_and_the_next_run_is_whole():
 
 @settings(max_examples=25, deadline=None)
 @given(st.integers(0, 10**6), st.sampled_from(MATCHINGS), st.integers(1, 6))
-def test_the_parts_of_a_template_add_up(seed, matching, steps):
+def test_partial_responses_of_a_template_add_up(seed, matching, steps):
     rng = np.random.default_rng(seed)
     exemplar, search = (rng.integers(0, 2, (steps, side, side, 3)).astype(np.float32) for side in (2, 5))
     template = Template.from_trains(exemplar, matching_kernel(matching, steps))
@@ -82,8 +82,8 @@ def _crops(count, side=255):
 
 
 @pytest.mark.parametrize("patience", [1, 2, 3])
-def test_it_stops_where_the_peak_has_stayed(patience):
-    """Against the partial sums of a full run, worked out from its spike trains."""
+def test_matching_stops_once_the_peak_has_settled(patience):
+    """Compared with the partial sums of a full run, computed from its spike trains."""
     steps, (crops, exemplar) = 12, _crops(2)
     model = load_model("compact")
     full, early = (SpikingMatcher(model, steps, crops=2, early_stop=stop) for stop in (None, patience))
@@ -96,7 +96,7 @@ def test_it_stops_where_the_peak_has_stayed(patience):
     peaks = [int(maps.max(0).argmax()) for maps in partial]
     stays = [len(set(peaks[n - patience : n + 1])) == 1 if n >= patience else False for n in range(steps)]
     stop = stays.index(True)
-    # the scene is one whose peak moves several times before it stays
+    # in this scene the peak moves several times before it settles
     assert len(set(peaks)) == 3
     assert 0 < stop < steps - 1
     responses = early.match(crops)
@@ -106,7 +106,7 @@ def test_it_stops_where_the_peak_has_stayed(patience):
     assert sum(counts.sum() for counts in early.search_branch.operations.values()) == spent
 
 
-def test_a_peak_that_is_never_decided_changes_nothing():
+def test_an_undecided_peak_changes_nothing():
     crops, exemplar = _crops(2)
     matchers = [SpikingMatcher(load_model("compact"), 12, crops=2, early_stop=stop) for stop in (None, 12)]
     for matcher in matchers:
@@ -117,20 +117,20 @@ def test_a_peak_that_is_never_decided_changes_nothing():
     assert matchers[0].spikes == matchers[1].spikes
 
 
-def test_without_spikes_it_runs_to_the_end():
-    model = scale_thresholds(load_model("compact"), 1e6)  # nothing reaches such a threshold
+def test_matching_without_spikes_runs_to_the_end():
+    model = scale_thresholds(load_model("compact"), 1e6)  # unreachable thresholds
     matcher = SpikingMatcher(model, 6, crops=1, early_stop=2)
     matcher.set_exemplar(np.zeros((127, 127, 3), np.uint8))
     assert not matcher.match([np.zeros((255, 255, 3), np.uint8)]).any()
     assert matcher.search_branch.steps_run == 6
 
 
-def test_a_match_without_an_exemplar_is_refused():
+def test_matching_without_an_exemplar_is_refused():
     with refused("set_exemplar(crop)"):
         SpikingMatcher(load_model("compact"), 6, crops=1).match([np.zeros((255, 255, 3), np.uint8)])
 
 
-def test_a_stop_after_no_step_is_refused():
+def test_a_stop_after_zero_steps_is_refused():
     with refused(1, 0):
         SpikingMatcher(load_model("compact"), 6, early_stop=0)
 
@@ -149,8 +149,8 @@ def scaled():
     return [(branch, branch.run(_crops(1, 127)[0][0])) for branch in branches]
 
 
-def test_scaled_thresholds_are_thresholds_that_are_scaled(scaled):
-    """Twice the threshold in every neuron's equation fires the spikes of scales twice as large."""
+def test_scaling_thresholds_equals_scaling_the_models_scales(scaled):
+    """Doubling the threshold in every neuron's equation fires the same spikes as doubling the scales."""
     _, (_, converted), (_, raised) = scaled
     assert len(converted) > 50
     np.testing.assert_array_equal(raised.dense(), 2 * converted.dense())
@@ -162,6 +162,6 @@ def test_higher_thresholds_fire_fewer_spikes(scaled):
 
 
 @pytest.mark.parametrize("factor", [0, -1, float("nan"), float("inf")])
-def test_a_scale_of_thresholds_that_is_none_is_refused(factor):
+def test_an_invalid_threshold_scale_is_refused(factor):
     with refused(factor):
         scale_thresholds(load_model("compact"), factor)

@@ -33,14 +33,14 @@ seeds = st.integers(0, 1000)
 
 @settings(max_examples=25, deadline=None)
 @given(seeds, steps)
-def test_equation_6(seed, T):
+def test_equation_6_equals_a_written_out_sum(seed, T):
     z, x = trains(seed, T, 2), trains(seed + 1, T, 5)
     np.testing.assert_allclose(match(z, x, "psm"), correlate(z.sum(0), x.sum(0)) / (2 * T), atol=1e-5)
 
 
 @settings(max_examples=25, deadline=None)
 @given(seeds, steps)
-def test_equation_7(seed, T):
+def test_equation_7_equals_a_written_out_sum(seed, T):
     z, x = trains(seed, T, 2), trains(seed + 1, T, 5)
     expected = sum(correlate(z[t], x[t]) for t in range(T)) / (2 * T)
     np.testing.assert_allclose(match(z, x, "tsm", tau=0), expected, atol=1e-5)
@@ -48,7 +48,7 @@ def test_equation_7(seed, T):
 
 @settings(max_examples=25, deadline=None)
 @given(seeds, steps, st.integers(0, 7))
-def test_equation_8(seed, T, tau):
+def test_equation_8_equals_a_written_out_sum(seed, T, tau):
     z, x = trains(seed, T, 2), trains(seed + 1, T, 5)
     expected = sum(
         correlate(z[m], x[t]) / (2 * abs(t - m) + 1)
@@ -60,7 +60,7 @@ def test_equation_8(seed, T, tau):
 
 @settings(max_examples=25, deadline=None)
 @given(seeds, steps, st.floats(0, 4), st.floats(0, 40))
-def test_equation_9(seed, T, lambda_v, lambda_t):
+def test_equation_9_equals_a_written_out_sum(seed, T, lambda_v, lambda_t):
     z, x = trains(seed, T, 2), trains(seed + 1, T, 5)
     expected = lambda_v * match(z, x, "psm") + lambda_t * match(z, x, "tsm", tau=1)
     found = match(z, x, "hsm", lambda_v=lambda_v, lambda_t=lambda_t)
@@ -69,7 +69,7 @@ def test_equation_9(seed, T, lambda_v, lambda_t):
 
 @settings(max_examples=20, deadline=None)
 @given(seeds, st.permutations(range(5)))
-def test_potential_matching_does_not_see_the_order_of_steps(seed, order):
+def test_potential_matching_ignores_the_order_of_steps(seed, order):
     z, x = trains(seed, 5, 2), trains(seed + 1, 5, 4)
     np.testing.assert_allclose(match(z[list(order)], x, "psm"), match(z, x, "psm"), atol=1e-5)
 
@@ -85,12 +85,12 @@ def test_temporal_matching_by_hand():
     assert match(z, x, "hsm", tau=1, lambda_v=1, lambda_t=20).item() == pytest.approx((2 + 20 / 3) / 8)
 
 
-def test_silent_trains_do_not_match():
+def test_silent_trains_give_no_response():
     silent = np.zeros((4, 2, 2, 3))
     assert not match(silent, trains(0, 4, 5), "hsm").any()
 
 
-def test_an_exemplar_is_found_where_it_is():
+def test_an_exemplar_is_found_at_its_position():
     z = trains(3, 6, 3, channels=20)
     x = 0.2 * trains(4, 6, 9, channels=20)
     x[:, 4:7, 2:5] = z
@@ -99,7 +99,7 @@ def test_an_exemplar_is_found_where_it_is():
         assert np.unravel_index(response.argmax(), response.shape) == (4, 2)
 
 
-def test_another_matching_is_refused():
+def test_an_unknown_matching_is_refused():
     with refused("matching", "hsm", "psm", "tsm", "'sad'"):
         matching_kernel("sad", 4)
 
@@ -115,14 +115,14 @@ def test_a_search_region_smaller_than_the_exemplar_is_refused():
         template.match(trains(0, 4, 2))
 
 
-def test_a_kernel_of_other_steps_is_refused():
+def test_a_kernel_with_another_number_of_steps_is_refused():
     with refused((4, 4), (5, 5)):
         Template.from_trains(trains(0, 4, 3), matching_kernel("psm", 5))
 
 
 @pytest.fixture(scope="module")
 def response():
-    """A function: the response of the matcher of a tracker with these settings."""
+    """A function that returns the matcher's response for a tracker with the given settings."""
     rng = np.random.default_rng(0)
     exemplar, search = (rng.integers(0, 256, (side, side, 3), dtype=np.uint8) for side in (127, 255))
 
@@ -143,11 +143,11 @@ def test_hybrid_without_potential_matching_is_temporal_matching(response):
     np.testing.assert_allclose(response(lambda_v=0.0, lambda_t=3.0, tau=0), 3 * temporal, rtol=1e-5)
 
 
-def test_tau_reaches_the_tracker(response):
+def test_tau_changes_the_trackers_response(response):
     assert not np.allclose(response(matching="tsm", tau=2), response(matching="tsm", tau=0), rtol=1e-3)
 
 
-def test_weights_of_zero_are_refused(response):
+def test_zero_weights_are_refused(response):
     with refused("lambda_v", "lambda_t", 0):
         response(lambda_v=0.0, lambda_t=0.0)
 

@@ -1,4 +1,4 @@
-"""The PyTorch network against sizes, names and sums worked out elsewhere."""
+"""The PyTorch network compared with independently computed sizes, names and sums."""
 
 import importlib
 import sys
@@ -33,7 +33,7 @@ def test_alexnet_has_the_published_layer_sizes(alexnet, image_size, expected):
 
 
 @pytest.mark.parametrize("layers", [ALEXNET, COMPACT])
-def test_response_map_is_17x17(layers):
+def test_the_response_map_is_17x17(layers):
     with torch.no_grad():
         response = SiamFC(layers).eval()(torch.zeros(1, 3, 127, 127), torch.zeros(1, 3, 255, 255))
     assert response.shape == (1, 17, 17)
@@ -66,7 +66,7 @@ def test_batch_norm_has_the_constants_of_siamfc_pytorch(alexnet):
 
 
 @pytest.mark.parametrize("exemplars", [1, 3])
-def test_response_is_a_cross_correlation(exemplars):
+def test_the_response_is_a_cross_correlation(exemplars):
     rng = np.random.default_rng(1)
     z, x = rng.normal(size=(exemplars, 4, 3, 3)), rng.normal(size=(3, 4, 7, 6))
     expected = np.empty((3, 5, 4))
@@ -79,16 +79,16 @@ def test_response_is_a_cross_correlation(exemplars):
 
 
 @pytest.mark.parametrize("shape", [(2, 4, 3, 3), (1, 5, 3, 3)])
-def test_response_refuses_exemplars_that_do_not_fit(shape):
+def test_an_exemplar_of_the_wrong_size_is_refused(shape):
     with refused(3, 4, shape):
         SiamFC(COMPACT).response(torch.zeros(shape), torch.zeros(3, 4, 7, 7))
 
 
-def test_folded_network_computes_the_same():
+def test_a_folded_network_computes_the_same():
     layers = (Convolution("conv1", 3, 4, 3, stride=2), MaxPool("pool1", 2, 2), Convolution("conv2", 4, 6, 2, groups=2))
     torch.manual_seed(2)
     network = SiamFC(layers)
-    network(torch.rand(5, 3, 15, 15) * 255, torch.rand(5, 3, 25, 25) * 255)  # moves the running statistics
+    network(torch.rand(5, 3, 15, 15) * 255, torch.rand(5, 3, 25, 25) * 255)  # changes the running statistics
     weights = {}
     for name in ("conv1", "conv2"):
         convolution, norm = getattr(network.backbone, name)[:2]
@@ -108,7 +108,7 @@ def test_folded_network_computes_the_same():
 
 
 def test_activations_by_hand():
-    # one 2x2 kernel with a rectifier, a pool, and a bare 1x1 convolution that only changes the sign
+    # one 2x2 kernel with a rectifier, a pool, and a bare 1x1 convolution that only flips the sign
     layers = (
         Convolution("conv1", 1, 1, 2),
         MaxPool("pool1", 2, 1),
@@ -119,7 +119,7 @@ def test_activations_by_hand():
     network = SiamFC.from_folded(layers, {"conv1": (kernel, np.float32([1])), "conv2": (minus, np.float32([0]))})
     image = torch.tensor([[[[0.0, 1, 2], [5, 0, 0], [9, 9, 3]]]])
     activations = network.activations(image)
-    # a(y, x) - a(y+1, x+1) + 1, below 0 set to 0
+    # a(y, x) - a(y+1, x+1) + 1, with negative values set to 0
     assert activations["conv1"].flatten().tolist() == [1, 2, 0, 0]
     assert activations["pool1"].flatten().tolist() == [2]
     assert activations["conv2"].flatten().tolist() == [-2]
@@ -130,7 +130,7 @@ def test_missing_weights_are_named():
         SiamFC.from_folded((Convolution("conv1", 3, 4, 3),), {})
 
 
-def test_weights_of_another_shape_are_named():
+def test_weights_of_the_wrong_shape_are_named():
     weights = {"conv1": (np.zeros((4, 3, 5, 5)), np.zeros(4))}
     with refused("conv1", (4, 3, 3, 3), (4, 3, 5, 5)):
         SiamFC.from_folded((Convolution("conv1", 3, 4, 3),), weights)
@@ -142,7 +142,7 @@ def test_a_branch_that_starts_with_pooling_is_refused():
 
 
 @pytest.mark.parametrize("module", ["model.cnn", "training.loop"])
-def test_without_pytorch_the_command_to_install_it_is_named(monkeypatch, module):
+def test_a_missing_pytorch_names_the_install_command(monkeypatch, module):
     monkeypatch.setitem(sys.modules, "torch", None)
     for name in ("model.cnn", "training.loop"):
         monkeypatch.delitem(sys.modules, f"brian_siamsnn.{name}", raising=False)

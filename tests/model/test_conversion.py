@@ -1,4 +1,4 @@
-"""Scales by percentile, scaled weights, and what they promise: rates that follow the CNN's activations."""
+"""Scales by percentile, scaled weights, and the resulting rates that approximate the CNN's activations."""
 
 from dataclasses import replace
 
@@ -38,7 +38,7 @@ def cnn():
 
 
 def activations(model, picture):
-    """The CNN's, layer name to (1, C, H, W), after the rectifier."""
+    """The CNN's activations, layer name to (1, C, H, W), after the rectifier."""
     siamfc = pytest.importorskip("brian_siamsnn.model.cnn", reason="the CNN is PyTorch's", exc_type=InputError)
     import torch
 
@@ -48,7 +48,7 @@ def activations(model, picture):
     return {name: value.numpy() for name, value in values.items() if name.startswith("conv")}
 
 
-def test_layer_scale_is_the_percentile_of_all_activations():
+def test_a_layer_scale_is_the_percentile_of_all_activations():
     rng = np.random.default_rng(0)
     crops = [{"conv1": np.maximum(rng.normal(0, 3, (2, 4, 20, 20)), 0)} for _ in range(5)]
     gathered = ActivationScales("layer", 99.0)
@@ -60,7 +60,7 @@ def test_layer_scale_is_the_percentile_of_all_activations():
     assert scale[0] == pytest.approx(expected, rel=0.01)
 
 
-def test_channel_scales_are_each_channels_own():
+def test_channel_scales_are_computed_per_channel():
     rng = np.random.default_rng(0)
     a = np.abs(rng.normal(0, 1, (3, 200, 200))) * np.array([1.0, 10.0, 0.0])[:, None, None]
     gathered = ActivationScales("channel")
@@ -68,13 +68,13 @@ def test_channel_scales_are_each_channels_own():
     scale = gathered.scales()["conv1"]
     expected = np.percentile(a.reshape(3, -1), 99.9, axis=1)
     np.testing.assert_allclose(scale[:2], expected[:2], rtol=0.01)
-    # a channel that never was active keeps the layer's
+    # a channel that was never active uses the layer's scale
     assert scale[2] == pytest.approx(np.percentile(a, 99.9), rel=0.01)
 
 
 @pytest.mark.parametrize("normalisation", ["layer", "channel"])
 def test_scaled_weights_compute_scaled_activations(cnn, normalisation):
-    """With w lambda_in / lambda_out and b / lambda_out, every activation is the CNN's over lambda."""
+    """With w lambda_in / lambda_out and b / lambda_out, every activation is the CNN's divided by lambda."""
     picture = image(41)
     expected = activations(cnn, picture)
     converted = with_activation_scales(cnn, [expected], normalisation)
@@ -107,7 +107,7 @@ def test_firing_rates_approach_the_activations(cnn, normalisation):
         assert errors[160, name] < 0.02
 
 
-def test_a_model_without_scales_is_refused_with_the_command_that_converts(cnn):
+def test_a_model_without_scales_is_refused_with_the_conversion_command(cnn):
     with refused("brian-siamsnn weights import"):
         SpikingModel.from_model(cnn)
 
@@ -117,17 +117,17 @@ def test_calibration_needs_a_crop(cnn):
         with_activation_scales(cnn, [])
 
 
-def test_a_layer_that_is_never_active_is_named(cnn):
+def test_an_inactive_layer_is_named(cnn):
     with refused("conv1", 99.9):
         with_activation_scales(cnn, [{"conv1": np.zeros((8, 5, 5))}])
 
 
-def test_a_layer_whose_activations_are_not_finite_is_named(cnn):
+def test_a_layer_with_non_finite_activations_is_named(cnn):
     with refused("conv1"):
         with_activation_scales(cnn, [{"conv1": np.full((8, 5, 5), np.nan)}])
 
 
-def test_another_normalisation_is_refused():
+def test_an_unknown_normalisation_is_refused():
     with refused("normalisation", "'layer'", "'channel'", "'spike'"):
         ActivationScales("spike")
 
@@ -137,7 +137,7 @@ def test_a_network_that_starts_with_pooling_is_refused():
         SpikingModel(LAYERS[1:], {})
 
 
-def test_spike_counts_of_the_first_layer_are_what_clip_floor_shift_says():
+def test_spike_counts_of_the_first_layer_equal_clip_floor_shift():
     torch = pytest.importorskip("torch")
     from brian_siamsnn.training.quantised_activations import ClipFloorShift
 
@@ -158,11 +158,11 @@ def test_spike_counts_of_the_first_layer_are_what_clip_floor_shift_says():
     expected = ClipFloorShift(bound, steps).double()(activation).detach().numpy() * steps / bound
     counts = branch.trains("conv1").counts()
     assert set(np.unique(counts)) == set(range(steps + 1))
-    # an activation may fall on the edge between two counts, where single precision decides
+    # an activation may lie on the boundary between two counts, where single precision decides
     assert (counts != np.round(expected)).mean() < 1e-3
 
 
-def test_a_neuron_model_keeps_the_initial_potential_that_it_is_given():
+def test_a_neuron_model_keeps_an_explicit_initial_potential():
     model = replace(
         small_model((Convolution("conv1", 3, 4, 5, 2), Convolution("conv2", 4, 2, 3))), initial_potential=0.5
     )

@@ -1,4 +1,4 @@
-"""Model files and checkpoints: round trips, and everything that can be wrong with them."""
+"""Model files and checkpoints: round trips and all possible errors."""
 
 import hashlib
 import json
@@ -30,12 +30,12 @@ def model():
 
 @pytest.fixture
 def path(model, tmp_path):
-    """The file of the model."""
+    """The model file."""
     write_model(model, tmp_path / "model.safetensors")
     return tmp_path / "model.safetensors"
 
 
-def test_a_model_is_read_as_it_was_written(model, path):
+def test_a_model_round_trips_through_its_file(model, path):
     back = read_model(path)
     assert back.layers == LAYERS
     assert (back.response_scale, back.response_bias) == (0.5, -1.25)
@@ -47,16 +47,16 @@ def test_a_model_is_read_as_it_was_written(model, path):
         np.testing.assert_array_equal(back.scales[name], model.scales[name])
 
 
-def test_nothing_else_is_written(path):
+def test_no_other_file_is_written(path):
     assert [p.name for p in path.parent.iterdir()] == ["model.safetensors"]
 
 
-def test_weights_may_be_written_in_half_precision(model, path):
+def test_weights_can_be_written_in_half_precision(model, path):
     write_model(model, path, np.float16)
     np.testing.assert_allclose(read_model(path).weights["conv2"][0], model.weights["conv2"][0], rtol=1e-3)
 
 
-def test_every_truncation_is_noticed(path):
+def test_every_truncation_is_detected(path):
     whole = path.read_bytes()
     for length in range(0, len(whole), 37):
         path.write_bytes(whole[:length])
@@ -64,7 +64,7 @@ def test_every_truncation_is_noticed(path):
             read_model(path)
 
 
-def test_every_flipped_byte_is_noticed(path):
+def test_every_flipped_byte_is_detected(path):
     whole = bytearray(path.read_bytes())
     for place in range(0, len(whole), 29):
         altered = whole.copy()
@@ -74,36 +74,36 @@ def test_every_flipped_byte_is_noticed(path):
             read_model(path)
 
 
-def test_a_file_that_is_not_there_is_named(tmp_path):
+def test_a_missing_file_is_named(tmp_path):
     with refused(tmp_path / "other.safetensors"):
         read_model(tmp_path / "other.safetensors")
 
 
-def test_tensors_of_another_program_are_refused_with_the_command_that_imports_them(tmp_path):
+def test_tensors_of_another_program_are_refused_with_the_import_command(tmp_path):
     path = tmp_path / "other.safetensors"
     save_file({"a": np.zeros(3, np.float32)}, path)
     with refused(path, "brian-siamsnn weights import"):
         read_model(path)
 
 
-def test_an_incomplete_description_is_refused_with_what_is_missing(tmp_path):
+def test_an_incomplete_description_is_refused_with_the_missing_key(tmp_path):
     path = tmp_path / "other.safetensors"
     save_file({"a": np.zeros(3, np.float32)}, path, {"brian_siamsnn": json.dumps({"format": "x"})})
     with refused(path, "'sha256'"):
         read_model(path)
 
 
-def test_a_folder_that_is_not_there_is_named(model, tmp_path):
+def test_a_missing_folder_is_named(model, tmp_path):
     with refused(tmp_path / "nowhere" / "model.safetensors"):
         write_model(model, tmp_path / "nowhere" / "model.safetensors")
 
 
-def test_a_model_that_does_not_ship_is_refused_with_those_that_do():
+def test_an_unknown_model_is_refused_with_the_shipped_ones():
     with refused("tiny", "compact", "compact_fixed", ".safetensors"):
         load_model("tiny")
 
 
-def test_weights_of_another_shape_are_named(model):
+def test_weights_of_the_wrong_shape_are_named(model):
     weights = {**model.weights, "conv2": (np.zeros((6, 4, 3, 3)), np.zeros(6))}
     with refused("conv2.weight", (6, 2, 3, 3), (6, 4, 3, 3)):
         SiameseModel(LAYERS, weights)
@@ -114,18 +114,18 @@ def test_missing_weights_are_named(model):
         SiameseModel(LAYERS, {"conv1": model.weights["conv1"]})
 
 
-def test_weights_that_are_not_finite_are_named(model):
+def test_non_finite_weights_are_named(model):
     w, _ = model.weights["conv1"]
     with refused("conv1.bias", 1, 4):
         SiameseModel(LAYERS, {**model.weights, "conv1": (w, np.array([np.nan, 0, 0, 0]))})
 
 
-def test_scales_that_are_not_positive_are_named(model):
+def test_non_positive_scales_are_named(model):
     with refused("conv1.scale", 0.0):
         SiameseModel(LAYERS, model.weights, scales={**model.scales, "conv1": np.zeros(4)})
 
 
-def test_an_initial_potential_that_reaches_the_threshold_is_refused(model):
+def test_an_initial_potential_at_or_above_the_threshold_is_refused(model):
     with refused("initial_potential", 0, 1, 1.0):
         SiameseModel(LAYERS, model.weights, initial_potential=1.0)
 
@@ -153,7 +153,7 @@ def test_import_folds_batch_norm(torch, tmp_path, prefix):
     network = SiamFC(COMPACT)
     for parameter in network.buffers():
         if parameter.shape and parameter.dtype.is_floating_point:
-            parameter.uniform_(0.5, 2)  # running means and variances that matter
+            parameter.uniform_(0.5, 2)  # running means and variances that affect the result
     network.eval()
     torch.save({prefix + key: value for key, value in network.state_dict().items()}, tmp_path / "checkpoint.pt")
     model = import_checkpoint(tmp_path / "checkpoint.pt", COMPACT)
@@ -164,8 +164,8 @@ def test_import_folds_batch_norm(torch, tmp_path, prefix):
         assert torch.allclose(folded.embed(images), expected, atol=1e-4 * float(expected.abs().max()))
 
 
-def test_key_names_of_siamfc_pytorch(torch, tmp_path):
-    """The keys of its released checkpoint: no head, batch norm beside each convolution but the last."""
+def test_key_names_are_those_of_siamfc_pytorch(torch, tmp_path):
+    """The keys of its released checkpoint: no head, and batch norm after each convolution but the last."""
     state = {}
     for layer in convolutions(ALEXNET):
         state[f"backbone.{layer.name}.0.weight"] = torch.zeros(layer.weight_shape)
@@ -182,12 +182,12 @@ def test_key_names_of_siamfc_pytorch(torch, tmp_path):
     np.testing.assert_array_equal(model.weights["conv5"][1], 1)
 
 
-def test_a_checkpoint_that_is_not_there_is_named(torch, tmp_path):
+def test_a_missing_checkpoint_is_named(torch, tmp_path):
     with refused(tmp_path / "checkpoint.pt"):
         import_checkpoint(tmp_path / "checkpoint.pt")
 
 
-def test_a_file_that_is_no_checkpoint_is_refused(torch, tmp_path):
+def test_a_file_without_a_checkpoint_is_refused(torch, tmp_path):
     path = tmp_path / "checkpoint.pt"
     path.write_bytes(b"not a checkpoint")
     with refused(path, "PyTorch", "torch.save(network.state_dict(), ...)"):
@@ -196,7 +196,7 @@ def test_a_file_that_is_no_checkpoint_is_refused(torch, tmp_path):
 
 def test_a_pickled_object_is_refused(torch, tmp_path):
     path = tmp_path / "checkpoint.pt"
-    torch.save(torch.nn.Linear(2, 2), path)  # which could run code
+    torch.save(torch.nn.Linear(2, 2), path)  # an object that could run code
     with refused(path, "PyTorch", "torch.save(network.state_dict(), ...)"):
         import_checkpoint(path)
 
@@ -208,7 +208,7 @@ def test_a_checkpoint_of_another_network_is_refused_with_its_first_keys(torch, t
         import_checkpoint(path)
 
 
-def test_a_layer_of_another_shape_is_named(torch, tmp_path):
+def test_a_layer_of_the_wrong_shape_is_named(torch, tmp_path):
     path = tmp_path / "checkpoint.pt"
     torch.save({"conv1.weight": torch.zeros(96, 3, 7, 7)}, path)
     with refused(path, "conv1.weight", (96, 3, 11, 11), (96, 3, 7, 7)):
@@ -216,17 +216,17 @@ def test_a_layer_of_another_shape_is_named(torch, tmp_path):
 
 
 @pytest.mark.data
-def test_the_published_checkpoint_is_imported(torch, data):
+def test_the_published_checkpoint_can_be_imported(torch, data):
     model = import_checkpoint(data / "weights" / "siamfc_3s_color_pretrained_bnfolded.pth")
     assert model.layers == ALEXNET
     assert model.response_scale == pytest.approx(1e-3)
 
 
-def test_the_shipped_model_verifies():
+def test_the_shipped_model_passes_verification():
     model = load_model("compact")
     assert model.layers == COMPACT and model.scales
 
 
-def test_the_card_of_the_shipped_model_tells_its_file():
+def test_the_model_card_has_the_checksum_of_the_shipped_model():
     file = find("weights", "compact", ".safetensors")
     assert hashlib.sha256(file.read_bytes()).hexdigest() in file.with_suffix(".md").read_text(encoding="utf-8")

@@ -25,7 +25,7 @@ LARGEST = 2**15 - 1
 
 
 def converted(w, b=None, scales=1.0):
-    """A model of two layers with these weights in the second."""
+    """A model of two layers with the given weights in the second."""
     rng = np.random.default_rng(0)
     weights = {
         "conv1": (rng.normal(size=LAYERS[0].weight_shape), np.zeros(4)),
@@ -36,7 +36,7 @@ def converted(w, b=None, scales=1.0):
 
 
 def sums(weights, bias, unit):
-    """Largest and smallest sum of some weights of a channel, and the bias, in units; exact."""
+    """The smallest and largest exact sums of some weights of a channel and the bias, in units."""
     whole = [Fraction(float(x)) / Fraction(float(unit)) for x in np.ravel(weights)]
     return (
         sum(x for x in whole if x > 0),
@@ -47,11 +47,11 @@ def sums(weights, bias, unit):
 
 def test_units_of_weights_by_hand():
     w = np.array([[0.75, -2.5], [3.0, 0.0], [0.0, 0.0]]).reshape(3, 2, 1, 1)
-    # 0.75 = 3/4 and 2.5 = 10/4; 3 is three times the largest unit, 1; a channel of zeros has that too
+    # 0.75 = 3/4 and 2.5 = 10/4; 3 is three times the largest unit, 1; a channel of zeros also has the unit 1
     np.testing.assert_array_equal(shared_units(w, np.zeros(3)), [0.25, 1, 1])
 
 
-def test_bias_and_initial_potential_have_the_unit_too():
+def test_bias_and_initial_potential_use_the_same_unit():
     w = np.array([[0.75, -2.5], [3.0, 0.0], [0.0, 0.0]]).reshape(3, 2, 1, 1)
     np.testing.assert_array_equal(shared_units(w, np.array([0.125, 2, 0]), 0.5), [0.125, 0.5, 0.5])
 
@@ -59,26 +59,26 @@ def test_bias_and_initial_potential_have_the_unit_too():
 FULL = np.array([LARGEST - 1, 1.0, -LARGEST]).reshape(1, 3, 1, 1)
 
 
-def test_sums_of_16_bits_are_fixed_point():
+def test_weights_whose_sums_fit_16_bits_are_fixed_point():
     assert shared_units(FULL, np.zeros(1)) == [1]
 
 
 @pytest.mark.parametrize("channel", [(LARGEST, 1.0, 0), (0, -LARGEST, -1.0)])
-def test_sums_beyond_16_bits_are_no_fixed_point(channel):
+def test_weights_whose_sums_exceed_16_bits_are_not_fixed_point(channel):
     assert shared_units(np.reshape(channel, (1, 3, 1, 1)), np.zeros(1)) is None
 
 
-def test_a_bias_beyond_16_bits_is_no_fixed_point():
+def test_a_bias_beyond_16_bits_is_not_fixed_point():
     assert shared_units(FULL, np.array([LARGEST + 1.0])) is None
 
 
-def test_an_initial_potential_beside_the_units_is_no_fixed_point():
+def test_an_initial_potential_off_the_unit_grid_is_not_fixed_point():
     assert shared_units(FULL, np.zeros(1), 1 / 3) is None
 
 
 @settings(max_examples=40, deadline=None)
 @given(st.integers(0, 2**32 - 1), st.floats(-12, 12), st.sampled_from([0.0, 3.0, 3000.0]))
-def test_rounding_takes_the_smallest_units_that_fit(seed, magnitude, bias):
+def test_rounding_uses_the_smallest_units_that_fit(seed, magnitude, bias):
     rng = np.random.default_rng(seed)
     w = (rng.standard_t(3, LAYERS[1].weight_shape) * 2.0**magnitude).astype(np.float32)
     b = (rng.normal(size=6) * bias * 2.0**magnitude).astype(np.float32)
@@ -86,7 +86,7 @@ def test_rounding_takes_the_smallest_units_that_fit(seed, magnitude, bias):
     for o in range(6):
         error = max(np.abs(rounded[o] - w[o]).max(), abs(rounded_bias[o] - b[o]))
         whole = [Fraction(float(x)) for x in (*w[o].ravel(), b[o])]
-        # the unit that was taken: with it no sum exceeds 16 bits, and with half of it one would
+        # the chosen unit keeps all sums within 16 bits, and half of it would not
         exponent = next(e for e in range(-40, 40) if fits(whole, Fraction(2) ** e))
         unit = 2.0**exponent
         np.testing.assert_array_equal(rounded[o], np.round(w[o].astype(float) / unit) * unit)
@@ -101,7 +101,7 @@ def fits(whole, unit):
 
 @pytest.mark.parametrize("name", NETWORKS)
 def test_all_sums_are_exact(name):
-    """Single precision, kernels and synapses: the spikes of exact arithmetic, from weights that were not dyadic."""
+    """Kernels and synapses in single precision fire the spikes of exact arithmetic, from non-dyadic weights."""
     pytest.importorskip("torch", reason="the reference simulation is PyTorch's")
     model = small_model(NETWORKS[name])
     noise = np.random.default_rng(1)
@@ -123,8 +123,8 @@ def test_all_sums_are_exact(name):
 @pytest.mark.parametrize(
     "coding", ["two_status:reading=ceil,beta=0.625,p=4", "burst", "rate:v_init=0.3", "rate:v_th=0.5"]
 )
-def test_what_no_integer_can_say_takes_the_other_way(coding):
-    """Spikes that carry something else than 1, or potentials that start beside the units: as with synapses."""
+def test_codings_without_integer_arithmetic_agree_with_synapses(coding):
+    """Amplitudes other than 1, or initial potentials that are no multiple of the units, agree with synapses."""
     model = small_model(NETWORKS["plain"])
     spikes = []
     for connectivity in ("kernel", "synapses"):
@@ -137,7 +137,7 @@ def test_what_no_integer_can_say_takes_the_other_way(coding):
 
 @pytest.fixture
 def called(monkeypatch):
-    """Names of the kernels that are called."""
+    """Names of the kernels that were called."""
     names = set()
     for name in ("convolve", "convolve_fixed_point"):
         kernel = getattr(_events, name)
@@ -149,25 +149,25 @@ def run(model, coding="rate"):
     SpikingBranch(model, 26, 3, coding, hidden_coding=coding).run(image(26))
 
 
-def test_dyadic_weights_run_as_integers(called):
+def test_dyadic_weights_use_integer_arithmetic(called):
     run(small_model(NETWORKS["pools"]))
     assert called == {"convolve_fixed_point"}
 
 
-def test_other_weights_run_as_real_numbers(called):
+def test_other_weights_use_floating_point(called):
     dyadic = small_model(NETWORKS["pools"])
     run(replace(dyadic, weights={key: (w / 3, b) for key, (w, b) in dyadic.weights.items()}))
     assert called == {"convolve"}
 
 
 @pytest.mark.parametrize("coding", ["burst", "rate:v_th=0.5", "rate:v_init=0.3"])
-def test_codings_that_no_integer_can_say_run_as_real_numbers(called, coding):
+def test_codings_without_integer_amplitudes_use_floating_point(called, coding):
     run(small_model(NETWORKS["pools"]), coding)
     assert called == {"convolve"}
 
 
-def test_a_converted_model_keeps_its_activations():
-    """The CNN of the rounded weights: activations in units of the scales, and the response's size."""
+def test_a_rounded_model_keeps_its_activations():
+    """The CNN of the rounded weights: activations in units of the scales, and the magnitude of the response."""
     torch = pytest.importorskip("torch", reason="the CNN is PyTorch's")
     from brian_siamsnn.model.cnn import SiamFC
 
@@ -194,17 +194,17 @@ def test_the_shipped_model_is_the_rounded_compact_one(shipped):
     assert (shipped.response_scale, shipped.normalisation) == (expected.response_scale, expected.normalisation)
 
 
-def test_all_layers_of_the_shipped_model_but_the_first_are_fixed_point(shipped):
+def test_all_layers_of_the_shipped_model_except_the_first_are_fixed_point(shipped):
     weights = list(SpikingModel.from_model(shipped).weights.values())
     assert all(shared_units(w, b, 0.5) is not None for w, b in weights[1:])
 
 
-def test_the_card_of_the_shipped_model_tells_its_file():
+def test_the_model_card_has_the_checksum_of_the_shipped_model():
     file = find("weights", "compact_fixed", ".safetensors")
     assert hashlib.sha256(file.read_bytes()).hexdigest() in file.with_suffix(".md").read_text(encoding="utf-8")
 
 
-def test_rounding_is_reported():
+def test_the_rounding_error_is_reported():
     w = np.zeros(LAYERS[1].weight_shape)
     w[:, 0, 0, 0] = LARGEST - 0.5  # rounds to 32766 or 32767, half a unit off
     before = SpikingModel.from_model(converted(w))
@@ -214,6 +214,6 @@ def test_rounding_is_reported():
     assert largest in (LARGEST - 1, (LARGEST - 1) // 2)
 
 
-def test_a_model_without_scales_is_refused_with_the_command_that_converts():
+def test_a_model_without_scales_is_refused_with_the_conversion_command():
     with refused("brian-siamsnn weights import"):
         fixed_point(replace(load_model("compact"), scales={}))

@@ -1,4 +1,4 @@
-"""Layers are checked before anything is built from them."""
+"""Layers are validated before anything is built from them."""
 
 import pytest
 
@@ -22,13 +22,13 @@ from tests.helpers.messages import refused
         ({"padding": 1}, ["'conv1'", "'padding'", "'stride'"]),
     ],
 )
-def test_a_wrong_setting_of_a_layer_is_named(change, named):
+def test_an_invalid_layer_setting_is_named(change, named):
     convolution = {"type": "Convolution", "name": "conv1", "in_channels": 3, "out_channels": 4, "kernel": 3}
     with refused(*named):
         layers_from_json([{**convolution, **change}])
 
 
-def test_layers_that_are_no_list_are_refused():
+def test_layers_must_be_a_list():
     with refused("layers", "'conv1'"):
         layers_from_json("conv1")
 
@@ -46,6 +46,6 @@ FIRST = Convolution("conv1", 3, 4, 3)
     ],
     ids=["none", "pooling first", "two of one name", "channels that do not follow"],
 )
-def test_layers_that_do_not_go_together_are_named(layers, named):
+def test_incompatible_layers_are_named(layers, named):
     with refused(*named):
         check_layers(layers)

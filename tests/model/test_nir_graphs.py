@@ -1,4 +1,4 @@
-"""NIR graphs: written and read back, run by another simulator, and read from one."""
+"""NIR graphs: written and read back, run by another simulator, and imported from one."""
 
 from dataclasses import replace
 
@@ -62,7 +62,7 @@ def test_the_graph_is_a_chain_of_convolutions_and_neurons(graph):
     }
 
 
-def test_the_input_of_the_graph_is_an_image(graph):
+def test_the_graph_input_has_the_image_shape(graph):
     assert graph.nodes["input"].input_type["input"].tolist() == [3, 26, 26]
 
 
@@ -73,7 +73,7 @@ def test_nodes_have_the_shapes_of_their_layers(graph, name):
 
 
 @pytest.mark.parametrize("name", SHAPES)
-def test_neurons_fire_at_one_and_are_reset_by_subtraction(graph, name):
+def test_neurons_have_threshold_one_and_reset_by_subtraction(graph, name):
     neurons = graph.nodes[f"{name}_spikes"]
     assert (neurons.v_threshold == 1).all() and (neurons.r == 1).all()
     assert neurons.metadata == {"reset": "subtract", "v_init": 0.0}
@@ -86,7 +86,7 @@ def sinabs():
 
 
 @pytest.mark.parametrize("network", ["strides", "groups"])
-def test_sinabs_fires_the_same_spikes_from_the_exported_graph(network, sinabs, tmp_path):
+def test_sinabs_fires_the_same_spikes_with_the_exported_graph(network, sinabs, tmp_path):
     import torch
     from sinabs.activation import MembraneSubtract, SingleSpike
     from sinabs.layers import IAFSqueeze
@@ -97,7 +97,7 @@ def test_sinabs_fires_the_same_spikes_from_the_exported_graph(network, sinabs, t
     neurons = [module for module in peer.modules() if isinstance(module, IAFSqueeze)]
     assert len(neurons) == len(model.layers)
     for layer in neurons:
-        # what NIR does not say: one spike a step at most, no floor, reset by subtraction, and where potentials start
+        # not part of NIR: at most one spike per step, no floor, reset by subtraction, and the initial potentials
         layer.spike_fn, layer.min_v_mem, layer.reset_fn = SingleSpike, None, MembraneSubtract()
         layer.init_state_with_shape((1, *layer.spike_threshold.shape))
         layer.v_mem.fill_(model.initial_potential)
@@ -110,7 +110,7 @@ def test_sinabs_fires_the_same_spikes_from_the_exported_graph(network, sinabs, t
     np.testing.assert_array_equal(out.permute(0, 2, 3, 1).numpy(), expected)
 
 
-def test_a_network_built_in_sinabs_runs_here(sinabs):
+def test_a_network_built_in_sinabs_runs_after_import(sinabs):
     import torch
     from sinabs.activation import SingleSpike
     from sinabs.layers import IAFSqueeze
@@ -153,17 +153,17 @@ def test_resistance_and_threshold_are_folded_into_the_weights(folded):
     np.testing.assert_array_equal(model.weights["conv2"][1], b * factor)
 
 
-def test_initial_potentials_are_in_thresholds(folded):
+def test_initial_potentials_are_in_units_of_the_threshold(folded):
     assert folded[1].initial_potential == 0.25
 
 
-def test_unit_scales_change_no_weight():
+def test_unit_scales_leave_weights_unchanged():
     model = SpikingModel.from_model(load_model("compact"))
     same(model, SpikingModel.from_model(unit_scales(model)))
 
 
 def graph_with(**changes):
-    """The exported graph of a small network, with some of conv2's settings, or its neurons', changed."""
+    """The exported graph of a small network, with some settings of conv2 or its neurons changed."""
     graph = to_nir(small_model(NETWORKS["plain"]), SIZE)
     for name, value in changes.items():
         node = graph.nodes["conv2_spikes" if name in ("r", "v_threshold", "v_reset", "metadata") else "conv2"]
@@ -197,21 +197,21 @@ def test_settings_that_cannot_be_imported_are_named(changes, named):
         from_nir(graph_with(**changes))
 
 
-def test_another_kind_of_neurons_is_refused():
+def test_an_unsupported_neuron_type_is_refused():
     graph = graph_with()
     graph.nodes["conv2_spikes"] = nir.Threshold(np.ones((16, 22, 22)))
     with refused("conv2_spikes", "IF", "Threshold"):
         from_nir(graph)
 
 
-def test_a_graph_that_branches_is_refused():
+def test_a_branching_graph_is_refused():
     graph = graph_with()
     graph.edges.append(("conv1_spikes", "conv3"))
     with refused("conv1_spikes", "conv3"):
         from_nir(graph)
 
 
-def test_a_graph_that_is_interrupted_is_refused():
+def test_a_disconnected_graph_is_refused():
     graph = graph_with()
     graph.edges.remove(("conv2", "conv2_spikes"))
     with refused("Input", "Output", "conv2 (Conv2d)", "conv2_spikes (IF)"):
@@ -232,7 +232,7 @@ def grouped():
     return model, to_nir(model, SIZE)
 
 
-def test_groups_are_written_as_zeros(grouped):
+def test_groups_are_exported_as_blocks_of_zeros(grouped):
     model, graph = grouped
     dense, weights = graph.nodes["conv2"].weight, model.weights["conv2"][0]
     assert dense.shape == (36, 8, 3, 3) and weights.shape == (36, 4, 3, 3)
@@ -242,7 +242,7 @@ def test_groups_are_written_as_zeros(grouped):
     assert not dense[:18, 4:].any() and not dense[18:, :4].any()
 
 
-def test_groups_are_found_in_the_weights_whatever_the_metadata_say(grouped):
+def test_groups_are_detected_from_the_weights_regardless_of_metadata(grouped):
     _, graph = grouped
     assert from_nir(graph).layers[1].groups == 2
     graph.nodes["conv2"].weight[0, 7] = 1
@@ -254,12 +254,12 @@ def test_max_pooling_is_refused():
         to_nir(small_model(NETWORKS["pools"]), SIZE)
 
 
-def test_a_file_that_is_not_there_is_named(tmp_path):
+def test_a_missing_file_is_named(tmp_path):
     with refused(tmp_path / "none.nir"):
         read_nir(tmp_path / "none.nir")
 
 
-def test_a_file_that_is_no_graph_is_named(tmp_path):
+def test_a_file_without_a_graph_is_named(tmp_path):
     (tmp_path / "text.nir").write_text("not HDF5")
     with refused(tmp_path / "text.nir", "NIR"):
         read_nir(tmp_path / "text.nir")

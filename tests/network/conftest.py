@@ -1,4 +1,4 @@
-"""What tests of networks share."""
+"""Fixtures for the network tests."""
 
 import pytest
 
@@ -7,5 +7,5 @@ from brian_siamsnn.network import genn
 
 @pytest.fixture
 def without_genn(monkeypatch):
-    """Whatever is installed, nothing is wrong with GeNN: networks for it are made, and not compiled."""
+    """Treat GeNN as available on any machine: networks for it are built but not compiled."""
     monkeypatch.setattr(genn, "genn_problem", lambda backend="cpu": None)

@@ -1,4 +1,4 @@
-"""What branches on all devices promise: arguments, results, attributes and recorded states."""
+"""The interface common to branches on all devices: arguments, results, attributes and recorded states."""
 
 import numpy as np
 import pytest
@@ -28,24 +28,24 @@ def test_attributes_exist_before_the_first_run(model):
     assert len(branch.trains("conv1")) == len(branch.trains(branch.last_layer)) == 0
 
 
-def test_run_is_the_only_image_of_run_batch(model):
+def test_run_equals_run_batch_with_one_image(model):
     branch = SpikingBranch(model, SIZE, STEPS)
     one = branch.run(image(SIZE))
     (same,) = branch.run_batch(image(SIZE)[None])
     assert one == same and len(one) > 0
 
 
-def test_a_batch_of_another_size_is_refused(model):
+def test_a_batch_of_the_wrong_size_is_refused(model):
     with refused("images", (2, SIZE, SIZE, 3), (3, SIZE, SIZE, 3)):
         SpikingBranch(model, SIZE, STEPS, batch_size=2).run_batch(np.stack([image(SIZE)] * 3))
 
 
-def test_an_image_outside_the_batch_is_refused(model):
+def test_an_image_index_outside_the_batch_is_refused(model):
     with refused("image", 0, 1, 2):
         SpikingBranch(model, SIZE, STEPS, batch_size=2).trains("conv3", 2)
 
 
-def test_a_name_a_file_and_an_object_are_the_same_model(tmp_path):
+def test_a_model_can_be_given_by_name_file_or_object(tmp_path):
     from brian_siamsnn.files import find
     from brian_siamsnn.sequences.synthetic import SyntheticSequence
 
@@ -56,7 +56,7 @@ def test_a_name_a_file_and_an_object_are_the_same_model(tmp_path):
     assert len(first) > 0 and all(other == first for other in others)
 
 
-def test_a_representation_is_one_line_with_size_steps_and_coding(model):
+def test_repr_is_one_line_with_size_steps_and_coding(model):
     text = repr(SpikingBranch(model, SIZE, STEPS, "two_status", batch_size=2))
     assert "\n" not in text
     for part in ("SpikingBranch", f"{SIZE}x{SIZE}", f"T={STEPS}", "two_status", "2 images"):
@@ -65,7 +65,7 @@ def test_a_representation_is_one_line_with_size_steps_and_coding(model):
 
 @pytest.fixture(scope="module", params=["kernel", "synapses"])
 def recorded(request):
-    """A branch that recorded states of its first two layers, and what it was given."""
+    """A branch that recorded the states of its first two layers, and its input."""
     model = small_model(NETWORKS["plain"])
     states = {"conv1": ["v", "v_th"], "conv2": ["v", "v_th"]}
     options = {"record": ["conv1", "conv2"], "record_states": states, "dtype": np.float64, "batch_size": 2}
@@ -77,7 +77,7 @@ def recorded(request):
 
 @pytest.mark.parametrize("layer", ["conv1", "conv2"])
 @pytest.mark.parametrize("number", [0, 1])
-def test_a_neuron_fires_exactly_where_its_recorded_potential_reaches_the_threshold(recorded, layer, number):
+def test_neurons_fire_exactly_when_the_recorded_potential_reaches_the_threshold(recorded, layer, number):
     branch, _ = recorded
     v, threshold = (branch.states(layer, name, number) for name in ("v", "v_th"))
     fired = branch.trains(layer, number).dense() > 0
@@ -86,8 +86,8 @@ def test_a_neuron_fires_exactly_where_its_recorded_potential_reaches_the_thresho
 
 
 @pytest.mark.parametrize("number", [0, 1])
-def test_potentials_of_the_first_layer_are_those_of_equation_2(recorded, number):
-    """V(t) = V(t-1) + I - V_th where it fired, in double precision, step by step in NumPy."""
+def test_potentials_of_the_first_layer_follow_equation_2(recorded, number):
+    """V(t) = V(t-1) + I, minus V_th after a spike, step by step in NumPy with double precision."""
     branch, pictures = recorded
     current = FirstLayer(branch.model).current(pictures[number]).astype(float)
     v = np.full(current.shape, branch.model.initial_potential)
@@ -97,7 +97,7 @@ def test_potentials_of_the_first_layer_are_those_of_equation_2(recorded, number)
         v[v >= 1] -= 1
 
 
-def test_recording_states_changes_no_spike(recorded):
+def test_recording_states_does_not_change_spikes(recorded):
     branch, pictures = recorded
     plain = SpikingBranch(branch.model, SIZE, STEPS, record=["conv1", "conv2"], dtype=np.float64, batch_size=2)
     plain.run_batch(pictures)
@@ -105,7 +105,7 @@ def test_recording_states_changes_no_spike(recorded):
         assert plain.trains(layer, 1) == branch.trains(layer, 1)
 
 
-def test_states_are_those_of_the_last_run(model):
+def test_states_are_from_the_last_run(model):
     branch = SpikingBranch(model, SIZE, STEPS, record_states={"conv1": ["v"]})
     assert branch.states("conv1", "v").shape == (0, *branch.shapes["conv1"])
     branch.run(image(SIZE, 1))
@@ -120,7 +120,7 @@ def test_states_are_those_of_the_last_run(model):
     ("states", "named"),
     [({"conv9": ["v"]}, ["record_states", "'conv9'"]), ({"conv1": ["u"]}, ["record_states", "conv1", "'u'"])],
 )
-def test_states_that_do_not_exist_are_refused(model, states, named):
+def test_unknown_states_are_refused(model, states, named):
     with refused(*named):
         SpikingBranch(model, SIZE, STEPS, record_states=states)
 

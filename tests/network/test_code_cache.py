@@ -11,7 +11,7 @@ from brian_siamsnn.network import brian2_internals as internals
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="libraries of Linux")
-def test_half_a_module_in_brian2s_cache_is_removed(tmp_path):
+def test_an_incomplete_module_in_brian2s_cache_is_removed(tmp_path):
     library = Path(importlib.util.find_spec("brian_siamsnn.connectivity._events").origin).read_bytes()
     contents = {"whole": library, "half": library[: len(library) // 2], "empty": b"", "held": b""}
     names = {name: f"_cython_magic_{name}.cpython-311-x86_64-linux-gnu.so" for name in contents}
@@ -20,6 +20,6 @@ def test_half_a_module_in_brian2s_cache_is_removed(tmp_path):
     for length in range(0, len(library), len(library) // 40):
         (tmp_path / "cut").write_bytes(library[:length])
         assert not internals.is_whole(tmp_path / "cut")
-    with FileLock(str(tmp_path / "_cython_magic_held.lock")):  # another process compiles it
+    with FileLock(str(tmp_path / "_cython_magic_held.lock")):  # compiled by another process
         internals.remove_broken_modules(tmp_path)
     assert {path.name for path in tmp_path.glob("*.so")} == {names["whole"], names["held"]}

@@ -1,4 +1,4 @@
-"""Networks of any mix of codings and gates: both forms of connectivity, and PyTorch."""
+"""Networks with any combination of codings and gates: both forms of connectivity, and PyTorch."""
 
 import numpy as np
 import pytest
@@ -36,8 +36,8 @@ def test_both_forms_of_connectivity_fire_the_same_spikes(coding):
 
 
 @pytest.mark.parametrize("gate", GATES)
-def test_gates_in_both_forms(gate):
-    """With amplitudes that differ by neuron, and two images side by side."""
+def test_gates_give_the_same_spikes_in_both_forms_of_connectivity(gate):
+    """With amplitudes that differ between neurons, and two images side by side."""
     model = small_model(NETWORKS["pools"])
     results = {}
     for form in ("kernel", "synapses"):
@@ -54,7 +54,7 @@ def test_gates_in_both_forms(gate):
             record=("conv1", "pool1", "pool2"),
         )
         pair = np.stack([image(SIZE, 1), image(SIZE, 2)])
-        for _ in range(2):  # the second run shows that the gates were reset
+        for _ in range(2):  # the second run shows that the gates have been reset
             branch.run_batch(pair)
         recorded = ("pool1", "pool2", "conv3")
         results[form] = [branch.trains(name, n).dense() for name in recorded for n in range(2)]
@@ -63,19 +63,19 @@ def test_gates_in_both_forms(gate):
     for one, other in zip(*results.values(), strict=True):
         assert one.any()
         np.testing.assert_array_equal(one, other)
-    # 3x3 windows, 2 apart, by their definitions
+    # 3x3 windows with stride 2, from their definitions
     sums, sent = np.cumsum(inputs.dense(), 0), results["kernel"][1]
     windows = [sums[:, y : y + 21 : 2, x : x + 21 : 2] for y in range(3) for x in range(3)]
     if gate == "max_pool":
         np.testing.assert_array_equal(np.cumsum(sent, 0), np.max(windows, 0))
     else:
-        assert (np.cumsum(sent, 0)[-1] > np.max(windows, 0)[-1]).mean() > 0.1  # they send more
+        assert (np.cumsum(sent, 0)[-1] > np.max(windows, 0)[-1]).mean() > 0.1  # they send more than the maximum
 
 
-def test_phase_coded_network_equals_pytorch():
+def test_a_phase_coded_network_equals_pytorch():
     pytest.importorskip("torch", reason="the reference simulation is PyTorch's")
     model = small_model(NETWORKS["pools"])
-    # K = 4: 4 * (1/2, 1/4, 1/8, 1/16); the reference takes the same thresholds in every layer
+    # K = 4: 4 * (1/2, 1/4, 1/8, 1/16); the reference uses the same thresholds in every layer
     thresholds = [2.0, 1.0, 0.5, 0.25] * 3
     expected = simulate(model, FirstLayer(model).current(image(SIZE)), STEPS, thresholds, thresholds)
     _, trains = run_branch(model, "kernel", coding="phase:K=4", hidden_coding="phase:K=4", dtype=np.float64)
@@ -84,7 +84,7 @@ def test_phase_coded_network_equals_pytorch():
         np.testing.assert_array_equal(train, expected[name], err_msg=name)
 
 
-def test_each_layer_may_have_a_coding_of_its_own():
+def test_each_layer_can_have_its_own_coding():
     model = small_model(NETWORKS["pools"])
     hidden = {"conv1": "phase:K=4", "conv2": load_equations("burst")}
     (branch, a), (_, b) = (
@@ -96,13 +96,13 @@ def test_each_layer_may_have_a_coding_of_its_own():
         np.testing.assert_array_equal(a[name], b[name])
 
 
-def test_a_layer_that_is_not_named_is_rate_coded():
+def test_an_unlisted_layer_is_rate_coded():
     branch = SpikingBranch(small_model(NETWORKS["pools"]), SIZE, hidden_coding={"conv1": "burst"})
     assert branch.equations["conv2"].name == "rate"
 
 
 @pytest.mark.parametrize("layer", ["conv3", "pool1", "conv9"])
-def test_a_layer_that_is_no_hidden_convolution_is_refused(layer):
+def test_a_coding_for_anything_but_a_hidden_convolution_is_refused(layer):
     with refused("hidden_coding", repr(layer), ["conv1", "conv2"]):
         SpikingBranch(small_model(NETWORKS["pools"]), SIZE, hidden_coding={layer: "rate"})
 
@@ -131,14 +131,14 @@ amplitude = "v"
         ("v : 1", "v : 1 (shared)", ["'v : float'", "'v : float (shared)'"]),
     ],
 )
-def test_a_kernel_refuses_what_it_cannot_add_to(tmp_path, old, new, named):
+def test_the_kernel_refuses_variables_that_it_cannot_add_to(tmp_path, old, new, named):
     path = tmp_path / "odd.toml"
     path.write_text(ODD.replace(old, new))
     with refused("odd", *named):
         SpikingBranch(small_model(NETWORKS["plain"]), SIZE, hidden_coding=str(path))
 
 
-def test_synapses_read_an_amplitude_that_is_an_expression(tmp_path):
+def test_synapses_accept_an_amplitude_given_by_an_expression(tmp_path):
     path = tmp_path / "odd.toml"
     path.write_text(ODD.replace('"v"\n', '"a"\n'))
     model = small_model(NETWORKS["plain"])
@@ -155,19 +155,19 @@ def cnn():
     return load_model("compact")
 
 
-def test_an_initial_potential_may_be_given_in_place_of_the_models(cnn):
+def test_an_initial_potential_overrides_the_models(cnn):
     model = SpikingModel.from_model(cnn, 0.25)
     assert model.initial_potential == 0.25
     assert SpikingBranch(model, 127).equations["conv5"].initial["v"] == 0.25
 
 
-def test_a_coding_with_an_initial_potential_keeps_it_and_other_layers_have_the_models(cnn):
+def test_a_coding_keeps_its_initial_potential_and_other_layers_use_the_models(cnn):
     equations = SpikingBranch(SpikingModel.from_model(cnn), 127, 20, "rate:v_init=0.25").equations
     assert equations["conv5"].initial["v"] == 0.25
-    # the shipped network was trained for potentials that start at half a threshold
+    # the shipped network was trained for potentials that start at half the threshold
     assert equations["conv1"].initial["v"] == 0.5
 
 
-def test_an_initial_potential_that_is_not_finite_is_refused(cnn):
+def test_a_non_finite_initial_potential_is_refused(cnn):
     with refused("v_init", "nan"):
         SpikingModel.from_model(cnn, np.nan)

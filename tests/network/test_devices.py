@@ -1,4 +1,4 @@
-"""Every Brian2 device against the runtime, spike by spike; and what is said about a device before anything is built."""
+"""Every Brian2 device compared with the runtime spike by spike, and the checks made before a build."""
 
 import re
 from contextlib import contextmanager
@@ -38,7 +38,7 @@ def reference(model, coding, images, **options):
 
 
 def assert_same(branch, model, coding, images, **options):
-    """The branch's spikes, amplitudes and operations are the runtime's."""
+    """The branch has the same spikes, amplitudes and operations as the runtime."""
     branch.run_batch(images)
     expected, operations = reference(model, coding, images, **options)
     last = model.layers[-1].name
@@ -64,7 +64,7 @@ def needs(device):
 @pytest.mark.parametrize(
     ("device", "network", "coding", "options"),
     [
-        # the network of test_network.py, whose compiled code Brian2 then has already
+        # the network of test_runtime.py, whose compiled code Brian2 already has
         pytest.param("runtime", SMALLEST, "rate", {}, marks=pytest.mark.cython),
         pytest.param("cpp_standalone", SMALLEST, CEIL, {}, marks=[pytest.mark.standalone, pytest.mark.slow]),
         pytest.param(
@@ -90,7 +90,7 @@ def test_every_device_gives_the_same_spikes(device, network, coding, options, us
     needs(device)
     if device == "runtime":
         use_cython()
-    if options:  # one program is compiled as users have it; the others sum in the same order, for nothing is contracted
+    if options:  # one program has users' flags; the others sum in the same order, as no sum is contracted
         monkeypatch.setattr(standalone, "_FLAGS", [*UNOPTIMISED, "-std=c++17", "-pthread"])
     model = small_model(network)
     layers = tuple(layer.name for layer in model.layers)
@@ -98,14 +98,14 @@ def test_every_device_gives_the_same_spikes(device, network, coding, options, us
     branch = build_branch(
         model, SIZE, STEPS, coding, device=device, dtype=np.float64, record=layers, batch_size=2, **options
     )
-    assert brian2.get_device() is runtime_device  # the one before is in force again
+    assert brian2.get_device() is runtime_device  # the previous device is active again
     assert_same(branch, model, coding, images, **options)
-    if device != "runtime":  # the program as it is, with other images
+    if device != "runtime":  # the same program with other images
         assert_same(branch, model, coding, images[::-1], **options)
 
 
 class OnRuntime(GennBranch):
-    """The network that is written for GeNN, with GeNN's order of things within a step, simulated by the runtime."""
+    """The network written for GeNN, with GeNN's order of operations within a step, simulated by the runtime."""
 
     device = "runtime"
 
@@ -121,7 +121,7 @@ class OnRuntime(GennBranch):
         self.monitors, _ = self._network()
 
     def _simulate(self, images):
-        """One simulation of all images; this branch takes no others afterwards."""
+        """One simulation of all images; the branch cannot run other images afterwards."""
         table = self.network["conv1"].namespace["image_current"].implementations["cpp"].get_namespace(None)
         table["_image_currents"][:] = [self.first_layer.current(picture).ravel() for picture in images]
         with self._on_device():
@@ -132,28 +132,29 @@ class OnRuntime(GennBranch):
 
 
 @pytest.mark.parametrize(("network", "coding"), [("groups", "rate"), ("groups", CEIL), ("pools", "rate")])
-def test_the_network_for_genn_gives_the_same_spikes_later(without_genn, network, coding):
+def test_the_genn_network_gives_the_same_spikes_with_a_delay(without_genn, network, coding):
     model = small_model(NETWORKS[network])
     layers = tuple(layer.name for layer in model.layers)
     images = np.stack([image(SIZE, seed) for seed in (1, 2, 3)])
     branch = OnRuntime(model, SIZE, STEPS, coding, dtype=np.float64, record=layers, batch_size=3)
     assert branch.presentation.length == STEPS + len(layers) - 1
     assert_same(branch, model, coding, images)
-    # the last layer fires nothing before the steps that spikes take to reach it, in any frame
+    # the last layer is silent until spikes have had time to reach it, in every frame
     steps = np.round(np.array(branch.monitors["conv3"].t_) * 1000).astype(int) % branch.presentation.length
     assert steps.min() >= len(layers) - 1
 
 
 @pytest.mark.parametrize("network", ["groups", "pools"])
-def test_the_network_for_genn_has_nothing_that_genn_refuses(without_genn, network):
+def test_the_genn_network_uses_nothing_that_genn_refuses(without_genn, network):
     model = small_model(NETWORKS[network])
     hidden = "two_status:reading=floor_from_zero,beta=0.625,p=2"
     network = OnRuntime(model, SIZE, STEPS, CEIL, hidden_coding=hidden, dtype=np.float64).network
     synapses = [obj for obj in network.objects if isinstance(obj, brian2.Synapses)]
     assert len(synapses) == len(model.layers) - 1
     for obj in synapses:
-        assert list(obj._pathways) == [obj.pre]  # one pathway, nothing at the sender's reset
-        assert obj.pre.code in ("v_post += w", "code_post += w")  # one variable, added to, nothing of the sender
+        assert list(obj._pathways) == [obj.pre]  # one pathway, and none at the presynaptic reset
+        # one variable, changed by addition, with no presynaptic variables
+        assert obj.pre.code in ("v_post += w", "code_post += w")
         assert not [e for e in obj.equations.values() if e.type != "parameter"]
         assert obj.pre.variables["delay"].scalar and obj.pre.variables["delay"].get_value() == 0
         pairs = np.stack([obj.i[:], obj.j[:]])
@@ -161,7 +162,7 @@ def test_the_network_for_genn_has_nothing_that_genn_refuses(without_genn, networ
     for obj in network.objects:
         if isinstance(obj, brian2.NeuronGroup):
             shared = [e for e in obj.equations.values() if "shared" in e.flags and "constant" not in e.flags]
-            # what is shared and changes is an expression, not a value that a kernel would have to write
+            # a shared variable that changes is an expression, not a value that a kernel would have to write
             assert all(e.type == "subexpression" for e in shared), obj.equations
         if "_run_regularly" in obj.name:
             assert obj.when == "start"
@@ -170,16 +171,16 @@ def test_the_network_for_genn_has_nothing_that_genn_refuses(without_genn, networ
         assert not isinstance(obj, brian2.NetworkOperation)
 
 
-def test_an_amplitude_that_changes_all_the_time_is_taken_at_the_output(without_genn):
+def test_a_time_dependent_amplitude_is_accepted_in_the_output_layer(without_genn):
     OnRuntime(small_model(NETWORKS["groups"]), SIZE, STEPS, "phase:K=4", batch_size=2)
 
 
-def test_an_amplitude_that_changes_all_the_time_is_refused_in_hidden_layers(without_genn):
+def test_a_time_dependent_amplitude_is_refused_in_hidden_layers(without_genn):
     with refused("phase", "GeNN"):
         OnRuntime(small_model(NETWORKS["groups"]), SIZE, STEPS, hidden_coding="phase:K=4")
 
 
-def test_amplitudes_of_single_neurons_are_refused(without_genn):
+def test_amplitudes_per_neuron_are_refused(without_genn):
     with refused("burst", "GeNN"):
         OnRuntime(small_model(NETWORKS["groups"]), SIZE, STEPS, "burst")
 
@@ -188,7 +189,7 @@ PAIR = np.stack([image(SIZE, 1), image(SIZE, 2)])
 LOWERED = "two_status:reading=floor_from_zero,beta=0.625,p=2"
 
 
-def test_a_hidden_layer_of_another_amplitude_than_1_gives_the_same_spikes(without_genn):
+def test_a_hidden_layer_with_an_amplitude_other_than_1_gives_the_same_spikes(without_genn):
     model = small_model(NETWORKS["groups"])
     branch = OnRuntime(model, SIZE, STEPS, hidden_coding=LOWERED, dtype=np.float64, batch_size=2)
     branch.run_batch(PAIR)
@@ -197,15 +198,15 @@ def test_a_hidden_layer_of_another_amplitude_than_1_gives_the_same_spikes(withou
         np.testing.assert_array_equal(train.dense(), other["conv3"].dense())
 
 
-def test_spikes_of_two_amplitudes_are_not_passed_on_as_one(without_genn):
-    """GeNN's weights hold beta; a neuron that reaches alpha as well must not be taken for one that did not."""
+def test_spikes_with_two_amplitudes_are_not_passed_on_as_one(without_genn):
+    """GeNN's weights contain beta; a neuron that also reaches alpha must not be treated as one that did not."""
     model = small_model(NETWORKS["groups"])
     branch = OnRuntime(model, SIZE, STEPS, hidden_coding=f"{LOWERED},alpha=2", dtype=np.float64, batch_size=2)
     with refused("conv1", 0.625, "2."):
         branch.run_batch(PAIR)
 
 
-def test_time_within_a_frame():
+def test_time_is_counted_within_a_frame():
     frame = Presentation(steps=5, layers=3, lag=1)
     assert frame.length == 7
     assert Presentation(steps=5, layers=3, lag=0).length == 5
@@ -217,21 +218,21 @@ def test_time_within_a_frame():
     assert monitor.x[0].tolist() == [-2, -1, 0, 1, 2, 3, 4] * 2
 
 
-def test_a_frame_starts_with_what_changes_put_back():
+def test_a_frame_starts_from_the_initial_state():
     assert initial_statements(load_equations("rate", v_init=0.5)) == "v = 0.5"
-    # the threshold of two_status is worked out from the time, and I and v_th of rate are constant
+    # the threshold of two_status is computed from the time, and I and v_th of rate are constant
     assert initial_statements(load_equations("two_status")) == "v = 0.0"
     assert initial_statements(load_equations("max_pool")).splitlines() == ["m = 0.0", "emitted = 0.0", "rise = 0.0"]
 
 
-def test_amplitudes_by_step():
+def test_shared_amplitudes_follow_the_time_step():
     np.testing.assert_array_equal(shared_amplitude(load_equations("rate", v_th=0.75), 3), [0.75] * 3)
     ceil = load_equations("two_status", reading="ceil", p=2, beta=0.5, alpha=9.0)
     np.testing.assert_array_equal(shared_amplitude(ceil, 6), [9, 9, 0.5, 0.5, 9, 9])
     assert shared_amplitude(load_equations("max_pool"), 3) is None
 
 
-def test_updates_that_genn_does_not_take_are_named():
+def test_updates_that_genn_does_not_support_are_named():
     frame = Presentation(STEPS, 3, 1)
     rate = load_equations("rate")
     assert re.search(r"dv/dt = \(I\)\*int\(working\)/second : 1", genn_equations(rate, frame, 1).model)
@@ -242,29 +243,29 @@ def test_updates_that_genn_does_not_take_are_named():
 
 
 @pytest.mark.parametrize("branch", [GennBranch, StandaloneBranch])
-def test_no_step_is_refused(branch, without_genn):
+def test_zero_steps_are_refused(branch, without_genn):
     with refused("steps", 1, 0):
         branch(small_model(NETWORKS["plain"]), SIZE, 0)
 
 
 @pytest.mark.parametrize("branch", [GennBranch, StandaloneBranch])
-def test_no_image_is_refused(branch, without_genn):
+def test_an_empty_batch_is_refused(branch, without_genn):
     with refused(1, 0):
         branch(small_model(NETWORKS["plain"]), SIZE, 2, batch_size=0)
 
 
 @pytest.mark.parametrize("branch", [GennBranch, StandaloneBranch])
-def test_a_layer_that_is_none_cannot_be_recorded(branch, without_genn):
+def test_recording_an_unknown_layer_is_refused(branch, without_genn):
     with refused("record", "'conv9'"):
         branch(small_model(NETWORKS["plain"]), SIZE, 2, record=("conv9",))
 
 
-def test_a_device_that_is_none_is_refused_with_those_that_are():
+def test_an_unknown_device_is_refused_with_the_known_ones():
     with refused("device", "'cpp_standalone'", "'loihi'"):
         build_branch(small_model(NETWORKS["plain"]), SIZE, device="loihi")
 
 
-def test_genn_that_is_not_there_is_named(monkeypatch, tmp_path):
+def test_a_missing_genn_is_named(monkeypatch, tmp_path):
     monkeypatch.setenv("GENN_PATH", str(tmp_path))
     with refused("genn"):
         build_branch(small_model(NETWORKS["plain"]), SIZE, device="genn")

@@ -11,7 +11,7 @@ from tests.helpers.messages import refused
 from tests.helpers.reference import small_model
 
 
-def test_neurons_that_do_not_fit_are_refused(monkeypatch):
+def test_neurons_that_exceed_memory_are_refused(monkeypatch):
     # one channel costs 12 bytes in the file and 52,000 neurons in the network
     layers = (Convolution("conv1", 3, 65536, 1, 8), Convolution("conv2", 65536, 1, 1))
     weights = {
@@ -25,6 +25,6 @@ def test_neurons_that_do_not_fit_are_refused(monkeypatch):
         SpikingBranch(wide, 255)
 
 
-def test_explicit_synapses_that_do_not_fit_are_refused_with_what_does():
+def test_explicit_synapses_that_exceed_memory_are_refused_with_an_alternative():
     with refused(255, "66 GiB", "connectivity='kernel'"):
         SpikingBranch(small_model(ALEXNET), 255, connectivity="synapses")

@@ -1,4 +1,4 @@
-"""Networks of neuron models from a file: they run, and what a network cannot use is named."""
+"""Networks with neuron models from files: valid models run, and unusable parts are named."""
 
 import numpy as np
 import pytest
@@ -35,7 +35,7 @@ v_th = 1.0
 
 @pytest.fixture
 def altered(tmp_path):
-    """A function that writes `OWN` with texts replaced, and returns its path."""
+    """A function that writes `OWN` with text replaced, and returns its path."""
     path = tmp_path / "own.toml"
 
     def write(*replaced):
@@ -48,7 +48,7 @@ def altered(tmp_path):
     return write
 
 
-def test_a_model_of_ones_own_runs_and_all_its_state_is_reset(tmp_path):
+def test_a_custom_neuron_model_runs_and_its_state_is_reset(tmp_path):
     path = tmp_path / "adaptive.toml"
     path.write_text(OWN)
     model = small_model(NETWORKS["plain"])
@@ -57,19 +57,19 @@ def test_a_model_of_ones_own_runs_and_all_its_state_is_reset(tmp_path):
         options = {"hidden_coding": str(path), "connectivity": connectivity, "dtype": np.float64}
         branch = SpikingBranch(model, SIZE, STEPS, str(path), **options)
         results[connectivity] = [branch.run(image(SIZE)).dense() for _ in range(2)]
-        # `spent` is not named under [initial], and starts at zero again nevertheless
+        # `spent` is not listed under [initial], but still restarts at zero
         np.testing.assert_array_equal(*results[connectivity])
     np.testing.assert_array_equal(results["kernel"][0], results["synapses"][0])
     assert len(np.unique(results["kernel"][0])) > 3  # amplitudes 0, 1, 1.125, 1.25, ...
 
 
-def test_a_kernel_refuses_what_it_would_not_do(altered):
+def test_the_kernel_refuses_unsupported_models(altered):
     path = altered(("w * {amplitude}_pre", "2 * w"))
     with refused("adaptive", "'v_post += 2 * w'", "connectivity='synapses'"):
         SpikingBranch(small_model(NETWORKS["plain"]), SIZE, coding=path)
 
 
-def test_synapses_do_what_a_kernel_would_not(altered):
+def test_explicit_synapses_run_models_that_the_kernel_refuses(altered):
     path = altered(("w * {amplitude}_pre", "2 * w"))
     SpikingBranch(small_model(NETWORKS["plain"]), SIZE, 2, path, connectivity="synapses").run(image(SIZE))
 
@@ -80,7 +80,7 @@ def test_neurons_without_an_input_current_are_refused(altered):
         SpikingBranch(small_model(NETWORKS["plain"]), SIZE, coding=path)
 
 
-def test_a_threshold_that_is_no_expression_is_named(altered):
+def test_an_invalid_threshold_expression_is_named(altered):
     path = altered(("v >= v_th", "v >="))
     with refused(path, "'threshold'", "Brian2", "invalid syntax"):
         SpikingBranch(small_model(NETWORKS["plain"]), SIZE, coding=path)

@@ -1,4 +1,4 @@
-"""Spike trains recorded from a model are those of its branches."""
+"""Spike trains recorded from a model equal the trains of its branches."""
 
 import pytest
 
@@ -32,17 +32,17 @@ def recorded(model, crop):
     return record_spikes(model, crop, "all", steps=6)
 
 
-def test_all_layers_are_recorded_in_their_order(model, recorded):
+def test_all_layers_are_recorded_in_order(model, recorded):
     assert list(recorded) == [layer.name for layer in model.layers]
 
 
-def test_recorded_spikes_are_as_many_as_the_matcher_counts(model, crop, recorded):
+def test_recorded_spikes_match_the_matchers_count(model, crop, recorded):
     matcher = SpikingMatcher(model, 6)
     matcher.set_exemplar(crop)
     assert sum(map(len, recorded.values())) == matcher.spikes > 0
 
 
-def test_recorded_trains_are_those_of_a_branch(model, crop, recorded):
+def test_recorded_trains_equal_a_branchs(model, crop, recorded):
     branch = SpikingBranch(SpikingModel.from_model(model), 127, 6)
     assert branch.run(crop) == recorded[list(recorded)[-1]]
 
@@ -52,11 +52,11 @@ def test_the_last_layer_is_recorded_by_default(model, crop, recorded):
     assert record_spikes(model, crop, steps=6) == {last: recorded[last]}
 
 
-def test_a_layer_that_is_none_is_refused(model, crop):
+def test_an_unknown_layer_is_refused(model, crop):
     with refused("layers", "conv1", "conv5", "'all'", "'conv9'"):
         record_spikes(model, crop, ["conv9"])
 
 
-def test_an_image_that_is_no_square_is_refused(model, image):
+def test_a_non_square_image_is_refused(model, image):
     with refused("image", "(S, S, 3)", (360, 480, 3)):
         record_spikes(model, image)

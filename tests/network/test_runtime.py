@@ -1,4 +1,4 @@
-"""Both forms of connectivity against each other and against PyTorch, spike by spike."""
+"""Both forms of connectivity compared with each other and with PyTorch, spike by spike."""
 
 import brian2
 import numpy as np
@@ -33,7 +33,7 @@ def test_spikes_equal_pytorch(model, connectivity, dtype):
     _, trains = run(model, connectivity, dtype)
     expected = simulate(model, FirstLayer(model).current(image(SIZE)), STEPS)
     for name, train in trains.items():
-        # every layer takes part, or equality would say nothing
+        # every layer must fire, or equality would show nothing
         assert 0.005 < (expected[name] > 0).mean() < 0.9
         np.testing.assert_array_equal(train, expected[name], err_msg=name)
 
@@ -44,7 +44,7 @@ def test_two_status_output_equals_pytorch(connectivity):
     model = small_model(NETWORKS["pools"])
     coding = load_equations("two_status", reading="ceil", beta=0.625, p=4)
     _, trains = run(model, connectivity, coding=coding)
-    # p = 4: closed in the steps 1-4 and 9-12, open in 5-8
+    # p = 4: closed in steps 1-4 and 9-12, open in steps 5-8
     thresholds = [1000.0] * 4 + [0.625] * 4 + [1000.0] * 4
     expected = simulate(model, FirstLayer(model).current(image(SIZE)), STEPS, thresholds)
     assert (expected["conv3"] > 0).any()
@@ -52,7 +52,7 @@ def test_two_status_output_equals_pytorch(connectivity):
         np.testing.assert_array_equal(train, expected[name].astype(np.float32), err_msg=name)
 
 
-def test_two_status_in_hidden_layers_is_the_same_in_both_forms():
+def test_two_status_in_hidden_layers_is_the_same_in_both_forms_of_connectivity():
     model = small_model(NETWORKS["pools"])
     coding = load_equations("two_status", reading="floor_from_zero", beta=0.625, p=2)
     (_, kernel), (_, synapses) = (run(model, form, hidden_coding=coding) for form in ("kernel", "synapses"))
@@ -63,7 +63,7 @@ def test_two_status_in_hidden_layers_is_the_same_in_both_forms():
 
 
 @pytest.mark.cython
-def test_cython_gives_the_spikes_of_numpy(use_cython):
+def test_cython_and_numpy_give_the_same_spikes(use_cython):
     model = small_model(SMALLEST)
     _, expected = run(model, "kernel")
     use_cython()
@@ -76,8 +76,8 @@ def test_cython_gives_the_spikes_of_numpy(use_cython):
 
 
 @pytest.mark.cython
-def test_code_that_cython_refuses_is_named(use_cython, tmp_path):
-    """Brian2 goes on without it: the neurons would never fire."""
+def test_code_that_fails_in_cython_is_named(use_cython, tmp_path):
+    """Brian2 only warns: the neurons would never fire."""
     own = tmp_path / "own.toml"
     own.write_text((ROOT / "equations" / "rate.toml").read_text().replace("v_th", "cdef"))
     use_cython(optimised=False)
@@ -85,14 +85,14 @@ def test_code_that_cython_refuses_is_named(use_cython, tmp_path):
         run(small_model(SMALLEST), "kernel", coding=own)
 
 
-def test_one_thread_gives_the_spikes_of_two():
+def test_one_and_two_threads_give_the_same_spikes():
     model = small_model(NETWORKS["wide"])
     (_, one), (_, two) = (run(model, "kernel", np.float32, threads=threads) for threads in (1, 2))
     for name in one:
         np.testing.assert_array_equal(one[name], two[name])
 
 
-def test_every_image_starts_afresh():
+def test_every_image_starts_from_the_initial_state():
     model = small_model(NETWORKS["pools"])
     for connectivity in ("kernel", "synapses"):
         branch = SpikingBranch(model, SIZE, STEPS, "two_status", connectivity=connectivity)
@@ -103,7 +103,7 @@ def test_every_image_starts_afresh():
 
 
 @pytest.mark.parametrize(("network", "connectivity"), [*((name, "kernel") for name in NETWORKS), ("pools", "synapses")])
-def test_images_side_by_side_do_not_touch_each_other(network, connectivity):
+def test_images_side_by_side_are_independent(network, connectivity):
     model = small_model(NETWORKS[network])
     layers = tuple(layer.name for layer in model.layers)
     options = {"connectivity": connectivity, "dtype": np.float64, "record": layers}
@@ -140,7 +140,7 @@ def test_operations_are_spikes_times_synapses(model):
         counted[connectivity] = branch.operations
     for name, events in counted["kernel"].items():
         np.testing.assert_array_equal(events, counted["synapses"][name], err_msg=name)
-    # by counting Brian2's own synapses of each neuron that fired
+    # counted from Brian2's own synapses of each neuron that fired
     before = dict(zip(list(branch.groups)[1:], branch.groups, strict=False))
     for name, synapses in _synapses(branch).items():
         spikes_of_neuron = (trains[before[name]] > 0).sum(0).ravel()
@@ -152,8 +152,8 @@ def _synapses(branch):
     return {obj.target.name: obj for obj in branch.network.objects if isinstance(obj, brian2.Synapses)}
 
 
-def test_pixels_as_a_population_give_the_constant_current():
-    """Real coding (III.D): pixels that fire their value in every step drive the first layer like its current."""
+def test_a_pixel_population_equals_the_constant_current():
+    """Real coding (III.D): pixels that fire their value in every step drive the first layer like a constant current."""
     from brian_siamsnn.connectivity.explicit import convolution_synapses
     from brian_siamsnn.model.layers import Convolution
     from brian_siamsnn.model.projection import Projection
@@ -192,17 +192,17 @@ def test_pixels_as_a_population_give_the_constant_current():
         ((), {"record": ("conv9",)}, ["record", "'conv9'"]),
     ],
 )
-def test_wrong_settings_are_named(arguments, options, named):
+def test_invalid_settings_are_named(arguments, options, named):
     with refused(*named):
         SpikingBranch(small_model(NETWORKS["plain"]), SIZE, *arguments, **options)
 
 
-def test_an_image_of_another_size_is_refused():
+def test_an_image_of_the_wrong_size_is_refused():
     with refused("image", (26, 26, 3), (27, 26, 3)):
         SpikingBranch(small_model(NETWORKS["plain"]), SIZE, 2).run(np.zeros((27, 26, 3), np.uint8))
 
 
-def test_a_layer_that_is_not_recorded_is_named():
+def test_an_unrecorded_layer_is_named():
     branch = SpikingBranch(small_model(NETWORKS["plain"]), SIZE, 2)
     branch.run(image(SIZE))
     with refused("conv1", ["conv3"]):
@@ -211,7 +211,7 @@ def test_a_layer_that_is_not_recorded_is_named():
 
 @pytest.mark.data
 def test_full_siamfc_on_a_real_image_equals_pytorch(data):
-    """The published network at full width: 0.46 thousand million synapses, every layer, spike by spike."""
+    """The published network at full width: 0.46 billion synapses, compared in every layer, spike by spike."""
     pytest.importorskip("torch", reason="checkpoints are PyTorch's")
     from brian_siamsnn.crops import crop
     from brian_siamsnn.model.calibration import calibration_crops, convert
@@ -232,8 +232,8 @@ def test_full_siamfc_on_a_real_image_equals_pytorch(data):
         np.testing.assert_array_equal(branch.trains(name).dense(), expected[name], err_msg=name)
 
 
-def test_the_shipped_model_as_explicit_synapses():
-    """Millions of Brian2 synapses of the exemplar branch give the spikes of the shared kernel."""
+def test_the_shipped_model_gives_the_same_spikes_with_explicit_synapses():
+    """With millions of Brian2 synapses, the exemplar branch fires the same spikes as with the shared kernel."""
     from brian_siamsnn.model.conversion import SpikingModel
     from brian_siamsnn.model.files import load_model
 

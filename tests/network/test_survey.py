@@ -1,4 +1,4 @@
-"""What is said of devices before anything is built."""
+"""The survey of devices and connectivity before anything is built."""
 
 import pytest
 
@@ -14,18 +14,18 @@ SIZE = 26
 WIDE = (*NETWORKS["pools"][:1], MaxPool("pool1", 5, 2), Convolution("conv2", 6, 4, 3))
 
 
-def test_a_window_that_genn_cannot_sum_is_refused(without_genn):
+def test_a_pooling_window_too_large_for_genn_is_refused(without_genn):
     with refused("pool1", 25, 24):
         build_branch(small_model(WIDE), SIZE, device="genn")
 
 
-def test_a_window_that_genn_cannot_sum_is_in_the_survey(without_genn):
+def test_a_pooling_window_too_large_for_genn_is_reported_in_the_survey(without_genn):
     assert survey_devices(small_model(WIDE), SIZE)[4].cannot[0].startswith("pool1")
 
 
 @pytest.fixture(scope="module")
 def survey():
-    """What is said of the published network, by device and connectivity."""
+    """The survey of the published network, by device and connectivity."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(genn, "genn_problem", lambda backend="cpu": None)
         return {(r.device, r.connectivity): r for r in survey_devices(small_model(ALEXNET), 255)}
@@ -40,7 +40,7 @@ def test_the_kernel_can_simulate_the_published_network(survey):
 
 
 def test_memory_of_explicit_synapses_by_hand(survey):
-    # 2.2 billion synapses of 32 bytes are 65 GiB, and 3.4 million neurons are nothing beside them
+    # 2.2 billion synapses of 32 bytes are 65 GiB; 3.4 million neurons are negligible
     assert 60 < survey["runtime", "synapses"].memory / 2**30 < 75
 
 
@@ -49,5 +49,5 @@ def test_explicit_synapses_of_the_published_network_do_not_fit(survey, device):
     assert any("GiB" in line for line in survey[device, "synapses"].cannot)
 
 
-def test_a_device_that_brian2_does_not_ship_with_is_absent(survey):
+def test_a_device_missing_from_brian2_is_absent(survey):
     assert survey["cuda", "synapses"].absent and not survey["cuda", "synapses"].usable

@@ -1,4 +1,4 @@
-"""Every coding and gate gives the same spikes with both of the runtime's code generators (others: test_devices.py)."""
+"""Both of the runtime's code generators give the same spikes for all codings and gates (others: test_devices.py)."""
 
 import pytest
 
@@ -11,7 +11,7 @@ def numpy_spikes():
     return simulate()
 
 
-def test_numpy_gives_the_spikes_of_single_neurons(numpy_spikes):
+def test_numpy_gives_the_same_spikes_as_single_neurons(numpy_spikes):
     """The strongest neuron of each coding, alone."""
     for coding in CODINGS:
         run = probe(coding, [1.25] * STEPS)
@@ -22,8 +22,8 @@ def test_numpy_gives_the_spikes_of_single_neurons(numpy_spikes):
 
 
 @pytest.mark.cython
-def test_cython_gives_the_spikes_of_numpy(numpy_spikes, use_cython):
-    # those whose equations test_network.py does not compile; every population here takes a quarter of a minute
+def test_cython_and_numpy_give_the_same_spikes(numpy_spikes, use_cython):
+    # those whose equations test_runtime.py does not compile; every population here takes 15 seconds
     codings, gates = ["phase:K=4", "burst", "two_status:beta=0.625,p=3"], ["max_pool_first"]
     use_cython(optimised=False)
     found = simulate(codings, gates)

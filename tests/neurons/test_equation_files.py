@@ -1,4 +1,4 @@
-"""Neuron models from files: those that ship, and what is wrong with others, in one line."""
+"""Neuron models from files: the shipped models, and one-line errors for invalid files."""
 
 import pytest
 
@@ -9,7 +9,7 @@ from tests.helpers.messages import refused
 from tests.helpers.paths import ROOT
 
 
-def test_the_file_that_the_others_are_made_from_works(own):
+def test_the_base_file_of_these_tests_is_valid(own):
     assert load_equations(own(), when="later").threshold == "v >= v_th and step > p"
 
 
@@ -69,7 +69,7 @@ def test_the_file_that_the_others_are_made_from_works(own):
         ("v += I", "v", ["'update'", "'v'"]),
     ],
 )
-def test_one_line_names_file_and_key(own, old, new, named):
+def test_an_error_is_one_line_with_file_and_key(own, old, new, named):
     path = own(old, new)
     with refused(*named) as caught:
         load_equations(path)
@@ -86,7 +86,7 @@ def test_one_line_names_file_and_key(own, old, new, named):
     ],
     ids=["no text", "too deep", "too long", "empty"],
 )
-def test_a_file_that_is_none_is_refused(tmp_path, content, named):
+def test_an_unreadable_file_is_refused(tmp_path, content, named):
     path = tmp_path / "own.toml"
     path.write_bytes(content)
     with refused(path, *named):
@@ -98,7 +98,7 @@ def test_a_folder_is_refused(tmp_path):
         load_equations(tmp_path)
 
 
-def test_an_expression_that_is_too_deep_is_refused(own):
+def test_a_deeply_nested_expression_is_refused(own):
     path = own('"v += I"', f'"v = {"(" * 3000}v{")" * 3000}"')
     with refused(path, "'update'", "Brian2"):
         load_equations(path)
@@ -108,12 +108,12 @@ GATES = ["max_pool", "max_pool_first", "max_pool_all"]
 CODINGS = ["rate", "phase", "burst", "two_status", "real"]
 
 
-def test_codings_and_gates_ship():
+def test_codings_and_gates_are_shipped():
     assert {*CODINGS, *GATES} <= set(shipped_models())
 
 
 @pytest.mark.parametrize("name", shipped_models())
-def test_a_shipped_model_has_its_own_name_and_says_where_it_is_from(name):
+def test_a_shipped_model_has_its_file_name_and_cites_its_source(name):
     file = EquationFile.read(name)
     assert file.texts["name"] == name and file.texts["equation"]
     for entry in (*file.parameters.values(), *file.choices.values()):
@@ -138,16 +138,16 @@ def test_a_shipped_model_loads_with_each_of_its_options(name):
         ("rate:v_th=-1", ["rate", "v_th", "'-1'", 0]),
     ],
 )
-def test_a_value_out_of_its_range_is_named(name, named):
+def test_a_value_out_of_range_is_named(name, named):
     with refused(*named):
         load_equations(name)
 
 
-def test_a_whole_number_may_be_written_as_a_real_one():
+def test_an_integer_may_be_written_as_a_float():
     assert load_equations("phase", K=5.0).parameters["K"] == 5
 
 
-def test_a_real_number_in_place_of_a_whole_one_is_named():
+def test_a_fraction_for_an_integer_parameter_is_named():
     with refused("phase", "K", 5.5):
         load_equations("phase", K=5.5)
 
@@ -176,8 +176,8 @@ def test_each_gate_is_in_the_guide(guide, name):
     assert f"`{name}`" in guide
 
 
-def test_what_brian2_cannot_parse_is_said_by_what_is_wrong(tmp_path):
-    """Its own first line is "Parsing failed:", and the reason that follows is that of the exception behind it."""
+def test_a_brian2_parsing_error_gives_its_reason(tmp_path):
+    """Brian2's own first line is "Parsing failed:"; the reason comes from the exception behind it."""
     text = find("equations", "rate", ".toml").read_text(encoding="utf-8").replace("v : 1\n", "v : 1 (constant\n", 1)
     (tmp_path / "own.toml").write_text(text, encoding="utf-8")
     with refused(tmp_path / "own.toml", "'model'", "Expected end of text, found '('"):

@@ -1,4 +1,4 @@
-"""Spike times worked out by hand for rate and two-status coding, and names with values (others: test_codings.py)."""
+"""Spike times of rate and two-status coding by hand, and names with values (others: test_codings.py)."""
 
 import brian2
 import numpy as np
@@ -10,7 +10,7 @@ from tests.helpers.messages import refused
 
 
 def spike_steps(equations, current, steps):
-    """Steps (1, 2, ...) in which one neuron with a constant current fires, and its potential at the end."""
+    """Steps (1, 2, ...) in which one neuron with a constant current fires, and its final potential."""
     clock = brian2.Clock(dt=1 * ms)
     group = equations.group(1, "neuron", clock)
     group.I = current
@@ -30,8 +30,8 @@ def test_negative_input_never_fires():
     assert spike_steps(load_equations("rate"), -0.5, 6) == ([], -3.0)
 
 
-def test_a_strong_input_fires_at_every_step_and_its_surplus_stays():
-    # 1.5 a step against a threshold of 1: the surplus of 0.5 a step stays in v
+def test_a_strong_input_fires_in_every_step_and_the_surplus_stays():
+    # 1.5 per step against a threshold of 1: the surplus of 0.5 per step stays in v
     assert spike_steps(load_equations("rate"), 1.5, 4) == ([1, 2, 3, 4], 2.0)
 
 
@@ -54,21 +54,21 @@ def test_threshold_scales_the_rate():
         ("ceil", [*range(11, 21)]),
     ],
 )
-def test_readings_of_two_status(reading, open_steps):
-    # one unit a step is more than beta, so the neuron fires whenever it may
+def test_readings_of_two_status_by_hand(reading, open_steps):
+    # one unit per step is more than beta, so the neuron fires in every open step
     steps, v = spike_steps(load_equations("two_status", reading=reading, beta=0.625), 1.0, 20)
     assert steps == open_steps
     assert v == 20 - 0.625 * len(open_steps)
 
 
-def test_two_status_gathers_in_depression_and_discharges_after_it():
+def test_two_status_integrates_while_closed_and_discharges_while_open():
     # closed in 1-3: v = .5 1 1.5; open in 4-6: 2->1.375->(+.5) 1.875->1.25->1.75->1.125; closed again
     equations = load_equations("two_status", reading="ceil", p=3, beta=0.625)
     assert spike_steps(equations, 0.5, 7) == ([4, 5, 6], 1.625)
 
 
-def test_time_step_of_one_tenth_of_a_millisecond():
-    """The step number comes from timestep(t, dt): t/dt, cut off, is wrong at steps 49, 59, 81."""
+def test_a_time_step_of_a_tenth_of_a_millisecond_works():
+    """The step number comes from timestep(t, dt): t/dt, truncated, is wrong at steps 49, 59, 81."""
     clock = brian2.Clock(dt=0.1 * ms)
     equations = load_equations("two_status", reading="floor_from_zero", p=1, beta=1.0)
     group = equations.group(1, "neuron", clock)
@@ -112,14 +112,14 @@ def test_a_model_from_a_file_runs(leaky):
     assert spike_steps(load_equations(leaky), 0.75, 4)[0] == [2, 4]
 
 
-def test_a_parameter_of_a_model_from_a_file_is_set_by_its_name(leaky):
+def test_a_parameter_of_a_model_from_a_file_is_set_by_name(leaky):
     assert "leak = 0.25" in str(load_equations(leaky, leak=0.25))
 
 
 # names with values
 
 
-def test_values_after_a_colon_are_those_of_arguments():
+def test_values_after_a_colon_equal_keyword_arguments():
     equations = load_equations("two_status:reading=floor_from_zero, beta=0.75,p=3")
     assert (equations.parameters["beta"], equations.parameters["p"]) == (0.75, 3)
     assert equations == load_equations("two_status", reading="floor_from_zero", beta=0.75, p=3)
@@ -134,22 +134,22 @@ def test_values_after_a_colon_are_those_of_arguments():
         ("two_status:q=1", ["'q'", "'beta'", "brian-siamsnn equations two_status"]),
     ],
 )
-def test_a_wrong_value_after_a_colon_is_named(name, named):
+def test_an_invalid_value_after_a_colon_is_named(name, named):
     with refused("two_status", *named):
         load_equations(name)
 
 
-def test_a_model_that_does_not_ship_is_refused_with_those_that_do():
+def test_an_unknown_model_is_refused_with_the_shipped_ones():
     with refused("nonsense", "rate", "two_status", ".toml"):
         load_equations("nonsense")
 
 
-def test_a_parameter_that_is_none_is_refused_with_those_that_are():
+def test_an_unknown_parameter_is_refused_with_the_known_ones():
     with refused("rate", "'gamma'", ["v_th", "v_init"]):
         load_equations("rate", gamma=2)
 
 
-def test_an_option_that_is_none_is_refused_with_those_that_are():
+def test_an_unknown_option_is_refused_with_the_known_ones():
     with refused("two_status", "reading", "'up'", "'floor'"):
         load_equations("two_status", reading="up")
 
@@ -175,7 +175,7 @@ v = "v0"
         (UNKNOWN_START, ["initial", "v", "'v0'"]),
     ],
 )
-def test_what_is_wrong_with_a_file_is_named(tmp_path, text, named):
+def test_errors_in_a_file_are_named(tmp_path, text, named):
     path = tmp_path / "own.toml"
     path.write_text(text)
     with refused(path, *named):

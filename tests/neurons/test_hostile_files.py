@@ -1,4 +1,4 @@
-"""Nothing in a neuron model of a stranger runs, and any content is a model or an `InputError`."""
+"""Nothing in an untrusted neuron model runs, and any content is a model or an `InputError`."""
 
 import contextlib
 import string
@@ -38,8 +38,8 @@ from tests.helpers.neuron_models import GOOD
     ],
 )
 @pytest.mark.parametrize("key", ["model", "update", "threshold", "reset", "on_pre"])
-def test_nothing_in_a_file_runs(own, tmp_path, key, code):
-    """A file from elsewhere holds Brian2's expressions or is refused before Brian2 sees it."""
+def test_no_code_in_a_file_runs(own, tmp_path, key, code):
+    """An untrusted file holds Brian2 expressions, or is refused before Brian2 sees it."""
     marker = tmp_path / "ran"
     code = code.replace("{marker}", str(marker)).replace("{{", "{").replace("}}", "}")
     old, new = {
@@ -62,7 +62,7 @@ def _leaves(table, before=()):
 
 
 def _toml(table, before=""):
-    """TOML text of nested tables; values that are no tables come first."""
+    """TOML text of nested tables; plain values come first."""
     import json
 
     def plain(value):
@@ -100,7 +100,7 @@ VALUES = st.one_of(
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.data())
 def test_any_content_is_a_model_or_an_input_error(tmp_path, data):
-    """Keys removed or given other values, at any depth; what passes, Brian2 takes or InputError says why not."""
+    """Keys removed or changed at any depth: Brian2 accepts the result, or InputError gives the reason."""
     table = tomllib.loads(GOOD)
     places = list(_leaves(table))
     for place in data.draw(st.lists(st.sampled_from(places), min_size=1, max_size=3)):

@@ -1,4 +1,4 @@
-"""A run that was recorded for a report."""
+"""A run recorded for a report."""
 
 import pytest
 
@@ -14,7 +14,7 @@ from tests.helpers.reports import FRAMES, SCALES, STEPS
 
 @pytest.fixture(scope="session")
 def run():
-    """Its result, its recorder and the matcher."""
+    """The result, recorder and matcher of the run."""
     matcher = SpikingMatcher(load_model("compact"), STEPS, crops=SCALES)
     meter = OperationCounter(matcher)
     recorder = ReportCollector(meter)

@@ -1,4 +1,4 @@
-"""The page of a report in a real browser."""
+"""The report page in a real browser."""
 
 import base64
 import json
@@ -33,7 +33,7 @@ def browser():
 
 @pytest.fixture
 def opened(browser, tmp_path):
-    """Opens a page as a file; afterwards no script may have failed and nothing may have been fetched."""
+    """Opens a page as a file, and checks afterwards that no script failed and nothing was fetched."""
 
     def open_page(page):
         path = tmp_path / "report.html"
@@ -50,7 +50,7 @@ def opened(browser, tmp_path):
 
 
 def shown_image(browser, name):
-    """An image of the page as it was decoded by the browser: its size there, and its bytes."""
+    """An image of the page as decoded by the browser: its size there, and its bytes."""
     width = browser.execute_async_script(
         f"const done = arguments[0]; const image = document.getElementById('{name}');"
         "image.decode().then(() => done(image.naturalWidth))"
@@ -59,13 +59,13 @@ def shown_image(browser, name):
 
 
 def frame_of(readout):
-    """The number of the frame that is shown, the first one in the line."""
+    """The number of the frame shown, the first number in the readout."""
     return int(re.search(r"\d+", readout.text)[0])
 
 
 @pytest.fixture
 def player(run, opened):
-    """The page of the run, the line that tells which frame is shown, and the recorder."""
+    """The page of the run, the readout of the frame shown, and the recorder."""
     browser = opened(page_of(run[1], steps=STEPS))
     return browser, browser.find_element("id", "readout"), run[1]
 
@@ -80,14 +80,14 @@ def press(browser, *keys):
     actions.perform()
 
 
-def test_the_page_opens_with_the_first_frame_that_was_searched(player):
+def test_the_page_opens_at_the_first_searched_frame(player):
     browser, readout, recorder = player
     assert browser.find_element("id", "title").text == "fish"
     assert_names(readout.text, 1, 5, f"{recorder.overlap[1]:.2f}")
     assert shown_image(browser, "response")[1] == recorder.pictures[1]["response"]
 
 
-def test_the_frame_of_the_exemplar_has_neither_response_nor_raster(player):
+def test_the_exemplar_frame_has_neither_response_nor_raster(player):
     browser, readout, recorder = player
     press(browser, "ARROW_LEFT")
     assert_names(readout.text, 0, 5, "1.00")
@@ -96,7 +96,7 @@ def test_the_frame_of_the_exemplar_has_neither_response_nor_raster(player):
     assert not browser.find_element("id", "raster").is_displayed()
 
 
-def test_the_arrow_keys_go_through_the_frames(player):
+def test_the_arrow_keys_step_through_the_frames(player):
     browser, readout, recorder = player
     press(browser, "ARROW_LEFT", "ARROW_RIGHT", "ARROW_RIGHT")
     assert_names(readout.text, 2, 5, f"{recorder.overlap[2]:.2f}")
@@ -104,14 +104,14 @@ def test_the_arrow_keys_go_through_the_frames(player):
     assert shown_image(browser, "response")[1] == recorder.pictures[2]["response"]
 
 
-def test_a_picture_says_in_words_where_its_box_is(player):
+def test_a_picture_has_a_text_description_of_its_box(player):
     browser, _, recorder = player
     press(browser, "ARROW_RIGHT")
     alternative = browser.find_element("id", "picture").get_attribute("alt")
     assert_names(alternative, 2, *(f"{side:g}" for side in recorder.boxes[2]))
 
 
-def test_slider_and_button_go_through_the_frames(player):
+def test_the_slider_and_the_button_step_through_the_frames(player):
     from selenium.webdriver.common.keys import Keys
 
     browser, readout, _ = player
@@ -121,13 +121,13 @@ def test_slider_and_button_go_through_the_frames(player):
     assert frame_of(readout) == 4
 
 
-def test_a_click_into_a_plot_goes_to_its_frame(player):
+def test_clicking_a_plot_goes_to_its_frame(player):
     browser, readout, _ = player
-    browser.find_element("css selector", "#plots svg").click()  # in its middle
+    browser.find_element("css selector", "#plots svg").click()  # in the middle of the plot
     assert frame_of(readout) in (2, 3)
 
 
-def test_playing_stops_at_the_last_frame(player):
+def test_playback_stops_at_the_last_frame(player):
     browser, readout, _ = player
     browser.find_element("id", "play").click()
     for _ in range(100):
@@ -145,7 +145,7 @@ def plots(run, opened):
     return browser, run[1]
 
 
-def test_the_legends_of_the_plots_have_the_numbers_of_the_frame(plots):
+def test_plot_legends_show_the_numbers_of_the_frame(plots):
     browser, recorder = plots
     figures = browser.find_elements("css selector", "#plots figure")
     assert len({figure.find_element("tag name", "h2").text for figure in figures}) == 7
@@ -162,14 +162,14 @@ def test_the_raster_shows_the_spikes_of_the_frame(plots):
     assert_names(browser.find_element("id", "raster").get_attribute("aria-label"), len(steps), 256, STEPS)
     path = browser.find_element("css selector", "#raster .spikes").get_attribute("d")
     x, y = np.array([place.split() for place in re.findall(r"M([\d.]+ [\d.]+)", path)], float).T
-    # a straight line through the steps, and one through the neurons, to the digit that is written
+    # a straight line through the steps and one through the neurons, to the precision of the written digits
     for drawn, number in ((x, steps), (y, neurons)):
         assert len(drawn) == len(number)
         assert np.abs(np.polyval(np.polyfit(number, drawn, 1), number) - drawn).max() < 0.06
     assert x.max() > x.min() and y.max() > y.min()
 
 
-def test_energy_is_shown_for_the_hardware_that_is_chosen(plots):
+def test_energy_is_shown_for_the_selected_hardware(plots):
     browser, recorder = plots
     choice = browser.find_element("id", "hardware")
     titles = [option.get_attribute("value") for option in choice.find_elements("tag name", "option")]
@@ -179,7 +179,7 @@ def test_energy_is_shown_for_the_hardware_that_is_chosen(plots):
     assert_names(label, FRAMES, titles[-1])
 
 
-def test_a_line_is_higher_where_its_value_is(plots):
+def test_plot_lines_follow_their_values(plots):
     browser, recorder = plots
     # pixels count from the top, so the line of x falls as x grows
     points = browser.find_element("css selector", "#plots path.line").get_attribute("d")
@@ -188,7 +188,7 @@ def test_a_line_is_higher_where_its_value_is(plots):
     assert np.corrcoef(heights, x)[0, 1] == pytest.approx(-1, abs=1e-3)
 
 
-def test_everything_has_a_name_for_those_who_do_not_see_it(run, opened):
+def test_every_element_has_an_accessible_name(run, opened):
     browser = opened(page_of(run[1]))
     browser.execute_script("show(1)")
     unnamed = browser.execute_script(
@@ -200,25 +200,25 @@ def test_everything_has_a_name_for_those_who_do_not_see_it(run, opened):
     assert browser.execute_script("return document.documentElement.lang") == "en"
 
 
-def test_nothing_hangs_out_of_a_narrow_window(run, opened):
+def test_nothing_overflows_a_narrow_window(run, opened):
     browser = opened(page_of(run[1]))
     browser.execute_script("show(1)")
     browser.execute_script("document.body.style.width = '400px'")
     assert browser.execute_script("return document.querySelector('main').scrollWidth") <= 400
 
 
-def test_a_run_without_spikes_truth_and_all_pictures_says_so(opened):
+def test_a_run_without_spikes_or_truth_and_with_few_pictures_says_so(opened):
     recorder = recorded([np.full((60, 80, 3), 10 * k, np.uint8) for k in range(9)], picture_bytes=4000)
     assert recorder.stride > 1
     browser = opened(page_of(recorder))
     assert_names(browser.find_element("id", "skipping").text, recorder.stride)
-    # position, size and response; neither an overlap nor rates, operations and energy
+    # position, size and response; no overlap, rates, operations or energy
     assert len(browser.find_elements("css selector", "#plots h2")) == 3
     assert not browser.find_element("id", "raster-figure").is_displayed()
     assert browser.find_element("id", "response").is_displayed()
 
 
-def test_one_frame_and_a_hostile_name_in_the_browser(opened):
+def test_the_browser_shows_a_single_frame_with_a_hostile_name(opened):
     name = "</script><img src=x onerror=document.title='broken'>"
     browser = opened(page_of(recorded([np.zeros((40, 60, 3), np.uint8)]), name))
     assert browser.find_element("id", "title").text == name

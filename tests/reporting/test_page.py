@@ -1,4 +1,4 @@
-"""The page of a report, as text."""
+"""The report page as text."""
 
 import json
 import re
@@ -19,7 +19,7 @@ def data_of(page):
 
 
 class Reader(HTMLParser):
-    """Checks that tags are closed in their order, and keeps what is fetched or labelled."""
+    """Checks that tags are properly nested, and collects links, resources and labels."""
 
     VOID = {"meta", "img", "input", "br"}
 
@@ -48,7 +48,7 @@ NAMES = ["fish", "</script><script>alert(1)</script>", "<!--data-->", "</title>&
 
 @pytest.fixture(scope="module", params=NAMES)
 def page(request):
-    """A name, and the page of a run of that name."""
+    """A name, and the page of a run with that name."""
     return request.param, page_of(recorded([np.zeros((40, 60, 3), np.uint8)]), request.param, source=request.param)
 
 
@@ -59,21 +59,21 @@ def reader(page):
     return reader
 
 
-def test_tags_are_closed_and_no_two_have_one_id(reader):
+def test_tags_are_closed_and_ids_are_unique(reader):
     assert reader.open == [] and len(set(reader.ids)) == len(reader.ids)
 
 
-def test_the_title_has_the_name(page, reader):
+def test_the_title_contains_the_name(page, reader):
     assert page[0] in reader.titles[0]
 
 
-def test_the_data_has_name_and_summary(page):
+def test_the_data_contains_name_and_summary(page):
     name, text = page
     assert data_of(text)["name"] == data_of(text)["summary"]["source"] == name
 
 
-def test_nothing_is_fetched(page, reader):
-    """No addresses at all but the name space of SVG, and a policy that forbids them."""
+def test_the_page_fetches_nothing(page, reader):
+    """No address except the SVG namespace, and a content security policy that forbids fetching."""
     name, text = page
     assert reader.addresses == []
     assert set(re.findall(r"https?://[^\"' ]*", text.replace(name, ""))) == {"http://www.w3.org/2000/svg"}
@@ -82,7 +82,7 @@ def test_nothing_is_fetched(page, reader):
 
 @pytest.fixture
 def broken_off(tmp_path, capsys):
-    """Runs the command on three frames of which the last is broken; its arguments without --report, and its error."""
+    """Runs the command on three frames, the last one broken; returns the arguments without --report, and the error."""
     frames = tmp_path / "frames"
     frames.mkdir()
     for k, frame in enumerate(SyntheticSequence(frames=3)):
@@ -94,13 +94,13 @@ def broken_off(tmp_path, capsys):
     return fast, last_error(capsys)
 
 
-def test_a_report_is_written_for_what_was_done(broken_off, tmp_path):
+def test_a_run_stopped_by_a_broken_frame_has_a_report_of_the_others(broken_off, tmp_path):
     assert_names(broken_off[1], tmp_path / "frames/2.png", 2, tmp_path / "out")
     data = data_of((tmp_path / "out/report.html").read_text(encoding="utf-8"))
     assert len(data["boxes"]) == len(data["pictures"]) == 2 and data["truth"] == [None, None]
     assert "2.png" in data["summary"]["stopped"]
 
 
-def test_a_report_leaves_with_the_run_that_it_is_of(broken_off, tmp_path):
+def test_a_new_run_removes_the_old_report(broken_off, tmp_path):
     assert command(*broken_off[0], "--frames", 2) == 0
     assert not (tmp_path / "out/report.html").exists()

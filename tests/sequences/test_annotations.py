@@ -1,4 +1,4 @@
-"""Files of boxes: separators, absent targets, polygons, and lines that are none."""
+"""Box files: separators, absent targets, polygons and malformed lines."""
 
 import numpy as np
 import pytest
@@ -15,7 +15,7 @@ def path(tmp_path):
 
 
 @pytest.mark.parametrize("separator", [",", "\t", " ", ", ", "   "])
-def test_numbers_are_parted_by_commas_tabs_or_spaces(path, separator):
+def test_numbers_are_separated_by_commas_tabs_or_spaces(path, separator):
     path.write_text(separator.join(["11", "21.5", "30", "40"]) + "\r\n\n")
     np.testing.assert_array_equal(read_boxes(path), [[11, 21.5, 30, 40]])
 
@@ -40,7 +40,7 @@ def test_malformed_lines_are_named(path, line):
 
 
 @pytest.mark.parametrize("line", ["1e308,1,1,1", "0 0 0 0 -1e308 5 5 5", "1,1,1e8,1"])
-def test_coordinates_that_are_no_pixels_are_named(path, line):
+def test_implausible_coordinates_are_named(path, line):
     path.write_text(line)
     with refused(path, "line 1", "1e+07", repr(line)):
         read_boxes(path)
@@ -52,18 +52,18 @@ def test_an_empty_file_is_named(path):
         read_boxes(path)
 
 
-def test_a_file_that_is_no_text_is_named(path):
+def test_a_binary_file_is_named(path):
     path.write_bytes(b"\xff\xfe\x00\x01")
     with refused(path, "UTF-8"):
         read_boxes(path)
 
 
-def test_an_upright_rectangle_is_its_box():
-    # s = 1, and the corners are the outer pixels' centres
+def test_an_axis_aligned_rectangle_is_its_own_box():
+    # s = 1, and the corners are the centres of the outer pixels
     np.testing.assert_allclose(polygon_to_box([10, 20, 40, 20, 40, 70, 10, 70]), [10, 20, 31, 51])
 
 
-def test_a_square_on_its_tip_is_a_box_of_its_area():
+def test_a_square_on_its_tip_becomes_a_box_of_equal_area():
     # diagonal 20: area 200 in an extent of 400, s = sqrt(1/2), side 10 sqrt(2) + 1
     side = 10 * 2**0.5
     corner = 50 - side / 2
@@ -71,12 +71,12 @@ def test_a_square_on_its_tip_is_a_box_of_its_area():
     np.testing.assert_allclose(box, [corner, corner, side + 1, side + 1])
 
 
-def test_a_polygon_without_area_is_absent():
+def test_a_polygon_without_area_is_an_absent_target():
     assert np.isnan(polygon_to_box([5, 5, 9, 5, 9, 5, 5, 5])).all()
 
 
 @given(st.floats(1, 200), st.floats(1, 200), st.floats(0, 2 * np.pi), st.floats(-99, 99), st.floats(-99, 99))
-def test_a_turned_rectangle_keeps_centre_and_area(width, height, angle, x, y):
+def test_a_rotated_rectangle_keeps_its_centre_and_area(width, height, angle, x, y):
     turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
     corners = np.array([(-width, -height), (width, -height), (width, height), (-width, height)]) / 2 @ turn + (x, y)
     box = polygon_to_box(corners.ravel())

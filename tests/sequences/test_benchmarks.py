@@ -1,4 +1,4 @@
-"""Sequences of OTB, VOT and GOT-10k: in folders made here, and the real ones."""
+"""Sequences of OTB, VOT and GOT-10k, generated and real."""
 
 import json
 
@@ -20,24 +20,24 @@ def test_otb_sequences_have_their_attributes(deer):
     assert (deer.name, deer.frame_count, deer.attributes) == ("Deer", 3, ("MB", "FM", "IPR", "BC"))
 
 
-def test_otb_boxes_count_from_one(deer):
+def test_otb_coordinates_start_at_one(deer):
     np.testing.assert_array_equal(deer.boxes, [[10, 20, 5, 6], [11, 21, 5, 6], [np.nan] * 4])
     np.testing.assert_array_equal(deer.first_box, [10, 20, 5, 6])
 
 
-def test_the_first_box_is_a_copy(deer):
+def test_first_box_returns_a_copy(deer):
     deer.first_box[:] = 0
     np.testing.assert_array_equal(deer.first_box, [10, 20, 5, 6])
 
 
-def test_otb_numbers_may_start_anywhere(tmp_path):
+def test_otb_image_numbers_can_start_anywhere(tmp_path):
     sequence = open_sequence(write_otb(tmp_path / "BlurCar1", [247, 248], ["1,1,5,6", "2,1,5,6"]))
     assert levels(sequence) == [10, 11]
 
 
 @pytest.mark.parametrize("annotated", ["window", "all"])
-def test_otb_frame_window(tmp_path, annotated):
-    # 298 ... 302 with a window from 300: three frames stay, whether the file covers these or all five
+def test_the_otb_frame_window_is_applied(tmp_path, annotated):
+    # 298 ... 302 with a window from 300: three frames remain, whether the file covers these or all five
     lines = [f"{number},1,5,6" for number in range(298, 303)]
     folder = write_otb(tmp_path / "David", range(298, 303), lines if annotated == "all" else lines[2:])
     sequence = open_sequence(folder)
@@ -52,31 +52,31 @@ def jogging(tmp_path):
     return write_otb(tmp_path / "Jogging", [1], ["21,1,5,6"], "groundtruth_rect.2.txt")
 
 
-def test_a_folder_of_two_targets_is_refused_with_their_names(jogging):
+def test_a_folder_with_two_targets_is_refused_with_their_names(jogging):
     with refused(jogging, 2, f"{jogging}-1", "Jogging-2"):
         open_sequence(jogging)
 
 
 @pytest.mark.parametrize(("spelling", "target"), [("-1", 1), ("-2", 2), (".2", 2), ("_2", 2)])
-def test_a_target_of_two_has_a_name_in_any_spelling(jogging, spelling, target):
+def test_one_of_two_targets_can_be_named_in_any_spelling(jogging, spelling, target):
     sequence = open_sequence(f"{jogging}{spelling}")
     assert (sequence.name, sequence.first_box[0]) == (f"Jogging-{target}", 10 * target)
     assert sequence.attributes == ATTRIBUTES[f"Jogging-{target}"]
 
 
-def test_a_third_target_of_two_is_named(jogging):
+def test_an_unknown_third_target_is_named(jogging):
     with refused(f"{jogging}-3"):
         open_sequence(f"{jogging}-3")
 
 
-def test_human4_has_its_second_target_only(tmp_path):
+def test_human4_uses_only_its_second_target(tmp_path):
     write_otb(tmp_path / "Human4", [1], [], "groundtruth_rect.1.txt")
     folder = write_otb(tmp_path / "Human4", [1], ["21,1,5,6"], "groundtruth_rect.2.txt")
     assert (open_sequence(folder).name, open_sequence(folder).first_box[0]) == ("Human4-2", 20)
 
 
 @pytest.mark.parametrize("place", ["color", "imgs", "."])
-def test_vot_sequences_have_boxes_and_polygons_from_zero(tmp_path, place):
+def test_vot_boxes_and_polygons_start_at_zero(tmp_path, place):
     write_images(tmp_path / "bag" / place, ["00000001.jpg", "00000002.jpg"])
     (tmp_path / "bag/groundtruth.txt").write_text("10,20,40,20,40,70,10,70\n5,6,7,8\n")
     sequence = open_sequence(tmp_path / "bag")
@@ -84,7 +84,7 @@ def test_vot_sequences_have_boxes_and_polygons_from_zero(tmp_path, place):
     assert levels(sequence) == [10, 11]
 
 
-def test_got10k_test_sequences_give_the_first_box_only(tmp_path):
+def test_got10k_test_sequences_have_the_first_box_only(tmp_path):
     write_images(tmp_path / "GOT-10k_Test_000001", ["00000001.jpg", "00000002.jpg", "00000003.jpg"])
     (tmp_path / "GOT-10k_Test_000001/groundtruth.txt").write_text("347.0000,443.0000,429.0000,272.0000\n")
     sequence = open_sequence(tmp_path / "GOT-10k_Test_000001")
@@ -92,12 +92,12 @@ def test_got10k_test_sequences_give_the_first_box_only(tmp_path):
     assert sequence.boxes.shape == (3, 4) and np.isnan(sequence.boxes[1:]).all()
 
 
-def test_an_absent_first_target_is_no_first_box(tmp_path):
+def test_an_absent_first_target_gives_no_first_box(tmp_path):
     assert open_sequence(write_otb(tmp_path / "mine", [1, 2], ["NaN,NaN,NaN,NaN", "1,1,5,5"])).first_box is None
 
 
 @pytest.mark.parametrize("lines", [2, 4])
-def test_annotations_that_do_not_go_with_the_images_are_named(tmp_path, lines):
+def test_annotations_that_do_not_match_the_images_are_named(tmp_path, lines):
     folder = write_otb(tmp_path / "mine", [1, 2, 3], ["1,1,5,5"] * lines)
     with refused(folder / "groundtruth_rect.txt", 3, lines):
         open_sequence(folder)
@@ -110,7 +110,7 @@ OTB_HERE = "Couple Crossing Deer Dog1 DragonBaby Football1 Girl Human7 Jumping M
 
 @pytest.mark.data
 @pytest.mark.parametrize("name", OTB_HERE)
-def test_real_otb_sequences_are_those_of_the_annotations(data, name):
+def test_real_otb_sequences_match_the_annotations(data, name):
     annotation = json.loads((data / "annotations/OTB100.json").read_text())[name]
     sequence = open_sequence(data / "otb" / name)
     np.testing.assert_array_equal(sequence.boxes, np.array(annotation["gt_rect"]) - [1, 1, 0, 0])
@@ -127,13 +127,13 @@ def test_real_otb_frames_are_rgb(data, name):
 
 @pytest.mark.data
 @pytest.mark.parametrize("name", ["Dog1", "Jumping"])
-def test_real_gray_frames_have_their_channel_three_times(data, name):
+def test_real_gray_frames_have_three_equal_channels(data, name):
     first = next(iter(open_sequence(data / "otb" / name)))
     assert (np.ptp(first, axis=2) == 0).all()
 
 
 @pytest.mark.data
-def test_real_otb_decodes_to_its_end(data):
+def test_a_real_otb_sequence_decodes_to_the_end(data):
     assert sum(1 for _ in open_sequence(data / "otb/Skiing")) == 81
 
 
@@ -147,7 +147,7 @@ def test_a_real_vot_sequence_has_the_box_of_its_polygon(data):
 
 
 @pytest.mark.data
-def test_real_videos_for_training_open(data):
+def test_real_training_videos_can_be_opened(data):
     for folder in sorted((data / "train/video").iterdir()):
         sequence = open_sequence(folder)
         assert len(sequence.boxes) == len(sequence) > 1

@@ -1,4 +1,4 @@
-"""Folders of sequences: what is in them is told apart by its files."""
+"""Folders of sequences are recognised by their files."""
 
 import pytest
 
@@ -26,11 +26,11 @@ def names(dataset):
     return [item.name for item in dataset.items]
 
 
-def test_each_target_is_a_sequence_with_the_name_of_its_benchmark(folder):
+def test_each_target_is_a_sequence_named_as_in_its_benchmark(folder):
     assert names(open_dataset(folder)) == ["bag", "CarDark", "Human4-2", "Jogging-1", "Jogging-2"]
 
 
-def test_boxes_of_vot_count_from_zero_and_those_of_otb_from_one(folder):
+def test_vot_boxes_start_at_zero_and_otb_boxes_at_one(folder):
     assert [item.origin for item in open_dataset(folder).items] == [0, 1, 1, 1, 1]
 
 
@@ -38,20 +38,20 @@ def test_folders_without_annotations_are_ignored(folder):
     assert open_dataset(folder).ignored == ("other",)
 
 
-def test_a_benchmark_has_its_own_sequences_only(folder):
+def test_a_benchmark_has_only_its_own_sequences(folder):
     assert names(open_dataset(folder, "vot")) == ["bag"]
 
 
-def test_a_subset_has_its_own_sequences_and_says_which_are_missing(folder):
+def test_a_subset_has_only_its_own_sequences_and_lists_the_missing_ones(folder):
     subset = open_dataset(folder, "otb", subset="otb2013")
     assert names(subset) == ["CarDark", "Jogging-1", "Jogging-2"] and len(subset.missing) == 48
 
 
-def test_sequences_are_chosen_by_name_in_any_spelling(folder):
+def test_sequences_are_selected_by_name_in_any_spelling(folder):
     assert names(open_dataset(folder, names=["jogging.2"])) == ["Jogging-2"]
 
 
-def test_got10k_has_the_sequences_of_its_list(folder):
+def test_got10k_uses_the_sequences_of_its_list(folder):
     (folder / "list.txt").write_text("bag\ngone\n")
     listed = open_dataset(folder, "got10k")
     assert names(listed) == ["bag"] and listed.missing == ("gone",)

@@ -22,7 +22,7 @@ def test_frames_are_rgb(tmp_path):
     np.testing.assert_array_equal(frame, pixels)
 
 
-def test_gray_images_have_their_channel_three_times(tmp_path):
+def test_gray_images_get_three_equal_channels(tmp_path):
     gray = np.arange(20, dtype=np.uint8).reshape(4, 5)
     cv2.imwrite(str(tmp_path / "gray.png"), gray)
     np.testing.assert_array_equal(read_image(tmp_path / "gray.png"), np.stack([gray] * 3, axis=-1))
@@ -37,7 +37,7 @@ UNUSUAL = {
 
 
 @pytest.mark.parametrize("kind", UNUSUAL)
-def test_unusual_images_become_8_bit_rgb(tmp_path, kind):
+def test_unusual_images_are_converted_to_8_bit_rgb(tmp_path, kind):
     picture, ending = UNUSUAL[kind]
     cv2.imwrite(str(tmp_path / f"1{ending}"), picture)
     frame = read_image(tmp_path / f"1{ending}")
@@ -51,7 +51,7 @@ def test_unusual_images_become_8_bit_rgb(tmp_path, kind):
 
 @pytest.fixture
 def walk(tmp_path):
-    """A folder of four images, and of what is none."""
+    """A folder with four images and other files."""
     write_images(tmp_path / "walk", ["1.png", "2.bmp", "10.PNG", "100.png"])
     (tmp_path / "walk/notes.txt").write_text("not an image")
     (tmp_path / "walk/._1.png").write_bytes(b"what a Mac leaves")
@@ -64,11 +64,11 @@ def test_a_folder_of_images_is_a_sequence_without_boxes(walk):
     assert walk.boxes is None and walk.first_box is None and walk.fps is None
 
 
-def test_images_are_in_natural_order(walk):
+def test_images_are_sorted_in_natural_order(walk):
     assert levels(walk) == [10, 11, 12, 13]
 
 
-def test_each_iteration_starts_anew(walk):
+def test_each_iteration_starts_from_the_first_image(walk):
     assert levels(walk) == levels(walk)
 
 
@@ -76,7 +76,7 @@ def test_each_iteration_starts_anew(walk):
 
 
 @pytest.mark.parametrize("spoil", [lambda data: b"", lambda data: b"text", lambda data: data[: len(data) // 2]])
-def test_a_broken_image_raises_in_its_turn(tmp_path, spoil):
+def test_a_broken_image_raises_when_it_is_reached(tmp_path, spoil):
     noise = np.random.default_rng(0).integers(0, 255, (40, 40, 3), np.uint8)
     for number in (1, 2, 3):
         cv2.imwrite(str(tmp_path / f"{number}.jpg"), noise)
@@ -90,7 +90,7 @@ def test_a_broken_image_raises_in_its_turn(tmp_path, spoil):
 
 @pytest.fixture
 def with_thumbnail():
-    """Bytes of a JPEG that has a thumbnail, which is a whole JPEG within it; and its pixels, BGR."""
+    """Bytes of a JPEG whose thumbnail is a complete JPEG inside it, and its pixels, BGR."""
     whole = cv2.imencode(".jpg", noise(64, 64))[1].tobytes()
     thumbnail = cv2.imencode(".jpg", noise(8, 8))[1].tobytes()
     segment = b"Exif\0\0" + thumbnail
@@ -98,20 +98,20 @@ def with_thumbnail():
     return content, cv2.imdecode(np.frombuffer(whole, np.uint8), 1)
 
 
-def test_a_jpeg_with_a_thumbnail_is_read(tmp_path, with_thumbnail):
+def test_a_jpeg_with_a_thumbnail_can_be_read(tmp_path, with_thumbnail):
     content, pixels = with_thumbnail
     (tmp_path / "1.jpg").write_bytes(content)
     np.testing.assert_array_equal(read_image(tmp_path / "1.jpg")[..., ::-1], pixels)
 
 
-def test_a_broken_jpeg_with_a_whole_thumbnail_is_noticed(tmp_path, with_thumbnail):
+def test_a_broken_jpeg_with_an_intact_thumbnail_is_detected(tmp_path, with_thumbnail):
     content, _ = with_thumbnail
     (tmp_path / "1.jpg").write_bytes(content[:-200])
     with refused(tmp_path / "1.jpg", len(content) - 200):
         read_image(tmp_path / "1.jpg")
 
 
-def test_an_image_that_announces_a_billion_pixels_is_refused(tmp_path):
+def test_an_image_that_declares_a_billion_pixels_is_refused(tmp_path):
     def chunk(kind, content):
         return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
 

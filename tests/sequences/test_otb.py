@@ -21,11 +21,11 @@ from brian_siamsnn.sequences.otb import ATTRIBUTE_NAMES, ATTRIBUTES, FRAME_WINDO
         ("my_own.video", "my_own.video"),
     ],
 )
-def test_names_in_any_spelling_are_those_of_the_benchmark(spelling, name):
+def test_benchmark_names_are_found_in_any_spelling(spelling, name):
     assert canonical(spelling) == name
 
 
-def test_the_first_edition_has_51_targets_of_the_hundred():
+def test_the_first_edition_has_51_of_the_hundred_targets():
     assert len(ATTRIBUTES) == 100 and len(set(OTB2013)) == 51
     assert set(OTB2013) < set(ATTRIBUTES)
 
@@ -33,8 +33,8 @@ def test_the_first_edition_has_51_targets_of_the_hundred():
 @pytest.mark.parametrize(
     ("name", "given", "first", "last"),
     [
-        ("Tiger1", 354, 6, 354),  # all files: the first five go
-        ("Tiger1", 349, 1, 349),  # the window alone: stays
+        ("Tiger1", 354, 6, 354),  # all files: the first five are dropped
+        ("Tiger1", 349, 1, 349),  # the window alone: nothing is dropped
         ("Football1", 81, 1, 74),
         ("Football1", 74, 1, 74),
         ("David", 770, 300, 770),
@@ -42,7 +42,7 @@ def test_the_first_edition_has_51_targets_of_the_hundred():
         ("Crossing", 120, 1, 120),
     ],
 )
-def test_rows_within_the_frame_window(name, given, first, last):
+def test_rows_are_cut_to_the_frame_window(name, given, first, last):
     rows = window_rows(name, np.arange(1, given + 1))
     assert (rows[0], rows[-1], len(rows)) == (first, last, last - first + 1)
 

@@ -1,4 +1,4 @@
-"""The rendered sequence: exact boxes, the same by the same seed, and as hard as it says."""
+"""The rendered sequence: exact boxes, reproducible from its seed, and as difficult as documented."""
 
 import numpy as np
 import pytest
@@ -22,18 +22,18 @@ def extent(mask):
 
 
 def visible(sequence, index):
-    """Where the target shows by about half or more: the same frame, its noise too, without the target."""
+    """Pixels that are at least about half target, found by rendering the same frame and noise without it."""
     with_target, without = sequence.render(index).astype(int), sequence.render(index, target=False)
     return np.abs(with_target - without).max(axis=-1) > 40
 
 
-def test_is_a_sequence_with_a_box_for_each_frame(sequence):
+def test_it_is_a_sequence_with_a_box_for_each_frame(sequence):
     assert isinstance(sequence, Sequence)
     assert (sequence.name, sequence.frame_count, len(sequence), sequence.fps) == ("synthetic", FRAMES, FRAMES, 30.0)
     assert sequence.boxes.shape == (FRAMES, 4)
 
 
-def test_its_frames_are_what_it_renders(sequence):
+def test_its_frames_equal_the_rendered_ones(sequence):
     frames = list(sequence)
     assert len(frames) == FRAMES
     assert all(frame.shape == (240, 320, 3) and frame.dtype == np.uint8 for frame in frames)
@@ -41,7 +41,7 @@ def test_its_frames_are_what_it_renders(sequence):
 
 
 @pytest.mark.parametrize("seed", range(4))
-def test_boxes_are_those_of_the_pixels(seed):
+def test_boxes_match_the_target_pixels(seed):
     sequence = SyntheticSequence(frames=10, size=(240, 320), seed=seed)
     for index in (0, 1, 8, 9):
         np.testing.assert_allclose(sequence.boxes[index], extent(visible(sequence, index)), atol=1.2)
@@ -60,13 +60,13 @@ def test_the_target_moves_smoothly(seed):
 
 
 @pytest.mark.parametrize("seed", range(8))
-def test_the_target_changes_its_size(seed):
+def test_the_target_changes_size(seed):
     widths = SyntheticSequence(seed=seed).boxes[:, 2]
-    # the scale goes from 0.8 to 1.3
+    # the scale increases from 0.8 to 1.3
     assert 1.4 < widths.max() / widths.min() < 1.8
 
 
-def test_the_post_hides_a_part_for_a_while(sequence):
+def test_the_post_temporarily_hides_part_of_the_target(sequence):
     shown = np.array([visible(sequence, index).sum() for index in range(FRAMES)]) / sequence.boxes[:, 2:].prod(axis=1)
     whole = np.median(shown[:8])
     assert 0.5 * whole < shown.min() < 0.85 * whole
@@ -81,17 +81,17 @@ def test_the_same_seed_gives_the_same_bytes():
     np.testing.assert_array_equal(first.boxes, again.boxes)
 
 
-def test_another_seed_gives_another_path():
+def test_a_different_seed_gives_a_different_path():
     first, other = (SyntheticSequence(frames=3, size=(96, 128), seed=seed) for seed in (5, 6))
     assert not np.allclose(first.boxes, other.boxes)
 
 
-def test_the_number_of_frames_does_not_change_the_path():
+def test_the_number_of_frames_does_not_affect_the_path():
     few, many = SyntheticSequence(frames=5, size=(96, 128)), SyntheticSequence(frames=9, size=(96, 128))
     np.testing.assert_allclose(few.boxes, many.boxes[::2])
 
 
-def test_it_opens_by_its_name():
+def test_it_is_opened_by_name():
     assert isinstance(open_sequence("synthetic"), SyntheticSequence)
 
 
@@ -103,6 +103,6 @@ def test_it_opens_by_its_name():
         ({"seed": 0.5}, ["seed", 0, 0.5]),
     ],
 )
-def test_wrong_settings_are_named(options, named):
+def test_invalid_settings_are_named(options, named):
     with refused(*named):
         SyntheticSequence(**options)

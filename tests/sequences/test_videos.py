@@ -11,7 +11,7 @@ from tests.helpers.opencv import Camera
 
 def write_video(path, frame_count, codec="mp4v", fps=25):
     writer = cv2.VideoWriter(str(path), cv2.VideoWriter_fourcc(*codec), fps, (160, 120))
-    # noise does not compress, so that half of the file is about half of the frames
+    # noise does not compress, so half of the file holds about half of the frames
     noise = np.random.default_rng(0).integers(0, 60, (120, 160, 3), np.uint8)
     for index in range(frame_count):
         writer.write(np.roll(noise, 3 * index, axis=1) + np.uint8(3 * index))
@@ -28,7 +28,7 @@ def test_a_video_is_a_sequence_of_its_frames(tmp_path):
 
 
 @pytest.mark.parametrize("frame_count", [12, 50])
-def test_a_video_that_breaks_off_raises_after_its_last_frame(tmp_path, frame_count):
+def test_a_truncated_video_raises_after_its_last_frame(tmp_path, frame_count):
     path = write_video(tmp_path / "cut.avi", frame_count, codec="MJPG")
     content = path.read_bytes()
     path.write_bytes(content[: len(content) // 2])
@@ -41,7 +41,7 @@ def test_a_video_that_breaks_off_raises_after_its_last_frame(tmp_path, frame_cou
 
 
 class Overcounting:
-    """A video as OpenCV reads it, that announces one frame more than there is."""
+    """A video as read by OpenCV that declares one frame more than it has."""
 
     def __init__(self, capture):
         self._capture = capture
@@ -53,7 +53,7 @@ class Overcounting:
         return self._capture.get(what) + (what == cv2.CAP_PROP_FRAME_COUNT)
 
 
-def test_an_announced_count_that_is_one_too_high_is_no_error(tmp_path, monkeypatch):
+def test_a_declared_frame_count_one_too_high_is_no_error(tmp_path, monkeypatch):
     path, capture = write_video(tmp_path / "clip.mp4", 30), cv2.VideoCapture
     monkeypatch.setattr(cv2, "VideoCapture", lambda *source: Overcounting(capture(*source)))
     sequence = open_sequence(path)
@@ -80,7 +80,7 @@ def test_a_camera_is_a_sequence_of_unknown_length(camera, source):
         len(sequence)
 
 
-def test_frames_of_a_camera_are_rgb_and_its_end_is_an_error(camera):
+def test_camera_frames_are_rgb_and_their_end_is_an_error(camera):
     read = iter(open_sequence(0))
     for _ in range(5):
         assert tuple(next(read)[0, 0]) == (10, 20, 30)
@@ -88,6 +88,6 @@ def test_frames_of_a_camera_are_rgb_and_its_end_is_an_error(camera):
         next(read)
 
 
-def test_a_camera_that_is_not_there_is_named(camera):
+def test_a_missing_camera_is_named(camera):
     with refused("camera 3"):
         open_sequence("3")

@@ -1,4 +1,4 @@
-"""Files and objects of other programs: round trips, read by those programs, and files that are damaged."""
+"""Files and objects of other programs: round trips, reading by those programs, and damaged files."""
 
 import csv
 import sys
@@ -41,7 +41,7 @@ def needs(format):
 
 
 @pytest.mark.parametrize("format", FORMATS)
-def test_round_trip(format, populations, tmp_path):
+def test_spike_trains_round_trip(format, populations, tmp_path):
     needs(format)
     path = tmp_path / f"spikes.{format}"
     write_spikes(path, populations)
@@ -53,7 +53,7 @@ def test_round_trip(format, populations, tmp_path):
 
 
 @pytest.mark.parametrize("format", FORMATS)
-def test_silence_round_trip(format, populations, tmp_path):
+def test_silent_trains_round_trip(format, populations, tmp_path):
     needs(format)
     path = tmp_path / "spikes"
     write_spikes(path, {"silent": populations["silent"]}, format)
@@ -76,7 +76,7 @@ def test_csv_line_by_line(tmp_path):
     assert [row["step"] for row in rows] == ["0", "0", "3", "7"]
 
 
-def test_npz_is_plain_numpy(tmp_path):
+def test_npz_files_are_plain_numpy(tmp_path):
     write_spikes(tmp_path / "a.npz", {"search/conv5": BY_HAND})
     with np.load(tmp_path / "a.npz") as file:
         np.testing.assert_array_equal(file["search/conv5/neuron"], [1, 11, 1, 5])
@@ -84,7 +84,7 @@ def test_npz_is_plain_numpy(tmp_path):
         np.testing.assert_array_equal(file["search/conv5/layer"], [2, 3, 2, 8])
 
 
-def test_nwb_as_pynwb_reads_it(populations, tmp_path):
+def test_pynwb_reads_nwb_files(populations, tmp_path):
     pynwb = pytest.importorskip("pynwb", reason="NWB files are pynwb's (extra 'spikes')")
     write_spikes(tmp_path / "a.nwb", populations)
     errors = pynwb.validate(path=str(tmp_path / "a.nwb"))
@@ -100,7 +100,7 @@ def test_nwb_as_pynwb_reads_it(populations, tmp_path):
         assert table.loc[11, ["y", "x", "c"]].tolist() == [1, 2, 1]
 
 
-def test_neo_by_hand():
+def test_neo_objects_by_hand():
     pytest.importorskip("neo", reason="Neo is in the extra 'spikes'")
     one, five, eleven = to_neo(BY_HAND, name="conv5")
     assert one.times.rescale("s").magnitude.tolist() == [0, 0.003]
@@ -112,7 +112,7 @@ def test_neo_by_hand():
     assert len(silent) == 0 and silent.annotations["neuron"] == 2 and again.times.magnitude.tolist() == [0]
 
 
-def test_neo_round_trip(populations):
+def test_neo_objects_round_trip(populations):
     pytest.importorskip("neo", reason="Neo is in the extra 'spikes'")
     for trains in populations.values():
         assert from_neo(to_neo(trains), trains.shape, trains.steps) == trains
@@ -123,7 +123,7 @@ def neo():
     return pytest.importorskip("neo", reason="Neo is in the extra 'spikes'")
 
 
-def test_a_neo_object_of_others_is_read_in_its_own_unit(neo):
+def test_a_foreign_neo_object_is_read_in_its_own_unit(neo):
     plain = neo.SpikeTrain([0.002, 0.004], units="s", t_stop=1, neuron=3)
     expected = SpikeTrains(np.array([3, 3]), np.array([2, 4]), np.ones(2), (1, 1, 4), 10)
     assert from_neo([plain], (1, 1, 4), 10) == expected
@@ -144,24 +144,24 @@ def pyspike():
     return pytest.importorskip("pyspike", reason="PySpike is in the extra 'spikes'")
 
 
-def test_pyspike_by_hand(pyspike):
+def test_pyspike_trains_by_hand(pyspike):
     one, _, _ = to_pyspike(BY_HAND)
     assert (one.spikes.tolist(), one.t_start, one.t_end) == ([0, 3], 0, 8)
 
 
-def test_trains_one_step_apart_are_synchronous_to_pyspike(pyspike):
-    # nothing else is near: all spikes coincide
+def test_pyspike_treats_trains_one_step_apart_as_synchronous(pyspike):
+    # no other spikes are near: all spikes coincide
     shifted = SpikeTrains(np.array([0, 0, 1, 1]), np.array([2, 6, 3, 7]), np.ones(4), (1, 1, 2), 10)
     assert pyspike.spike_sync(*to_pyspike(shifted)) == 1
 
 
-def test_a_neuron_that_is_none_is_refused(pyspike):
+def test_an_unknown_neuron_is_refused(pyspike):
     with refused("neurons", 0, 11, 3, 12):
         to_pyspike(BY_HAND, [3, 12])
 
 
 @pytest.mark.parametrize("module", ["neo", "pyspike", "pynwb"])
-def test_the_command_that_installs_a_missing_extra_is_named(module, monkeypatch, tmp_path):
+def test_a_missing_extra_names_the_install_command(module, monkeypatch, tmp_path):
     monkeypatch.setitem(sys.modules, module, None)
     export = {
         "neo": to_neo,
@@ -173,7 +173,7 @@ def test_the_command_that_installs_a_missing_extra_is_named(module, monkeypatch,
 
 
 @pytest.mark.parametrize("format", FORMATS)
-def test_a_file_cut_short_anywhere_is_named(format, populations, tmp_path):
+def test_a_truncated_file_is_named(format, populations, tmp_path):
     needs(format)
     path = tmp_path / f"spikes.{format}"
     write_spikes(path, populations)
@@ -185,7 +185,7 @@ def test_a_file_cut_short_anywhere_is_named(format, populations, tmp_path):
 
 
 @pytest.mark.parametrize("format", ["npz", "nwb"])
-def test_bytes_turned_over_are_noticed_or_change_nothing(format, populations, tmp_path):
+def test_flipped_bytes_are_detected_or_harmless(format, populations, tmp_path):
     needs(format)
     path = tmp_path / f"spikes.{format}"
     write_spikes(path, {"conv5": populations["search/conv5"]})
@@ -220,7 +220,7 @@ def test_bytes_turned_over_are_noticed_or_change_nothing(format, populations, tm
         ("0.65", "\udcff", ["utf-8"]),
     ],
 )
-def test_csv_that_holds_no_spike_trains(old, new, named, tmp_path):
+def test_csv_without_spike_trains_is_refused(old, new, named, tmp_path):
     path = tmp_path / "a.csv"
     write_spikes(path, {"conv5": BY_HAND})
     path.write_bytes(path.read_text().replace(old, new).encode(errors="surrogateescape"))
@@ -240,14 +240,14 @@ def test_csv_that_holds_no_spike_trains(old, new, named, tmp_path):
     ],
     ids=["other arrays", "real numbers", "objects"],
 )
-def test_npz_that_holds_no_spike_trains(tmp_path, arrays, named):
+def test_npz_without_spike_trains_is_refused(tmp_path, arrays, named):
     path = tmp_path / "a.npz"
     np.savez(path, **arrays)
     with refused(path, *named):
         read_spikes(path)
 
 
-def test_a_population_whose_name_is_none_is_refused_and_leaves_the_old_file(tmp_path):
+def test_an_invalid_population_name_is_refused_and_the_old_file_is_kept(tmp_path):
     path = tmp_path / "a.csv"
     path.write_text("earlier")
     with refused("conv5, again"):
@@ -255,16 +255,16 @@ def test_a_population_whose_name_is_none_is_refused_and_leaves_the_old_file(tmp_
     assert path.read_text() == "earlier"
 
 
-def test_a_format_that_is_none_is_refused_with_those_that_are(tmp_path):
+def test_an_unknown_format_is_refused_with_the_known_ones(tmp_path):
     with refused(tmp_path / "a.mat", ".csv", ".npz", ".nwb", "'mat'"):
         write_spikes(tmp_path / "a.mat", {"conv5": BY_HAND})
 
 
-def test_a_folder_that_is_not_there_is_named(tmp_path):
+def test_a_missing_folder_is_named(tmp_path):
     with refused(tmp_path / "nowhere" / "a.csv"):
         write_spikes(tmp_path / "nowhere" / "a.csv", {"conv5": BY_HAND})
 
 
-def test_a_file_that_is_not_there_is_named(tmp_path):
+def test_a_missing_file_is_named(tmp_path):
     with refused(tmp_path / "b.csv"):
         read_spikes(tmp_path / "b.csv")

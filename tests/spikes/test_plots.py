@@ -1,4 +1,4 @@
-"""Pictures hold the numbers that they were given."""
+"""Figures show the numbers that they were given."""
 
 import io
 
@@ -23,8 +23,8 @@ def pixels(figure, dpi=60):
     return imread(io.BytesIO(file.getvalue()))
 
 
-def test_a_small_raster_is_dots_sorted_by_channel():
-    # neuron 5 of a layer (1, 2, 3) is the place x = 1, channel 2: row 2*2 + 1 = 5; neuron 1 is x = 0, channel 1: row 2
+def test_a_small_raster_has_dots_sorted_by_channel():
+    # neuron 5 of a layer (1, 2, 3) is at x = 1, channel 2: row 2*2 + 1 = 5; neuron 1 is x = 0, channel 1: row 2
     two = SpikeTrains(np.array([5, 1]), np.array([0, 3]), np.ones(2), (1, 2, 3), 4)
     (axes,) = raster({"layer": two}).axes
     np.testing.assert_array_equal(axes.collections[0].get_offsets(), [[0, 5], [3, 2]])
@@ -35,18 +35,18 @@ def density(figure):
     return np.asarray(figure.axes[0].images[0].get_array())
 
 
-def test_a_large_raster_is_the_share_that_fires():
+def test_a_large_raster_shows_the_share_of_firing_neurons():
     layer = trains((5, 7, 8), 6)
     shown = density(raster({"layer": layer}, dots=10))
-    # 96 // 8 = 12 rows a channel of 35 places; weighed with their sizes they hold every spike
+    # 96 // 8 = 12 rows per channel of 35 positions; weighted by their sizes they contain every spike
     assert shown.shape == (8 * 12, 6)
     members = np.bincount(np.arange(35) * 12 // 35)
     per_channel = (shown * np.tile(members, 8)[:, None]).reshape(8, 12, 6).sum(1)
     np.testing.assert_allclose(per_channel, layer.dense().sum((1, 2)).T)
 
 
-def test_channels_and_steps_beyond_the_pixels_are_averaged():
-    # 192 channels of 4 places in 96 rows, 1000 steps in 500 columns: a pixel is the mean of 2 x 4 x 2
+def test_channels_and_steps_are_averaged_if_they_outnumber_the_pixels():
+    # 192 channels of 4 positions in 96 rows, 1000 steps in 500 columns: a pixel is the mean of 2 x 4 x 2
     layer = trains((2, 2, 192), 1000, rate=0.1)
     shown = density(raster({"layer": layer}))
     expected = layer.dense().reshape(500, 2, 4, 96, 2).mean((1, 2, 4)).T
@@ -54,8 +54,8 @@ def test_channels_and_steps_beyond_the_pixels_are_averaged():
 
 
 @pytest.mark.parametrize("shape", [(4, 4, 16), (1, 1, 1000), (1000, 1, 1), (100, 100, 100)])
-def test_no_row_of_a_picture_is_lost(shape):
-    """Where all neurons of the first step, and every other row of the second, fire, the pixels say so."""
+def test_no_row_of_a_raster_is_lost(shape):
+    """All neurons fire in the first step and every other row in the second; the pixels must show both."""
     size = int(np.prod(shape))
     rows = density(raster({"a": trains(shape, 2, rate=0)}))
     assert len(rows) <= 96
@@ -73,13 +73,13 @@ def test_no_row_of_a_picture_is_lost(shape):
         for x in (box.x0 + box.width / 4, box.x0 + 3 * box.width / 4)
     )
     assert np.ptp(left[1:-1]) < 0.02
-    # light and dark in turn, as often as there are rows
+    # light and dark alternate, for as many rows as there are
     light = right > (right.min() + right.max()) / 2
     assert np.count_nonzero(np.diff(light)) == len(rows) - 1
 
 
-def test_more_firing_is_lighter_in_gray_and_alike_in_all_panels():
-    """Lightness alone tells the shares apart, whatever colours are seen; one scale for both panels."""
+def test_more_firing_is_lighter_in_gray_and_equal_across_panels():
+    """Lightness alone distinguishes the shares, without colour vision; both panels share one scale."""
     neuron = np.concatenate([np.arange(n) for n in (0, 50, 100, 200, 400)])
     step = np.repeat(np.arange(5), (0, 50, 100, 200, 400))
     layer = SpikeTrains(neuron, step, np.ones(len(step)), (400, 1, 1), 5)
@@ -98,11 +98,11 @@ def test_more_firing_is_lighter_in_gray_and_alike_in_all_panels():
     np.testing.assert_allclose(means[1], means[0][:3], atol=0.02)
 
 
-def test_a_million_neurons_take_no_more_picture_than_ten():
+def test_a_million_neurons_fit_in_the_same_raster():
     assert density(raster({"layer": trains((100, 100, 100), 3, rate=0.02)})).shape == (96, 3)
 
 
-def test_the_order_of_spikes_does_not_change_a_picture():
+def test_the_order_of_spikes_does_not_change_a_figure():
     layer = trains()
     order = np.random.default_rng(1).permutation(len(layer))
     mixed = SpikeTrains(layer.neuron[order], layer.step[order], layer.amplitude[order], layer.shape, layer.steps)
@@ -131,12 +131,12 @@ def test_membranes_show_potential_threshold_and_spikes():
     np.testing.assert_array_equal(np.c_[dots.get_data()], [[2, 1.2]])
 
 
-def test_a_threshold_out_of_reach_leaves_the_panel():
+def test_an_unreachable_threshold_does_not_stretch_the_panel():
     (axes,) = membrane_traces(V, V_TH, SPIKE, ["n"]).axes
     assert axes.get_ylim()[1] < 2
 
 
-def test_potentials_of_other_steps_than_the_trains_are_refused():
+def test_potentials_and_trains_with_different_steps_are_refused():
     with refused("v", "v_th", (1, 4), (1, 3)):
         membrane_traces(V[:, :3], V_TH[:, :3], SPIKE)
 
@@ -151,7 +151,7 @@ def test_histograms_count_every_neuron():
     assert axes.lines[0].get_xdata()[0] == pytest.approx(len(layer) / 24 / 6)
 
 
-def test_feature_maps_are_spike_counts_on_one_scale():
+def test_feature_maps_show_spike_counts_on_one_scale():
     layer = trains()
     figure = feature_maps(layer, "title")
     maps = [axes.images[0] for axes in figure.axes if axes.images and axes.get_title()]
@@ -161,7 +161,7 @@ def test_feature_maps_are_spike_counts_on_one_scale():
         assert image.get_clim() == (0, (layer.dense() > 0).sum(0).max())
 
 
-def test_the_peak_of_a_response_lies_where_the_target_is():
+def test_the_response_peak_is_drawn_at_the_target():
     response = np.zeros((17, 17))
     response[8, 11] = 1  # three cells, 24 pixels, right of the middle of 255
     figure = response_over_image(np.zeros((255, 255, 3), np.uint8), response)
@@ -169,6 +169,6 @@ def test_the_peak_of_a_response_lies_where_the_target_is():
 
 
 @pytest.mark.parametrize("plot", [raster, rate_histograms])
-def test_nothing_to_plot_is_refused(plot):
+def test_empty_figures_are_refused(plot):
     with refused():
         plot({})

@@ -1,4 +1,4 @@
-"""Spike trains as a value, and numbers about them: worked by hand, and against NumPy's own indexing."""
+"""Spike trains as a value and their statistics, by hand and compared with NumPy's indexing."""
 
 import numpy as np
 import pytest
@@ -25,7 +25,7 @@ def trains_of(dense):
 
 
 def train(*rows):
-    """Layer (1, 1, neurons) of trains written as '.|.||', a character a step."""
+    """Layer (1, 1, neurons) of trains written as '.|.||', one character per step."""
     return trains_of(np.array([[mark == "|" for mark in row] for row in rows], np.float32).T[:, None, None, :])
 
 
@@ -35,13 +35,13 @@ dense_arrays = hnp.arrays(
     elements=st.sampled_from([0.0, 0.0, 0.0, 0.5, 1.0]),
 )
 
-# a layer of 1 x 2 places and 2 channels, 4 steps; neurons: 0 = (0,0,0), 1 = (0,0,1), 2 = (0,1,0), 3 = (0,1,1)
+# a layer of 1 x 2 positions and 2 channels, 4 steps; neurons: 0 = (0,0,0), 1 = (0,0,1), 2 = (0,1,0), 3 = (0,1,1)
 FOUR = train("||..", ".|.|", "....", "|...")
 SMALL = SpikeTrains(FOUR.neuron, FOUR.step, FOUR.amplitude, (1, 2, 2), 4)
 
 
 @given(dense_arrays)
-def test_dense_is_what_the_trains_were_made_of(dense):
+def test_dense_inverts_the_construction_from_an_array(dense):
     trains = trains_of(dense)
     np.testing.assert_array_equal(trains.dense(), dense)
     np.testing.assert_array_equal(trains.counts(), (dense > 0).sum(0))
@@ -57,16 +57,16 @@ def test_rates_by_hand():
     assert SMALL.mean_rate() == 5 / 16
 
 
-def test_a_train_is_found_by_its_number_or_its_coordinates():
+def test_a_train_is_selected_by_number_or_coordinates():
     assert SMALL.times_of(1).tolist() == SMALL.times_of((0, 0, 1)).tolist() == [1, 3]
 
 
-def test_a_silent_neuron_has_no_times():
+def test_a_silent_neuron_has_no_spike_times():
     assert SMALL.times_of(2).tolist() == []
 
 
 @pytest.mark.parametrize("wrong", [4, -1, (0, 0, 2), (0, 0), "conv"])
-def test_a_neuron_that_is_none_is_refused(wrong):
+def test_an_unknown_neuron_is_refused(wrong):
     with refused(0, 3, (1, 2, 2)):
         SMALL.times_of(wrong)
 
@@ -76,14 +76,14 @@ def test_all_trains_by_hand():
     assert (neurons.tolist(), bounds.tolist(), steps.tolist()) == ([0, 1, 3], [0, 2, 4, 5], [0, 1, 1, 3, 0])
 
 
-def test_coordinates_are_in_the_order_of_firing():
+def test_coordinates_are_in_firing_order():
     y, x, c = SMALL.coordinates()
     # step 0 has neurons 0 and 3, step 1 has 0 and 1, step 3 has 1
     assert (y.tolist(), x.tolist(), c.tolist()) == ([0] * 5, [0, 1, 0, 0, 0], [0, 1, 0, 1, 1])
 
 
 @given(dense_arrays, st.randoms(use_true_random=False))
-def test_equality_is_of_spikes_not_of_their_order(dense, random):
+def test_equality_ignores_the_order_of_spikes(dense, random):
     trains = trains_of(dense)
     order = list(range(len(trains)))
     random.shuffle(order)
@@ -96,12 +96,12 @@ def test_equality_is_of_spikes_not_of_their_order(dense, random):
     assert trains != trains_of(changed)
 
 
-def test_layers_of_another_shape_are_not_equal():
+def test_layers_of_different_shape_are_not_equal():
     assert SMALL != FOUR and len(SMALL) == len(FOUR)
 
 
 def _choice(size):
-    """A slice or a list that leaves something of `size` entries."""
+    """A slice or a list that keeps at least one of `size` entries."""
     slices = st.tuples(st.integers(0, size - 1), st.integers(1, size)).filter(lambda s: s[0] < s[1])
     lists = st.lists(st.integers(0, size - 1), min_size=1, unique=True)
     return slices.map(lambda s: slice(*s)) | lists
@@ -109,14 +109,14 @@ def _choice(size):
 
 @settings(max_examples=200)
 @given(dense_arrays, st.data())
-def test_select_is_indexing(dense, data):
+def test_select_equals_numpy_indexing(dense, data):
     steps, rows, columns, channels = (data.draw(_choice(size)) for size in dense.shape)
     part = trains_of(dense).select(rows, columns, channels, steps)
     np.testing.assert_array_equal(part.dense(), dense[steps][:, rows][:, :, columns][..., channels])
 
 
 @pytest.mark.parametrize("wrong", [slice(2, 2), [2], [0, 0], [], "first"])
-def test_a_selection_of_nothing_or_twice_the_same_is_refused(wrong):
+def test_an_empty_or_duplicate_selection_is_refused(wrong):
     with refused("select", "channels"):
         SMALL.select(channels=wrong)
 
@@ -127,12 +127,12 @@ def test_arrays_of_different_lengths_are_refused():
         SpikeTrains(none, none, np.ones(1), (1, 1, 1), 1)
 
 
-def test_a_neuron_beyond_the_layer_is_refused():
+def test_a_neuron_outside_the_layer_is_refused():
     with refused("neurons", 0, 5, (1, 2, 3), 6):
         SpikeTrains(np.array([6]), np.array([0]), np.ones(1), (1, 2, 3), 1)
 
 
-def test_a_step_beyond_the_last_is_refused():
+def test_a_step_after_the_last_is_refused():
     with refused("steps", 0, 3, 4):
         SpikeTrains(np.array([0]), np.array([4]), np.ones(1), (1, 2, 3), 4)
 
@@ -158,10 +158,10 @@ def test_silence_has_no_intervals_and_no_bursts():
 
 
 @given(dense_arrays)
-def test_bursts_and_intervals_agree(dense):
+def test_bursts_and_intervals_are_consistent(dense):
     trains = trains_of(dense)
     assert (burst_lengths(trains) - 1).sum() == (inter_spike_intervals(trains) == 1).sum()
-    # every neuron that fires has one interval fewer than spikes
+    # every firing neuron has one interval fewer than spikes
     assert len(inter_spike_intervals(trains)) == len(trains) - (trains.counts() > 0).sum()
 
 
@@ -176,7 +176,7 @@ def test_binned_counts_by_hand():
 
 
 @pytest.mark.parametrize("wrong", [0, 4])
-def test_a_width_that_does_not_divide_the_steps_is_refused(wrong):
+def test_a_bin_width_that_does_not_divide_the_steps_is_refused(wrong):
     with refused("width", 6, wrong):
         binned_counts(train("......"), wrong)
 
@@ -199,7 +199,7 @@ def test_limits_of_correlation(dense):
     np.testing.assert_allclose(own[varies], 1)
     assert np.isnan(own[~varies]).all()
     opposite = trains_of((dense == 0).astype(np.float32))
-    # a neuron and its silence: where both fire at some time, they never do together
+    # a neuron and its complement: if both ever fire, they never fire together
     np.testing.assert_allclose(pairwise_correlation(trains, opposite)[varies], -1)
 
 
@@ -207,7 +207,7 @@ def test_correlation_equals_numpy():
     rng = np.random.default_rng(0)
     a, b = (trains_of((rng.random((20, 2, 3, 4)) < 0.3).astype(np.float32)) for _ in range(2))
     counts = zip(binned_counts(a, 4), binned_counts(b, 4), strict=True)
-    with np.errstate(invalid="ignore"):  # NumPy's NaN of a constant row comes with a warning
+    with np.errstate(invalid="ignore"):  # NumPy's NaN for a constant row comes with a warning
         each = [np.corrcoef(x, y)[0, 1] for x, y in counts]
     assert np.isfinite(each).sum() > 15
     np.testing.assert_allclose(pairwise_correlation(a, b, 4).ravel(), each)
@@ -215,15 +215,15 @@ def test_correlation_equals_numpy():
     assert population_correlation(a, b, 4) == pytest.approx(np.corrcoef(*sums)[0, 1])
 
 
-def test_trains_of_other_steps_have_no_correlation():
+def test_correlating_trains_with_different_steps_is_refused():
     with refused("steps", 4, 6):
         population_correlation(train("|..."), train("|....."))
 
 
-def test_trains_of_other_shapes_have_no_pairwise_correlation():
+def test_pairwise_correlation_of_different_shapes_is_refused():
     with refused("shape", (1, 1, 1), (1, 1, 2)):
         pairwise_correlation(train("|..."), train("|...", "|..."))
 
 
-def test_a_train_that_never_changes_has_no_correlation():
+def test_a_constant_train_has_no_correlation():
     assert np.isnan(population_correlation(train("||||"), train("|...")))

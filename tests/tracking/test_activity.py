@@ -1,4 +1,4 @@
-"""The panel of spikes beside the video."""
+"""The spike panel beside the video."""
 
 import numpy as np
 import pytest
@@ -11,7 +11,7 @@ from brian_siamsnn.tracking import live
 from tests.helpers.pictures import rgb
 
 
-def test_activity_is_what_the_branch_fired():
+def test_activity_equals_the_spikes_of_the_branch():
     branch = SpikingBranch("compact", 127, 5, batch_size=3)
     image = next(iter(SyntheticSequence(frames=1)))[:127, :127]
     trains = branch.run_batch(np.stack([image, image[::-1], image[:, ::-1]]))
@@ -24,7 +24,7 @@ def test_activity_is_what_the_branch_fired():
     assert some.rates["conv5"] == pytest.approx(np.mean([one.firing_rates().mean() for one in trains]))
 
 
-def test_the_panel_draws_rates_to_scale_and_steps_from_left_to_right():
+def test_the_panel_draws_rates_to_scale_and_time_steps_left_to_right():
     raster = np.zeros((4, 8), bool)
     raster[2] = True
     panel = live.draw_activity(BranchSnapshot({"a": 0.05, "b": 0.1}, "b", np.arange(8), raster), 480, 150)
@@ -32,4 +32,4 @@ def test_the_panel_draws_rates_to_scale_and_steps_from_left_to_right():
     assert lengths[1] == pytest.approx(2 * lengths[0], abs=1) and lengths[0] > 10
     bright = (panel[30:140, :220] > 200).all((0, 2))
     columns = np.flatnonzero(bright)
-    assert 8 + 110 - 3 <= columns[0] and columns[-1] <= 8 + 165 + 3  # the third quarter of what is left of the middle
+    assert 8 + 110 - 3 <= columns[0] and columns[-1] <= 8 + 165 + 3  # the third quarter of the part left of the middle

@@ -1,4 +1,4 @@
-"""Settings of a tracker: checked, labelled, and told apart by their hash."""
+"""Tracker settings: validation, labels and hashes."""
 
 import pytest
 
@@ -10,27 +10,27 @@ from brian_siamsnn.tracking.tracker import SiameseTracker
 from tests.helpers.messages import refused
 
 
-def test_the_same_settings_have_the_same_hash():
+def test_equal_settings_have_the_same_hash():
     assert TrackerConfig().hash == TrackerConfig().hash
 
 
-def test_each_setting_changes_the_hash():
+def test_every_setting_changes_the_hash():
     others = [{"steps": 10}, {"tau": 2}, {"lambda_t": 5.0}, {"coding": "two_status"}, {"scales": 1}]
     hashes = {TrackerConfig(**settings).hash for settings in [{}, *others]}
     assert len(hashes) == len(others) + 1
 
 
-def test_time_steps_do_not_change_the_hash_of_the_cnn():
+def test_time_steps_do_not_change_the_cnns_hash():
     assert TrackerConfig(tracker="cnn", steps=10).hash == TrackerConfig(tracker="cnn").hash
 
 
-def test_a_copy_of_a_model_elsewhere_has_the_same_hash(tmp_path):
+def test_a_copied_model_file_has_the_same_hash(tmp_path):
     copy = tmp_path / "compact.safetensors"
     copy.write_bytes(find("weights", "compact", ".safetensors").read_bytes())
     assert TrackerConfig(model=str(copy)).hash == TrackerConfig().hash
 
 
-def test_another_content_under_the_same_name_has_another_hash(tmp_path):
+def test_different_content_under_the_same_name_changes_the_hash(tmp_path):
     coding, text = tmp_path / "rate.toml", find("equations", "rate", ".toml").read_text()
     coding.write_text(text)
     before = TrackerConfig(coding=str(coding)).hash
@@ -48,46 +48,46 @@ def test_another_content_under_the_same_name_has_another_hash(tmp_path):
         ({"coding": "nowhere:beta=1"}, ["nowhere", "two_status", ".toml"]),
     ],
 )
-def test_wrong_settings_are_named(settings, named):
+def test_invalid_settings_are_named(settings, named):
     with refused(*named):
         TrackerConfig(**settings)
 
 
 @pytest.mark.parametrize("label", PAPER_CONFIGS)
-def test_labels_are_the_papers(label):
+def test_labels_match_the_papers(label):
     assert TrackerConfig(**PAPER_CONFIGS[label]).label == label
 
 
-def test_a_label_has_what_differs_from_the_paper():
+def test_a_label_lists_differences_from_the_paper():
     assert TrackerConfig(steps=10, tau=2, scales=1).label == "SiamSNN+HSM, T=10, tau=2, 1 scale"
 
 
-def test_a_loaded_model_is_a_model_too():
+def test_a_loaded_model_is_accepted():
     config = TrackerConfig(model=load_model("compact"), steps=2)
     assert config.hash == TrackerConfig(model=load_model("compact"), steps=2).hash
     assert config.hash != TrackerConfig(model=load_model("compact_fixed"), steps=2).hash
     assert "SiameseModel" in repr(config) and "\n" not in repr(config)
 
 
-def test_a_loaded_model_has_no_name_for_the_command_line():
+def test_a_loaded_model_has_no_command_line_name():
     with refused("model"):
         TrackerConfig(model=load_model("compact")).arguments()
 
 
 @pytest.mark.parametrize("scales", [1, 3])
-def test_the_tracker_has_as_many_scales_as_the_matcher_has_crops(scales):
+def test_the_tracker_has_one_scale_for_each_crop_of_the_matcher(scales):
     tracker = TrackerConfig(steps=2, scales=scales).build_tracker()
     assert tracker.scales == tracker.matcher.crops == tracker.matcher.search_branch.batch_size == scales
 
 
-def test_scales_follow_the_matcher_and_cannot_disagree_with_it():
+def test_scales_follow_the_matcher_and_cannot_contradict_it():
     matcher = SpikingMatcher("compact", 2, crops=1)
     assert SiameseTracker(matcher).scales == 1
     with refused("scales", 1, 3):
         SiameseTracker(matcher, 3)
 
 
-def test_a_representation_shows_what_differs_from_the_defaults():
+def test_repr_shows_differences_from_the_defaults():
     assert repr(TrackerConfig(steps=10)) == "TrackerConfig(steps=10)"
 
 

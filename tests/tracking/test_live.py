@@ -1,4 +1,4 @@
-"""Windows, with OpenCV's window functions replaced."""
+"""Live windows, with OpenCV's window functions replaced."""
 
 import functools
 import json
@@ -23,7 +23,7 @@ FAST = ["--steps", 5, "--scales", 1]
 
 
 class Windows:
-    """OpenCV's windows without a display: keeps what they show, and presses keys."""
+    """OpenCV's windows without a display: stores the shown images and presses keys."""
 
     def __init__(self, monkeypatch, keys=(), drawn=(0, 0, 0, 0), visible=1.0):
         self.shown, self.keys, self.drawn, self.visible, self.open = [], list(keys), drawn, visible, set()
@@ -53,12 +53,12 @@ class Windows:
 
 @pytest.fixture
 def windows(monkeypatch):
-    """A function that replaces OpenCV's windows: `Windows` with these keys, this drawn box."""
+    """A function that replaces OpenCV's windows with `Windows`, given its keys and the drawn box."""
     return functools.partial(Windows, monkeypatch)
 
 
 def numbered(count, shape=(240, 320, 3), **known):
-    """Frame k is of the gray level k."""
+    """Frame k has the gray level k."""
     return Sequence("numbered", lambda: (np.full(shape, k, np.uint8) for k in range(count)), **known)
 
 
@@ -66,11 +66,11 @@ def has_colour(picture, colour):
     return (picture == colour).all(-1).any()
 
 
-# a box that is drawn
+# drawing a box
 
 
-def test_a_drawn_box_is_in_pixels_of_the_frame(windows):
-    # 240 pixels are shown as 480: the columns 20 to 79 and rows 40 to 119 of the window are 10 to 39 and 20 to 59
+def test_a_drawn_box_is_in_frame_pixels(windows):
+    # 240 pixels are shown as 480: columns 20 to 79 and rows 40 to 119 of the window are 10 to 39 and 20 to 59
     screen = windows(drawn=(20, 40, 60, 80))
     box, sequence = live.draw_box(numbered(3, (180, 240, 3), frame_count=3))
     assert screen.shown[0].shape == (360, 480, 3)
@@ -79,35 +79,35 @@ def test_a_drawn_box_is_in_pixels_of_the_frame(windows):
     assert not screen.open
 
 
-def test_a_large_frame_fits_the_screen(windows):
+def test_a_large_frame_is_fitted_to_the_screen(windows):
     screen = windows(drawn=(1, 2, 3, 4))
     box, _ = live.draw_box(numbered(1, (2160, 3840, 3)))
     assert screen.shown[0].shape == (720, 1280, 3)
     assert box.tolist() == [3, 6, 9, 12]
 
 
-def test_no_box_is_an_error_that_says_how(windows):
+def test_drawing_no_box_is_an_error_with_instructions(windows):
     screen = windows()
     with refused("numbered", "--init x,y,w,h"):
         live.draw_box(numbered(3))
     assert not screen.open
 
 
-def test_a_camera_is_shown_until_a_key_and_tracking_starts_with_the_frozen_frame(windows):
+def test_a_camera_is_shown_until_a_key_press_and_tracking_starts_with_the_frozen_frame(windows):
     screen = windows(keys=[-1, -1, ord(" ")], drawn=(5, 5, 10, 10))
     _, sequence = live.draw_box(numbered(6, live=True))
-    assert len(screen.shown) == 4  # three of the camera, one to draw into
+    assert len(screen.shown) == 4  # three from the camera, and one to draw in
     assert [frame[0, 0, 0] for frame in sequence] == [2, 3, 4, 5]
 
 
-def test_leaving_a_camera_before_a_box_is_drawn(windows):
+def test_a_camera_can_be_left_before_a_box_is_drawn(windows):
     screen = windows(keys=[-1, ord("q")])
     with refused("numbered", "--init x,y,w,h"):
         live.draw_box(numbered(6, live=True))
     assert not screen.open
 
 
-# where there is no window
+# machines without a display
 
 
 @pytest.mark.parametrize(
@@ -117,7 +117,7 @@ def test_leaving_a_camera_before_a_box_is_drawn(windows):
         (["--init", "5,5,20,20", "--show"], ["--show", "no display"]),
     ],
 )
-def test_without_a_display_nothing_is_begun(arguments, named, tmp_path, monkeypatch, capsys):
+def test_nothing_starts_without_a_display(arguments, named, tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(live, "_window_problem", lambda: "no display")
     cv2.imwrite(str(tmp_path / "1.png"), np.zeros((40, 60, 3), np.uint8))
     assert command("track", tmp_path, *arguments, "--output", tmp_path / "out") == 2
@@ -128,7 +128,7 @@ def test_without_a_display_nothing_is_begun(arguments, named, tmp_path, monkeypa
 
 
 def problem(monkeypatch, trial=live._TRIAL, **displays):
-    """What is found with these displays and this trial."""
+    """The result of the check with these displays and this trial."""
     for name in ("DISPLAY", "WAYLAND_DISPLAY", "QT_QPA_PLATFORM"):
         monkeypatch.delenv(name, raising=False)
     for name, value in displays.items():
@@ -142,33 +142,33 @@ named_displays = pytest.mark.skipif(not sys.platform.startswith("linux"), reason
 
 
 @named_displays
-def test_no_display_is_named_with_the_variables_that_set_one(monkeypatch):
+def test_a_missing_display_is_named_with_its_environment_variables(monkeypatch):
     assert_names(problem(monkeypatch), "DISPLAY", "WAYLAND_DISPLAY")
 
 
 @named_displays
-def test_a_display_that_does_not_answer_is_named(monkeypatch):
-    # OpenCV itself, which aborts its process
+def test_an_unresponsive_display_is_named(monkeypatch):
+    # with OpenCV itself, which aborts its process
     assert_names(problem(monkeypatch, DISPLAY=":93.7"), ":93.7")
 
 
 @named_displays
-def test_an_opencv_without_windows_is_named_with_the_one_to_install(monkeypatch):
+def test_an_opencv_without_windows_is_named_with_the_package_to_install(monkeypatch):
     headless = "raise Exception('The function is not implemented. Rebuild the library with ... support')"
     assert "pip install opencv-python" in problem(monkeypatch, headless, DISPLAY=":0")
 
 
 @named_displays
-def test_a_display_that_answers_is_no_problem(monkeypatch):
+def test_a_working_display_passes_the_check(monkeypatch):
     assert problem(monkeypatch, "pass", DISPLAY=":0") is None
 
 
-# live
+# live tracking
 
 
 @pytest.fixture(scope="module")
 def demo(tmp_path_factory):
-    """The windows and the folder of a run that is left with q after three frames."""
+    """The windows and the output folder of a run ended with q after three frames."""
     folder = tmp_path_factory.mktemp("demo")
     with pytest.MonkeyPatch.context() as patch:
         windows = Windows(patch, keys=[-1, -1, ord("q")])
@@ -176,12 +176,12 @@ def demo(tmp_path_factory):
     return windows, folder
 
 
-def test_q_ends_a_run_and_closes_its_window(demo):
+def test_q_ends_a_run_and_closes_the_window(demo):
     windows, _ = demo
     assert len(windows.shown) == 3 and not windows.open
 
 
-def test_q_keeps_what_was_done(demo):
+def test_q_keeps_the_finished_frames(demo):
     _, folder = demo
     assert len(boxes_of(folder)) == 3
     summary = json.loads((folder / "summary.json").read_text())
@@ -198,14 +198,14 @@ def test_the_window_shows_the_response(demo):
     assert (inset[..., 0] > 200).any() and (inset[..., 2] > 80).any()  # viridis: yellow and violet
 
 
-def test_the_window_shows_spikes_below_the_frame_once_there_are_some(demo):
+def test_the_window_shows_spikes_below_the_frame_once_there_are_any(demo):
     first, last = demo[0].shown[0], demo[0].shown[-1]
     assert first.shape == (360, 480, 3) and last.shape == (360 + 150, 480, 3)
     assert has_colour(last[360:], rgb(BLUE))
 
 
 @pytest.mark.parametrize(("keys", "visible"), [([27], 1.0), ([], 0.0)], ids=["Escape", "closed"])
-def test_escape_and_closing_the_window_end_as_well(keys, visible, windows):
+def test_escape_and_closing_the_window_also_end_the_run(keys, visible, windows):
     windows(keys, visible=visible)
     tracker = type("Tracker", (), {"response": None, "matcher": None})
     with live.LiveView("name") as view:
@@ -217,7 +217,7 @@ def test_escape_and_closing_the_window_end_as_well(keys, visible, windows):
     [(["--frames", 2], None, 0, 2), ([], 5, 130, 4), ([], None, 2, 8)],
     ids=["--frames", "Ctrl+C", "unplugged"],
 )
-def test_a_camera_ends_with_what_was_done(options, interrupt, code, count, tmp_path, monkeypatch, capsys):
+def test_a_camera_run_keeps_the_finished_frames(options, interrupt, code, count, tmp_path, monkeypatch, capsys):
     box = ",".join(str(v) for v in SyntheticSequence(frames=1).boxes[0])
     real = cv2.VideoCapture
 

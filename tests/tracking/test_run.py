@@ -1,4 +1,4 @@
-"""A tracker follows a sequence with the shipped model."""
+"""The shipped model tracks a sequence."""
 
 import cv2
 import numpy as np
@@ -35,16 +35,16 @@ def test_every_frame_has_a_box(result):
     assert result.boxes.shape == (10, 4) and result.stopped is None
 
 
-def test_the_rate_of_frames_is_measured(result):
+def test_the_frame_rate_is_measured(result):
     assert result.fps > 0
 
 
-def test_a_matcher_starts_afresh_with_each_sequence(sequence, matcher):
+def test_a_matcher_is_reset_for_each_sequence(sequence, matcher):
     first, again = (track(sequence, SiameseTracker(matcher), frames=4).boxes for _ in range(2))
     np.testing.assert_array_equal(first, again)
 
 
-def test_a_sequence_without_a_box_is_named_with_the_option_to_give(sequence, matcher, tmp_path):
+def test_a_sequence_without_a_box_is_named_with_the_option_to_use(sequence, matcher, tmp_path):
     from brian_siamsnn.sequences.sources import open_sequence
 
     cv2.imwrite(str(tmp_path / "1.png"), next(iter(sequence)))

@@ -18,13 +18,13 @@ BLACK = np.zeros((200, 300, 3), np.uint8)
 
 
 def rounding(box):
-    """The upsampled map has an even side, so a peak in the middle is found half of its pixels off: 1/4 crop pixel."""
+    """The upsampled map has an even side, so a centred peak is found half a map pixel off: 1/4 crop pixel."""
     w, h = box[2:]
     return 0.25 * np.sqrt((w + (w + h) / 2) * (h + (w + h) / 2)) / 127 + 1e-9
 
 
 class Peak:
-    """Answers with one peak at a given cell of the 17 x 17 map, for each scale of a given height."""
+    """A matcher with one peak in a given cell of the 17 x 17 map, whose height is given for each scale."""
 
     def __init__(self, cell=(8, 8), heights=(0.0, 1.0, 0.0)):
         self.cell, self.heights = cell, heights
@@ -46,7 +46,7 @@ def tracker(box, matcher=None, image=BLACK, scales=3):
     return result
 
 
-def test_the_box_stays_where_the_peak_is_in_the_middle():
+def test_a_centred_peak_keeps_the_box():
     box = (100.0, 60.0, 40.0, 20.0)
     tracked = tracker(box)
     np.testing.assert_allclose(tracked.update(BLACK), box, atol=rounding(box))
@@ -65,29 +65,29 @@ def test_a_peak_two_cells_off_moves_the_box_by_two_strides():
 
 
 @pytest.mark.parametrize(("heights", "factor"), [((0, 1, 2.0), 1.0375), ((2.0, 1, 0), 1 / 1.0375), ((0, 1, 1.01), 1.0)])
-def test_a_better_scale_changes_the_size_by_its_damped_factor(heights, factor):
-    # 1.01 at the larger scale loses against 1 after the penalty of 0.9745
+def test_a_better_scale_changes_the_size_by_the_damped_factor(heights, factor):
+    # 1.01 at the larger scale loses to 1 after the penalty of 0.9745
     tracked = tracker((100, 80, 40, 20), Peak(heights=heights))
     np.testing.assert_allclose(tracked.update(BLACK)[2:], np.array([40, 20]) * (1 + 0.59 * (factor - 1)), rtol=1e-6)
 
 
-def test_absent_responses_change_nothing():
+def test_zero_responses_change_nothing():
     box = (100.0, 60.0, 40.0, 20.0)
     np.testing.assert_array_equal(tracker(box, Peak(heights=(0, 0, 0))).update(BLACK), box)
 
 
-def test_equal_peaks_in_all_scales_keep_the_size():
+def test_equal_peaks_at_all_scales_keep_the_size():
     tracked = tracker((100.0, 60.0, 40.0, 20.0), Peak(heights=(1 / 0.9745, 1, 1 / 0.9745)))
     np.testing.assert_array_equal(tracked.update(BLACK)[2:], (40, 20))
 
 
-def test_a_response_that_is_not_finite_keeps_the_box():
+def test_a_non_finite_response_keeps_the_box():
     tracked = tracker((100, 60, 40, 20), Peak(heights=(0, np.nan, 0)))
     np.testing.assert_allclose(tracked.update(BLACK), (100, 60, 40, 20), atol=1e-9)
     assert np.isnan(tracked.score)
 
 
-def test_after_a_response_that_is_not_finite_tracking_goes_on():
+def test_tracking_continues_after_a_non_finite_response():
     tracked = tracker((100, 60, 40, 20), Peak(heights=(0, np.nan, 0)))
     tracked.update(BLACK)
     tracked.matcher.heights = (0, 1.0, 0)
@@ -101,7 +101,7 @@ def test_after_a_response_that_is_not_finite_tracking_goes_on():
     best=st.integers(0, 2),
     box=st.tuples(st.integers(-20, 290), st.integers(-15, 190), st.integers(21, 200), st.integers(21, 150)),
 )
-def test_the_box_stays_finite_inside_and_within_its_size_limits(cell, best, box):
+def test_the_box_stays_finite_inside_the_image_and_within_its_size_limits(cell, best, box):
     heights = [0.5, 0.5, 0.5]
     heights[best] = 10.0
     tracked = tracker(box, Peak(cell, heights))
@@ -114,44 +114,44 @@ def test_the_box_stays_finite_inside_and_within_its_size_limits(cell, best, box)
 
 
 @pytest.mark.parametrize("count", SCALES)
-def test_as_many_crops_are_matched_as_there_are_scales(count):
+def test_one_crop_is_matched_per_scale(count):
     tracked = tracker((100, 60, 40, 20), Peak(heights=(1.0,) * 5), scales=count)
     tracked.update(BLACK)
     assert len(tracked.matcher.crops) == count
 
 
-def test_another_number_of_scales_is_refused():
+def test_a_wrong_number_of_scales_is_refused():
     with refused("scales", list(SCALES), 4):
         SiameseTracker(Peak(), 4)
 
 
 @pytest.fixture
 def dotted():
-    """An image with one pixel that is not black, and where it is (y, x)."""
+    """An image with one non-black pixel, and its position (y, x)."""
     image = np.zeros((100, 120, 3), np.uint8)
     image[40, 70] = (10, 200, 30)
     return image, (40.0, 70.0)
 
 
-def test_a_crop_has_its_centre_in_the_middle(dotted):
-    # side 5 without resizing
+def test_a_crop_is_centred(dotted):
+    # side 5, not resized
     cut = crop(*dotted, 5.0, 5, (0, 0, 0))
     np.testing.assert_array_equal(cut[2, 2], (10, 200, 30))
     assert cut.sum() == 240
 
 
-def test_a_crop_that_is_half_outside_is_filled_there():
+def test_a_crop_half_outside_the_image_is_filled_there():
     cut = crop(np.full((50, 50, 3), 9, np.uint8), (25.0, 0.0), 11.0, 11, (1, 2, 3))
     np.testing.assert_array_equal(cut[:, :5], np.broadcast_to([1, 2, 3], (11, 5, 3)))
     assert (cut[:, 5:] == 9).all()
 
 
-def test_a_crop_that_is_wholly_outside_is_filled(dotted):
+def test_a_crop_entirely_outside_the_image_is_filled(dotted):
     assert (crop(dotted[0], (500.0, 500.0), 20.0, 8, (7, 7, 7)) == 7).all()
 
 
 @pytest.mark.parametrize("shape", [(3, 4), (3, 4, 1)])
-def test_gray_images_become_rgb(shape):
+def test_gray_images_are_converted_to_rgb(shape):
     gray = np.arange(12, dtype=np.uint8).reshape(shape)
     np.testing.assert_array_equal(rgb_image(gray), np.dstack([gray] * 3))
 
@@ -164,7 +164,7 @@ def test_gray_images_are_tracked():
 @pytest.mark.parametrize(
     ("shape", "dtype"), [((4, 4, 4), "uint8"), ((4, 4, 3), "float64"), ((0, 4, 3), "uint8"), ((4,), "uint8")]
 )
-def test_other_images_are_refused(shape, dtype):
+def test_other_image_formats_are_refused(shape, dtype):
     with refused("image", "8-bit", dtype, shape):
         rgb_image(np.zeros(shape, dtype))
 
@@ -181,7 +181,7 @@ def test_boxes_outside_the_image_are_refused(box):
         tracker(box)
 
 
-def test_an_update_without_a_first_frame_is_refused():
+def test_an_update_before_the_first_frame_is_refused():
     with refused("update", "init(image, box)"):
         SiameseTracker(Peak()).update(BLACK)
 
@@ -191,20 +191,20 @@ def test_there_is_no_box_before_the_first_frame():
         print(SiameseTracker(Peak()).box)
 
 
-def test_a_tiny_and_a_huge_box_are_tracked():
+def test_tiny_and_huge_boxes_are_tracked():
     for box in ((150.0, 100.0, 1.0, 1.0), (-100.0, -100.0, 500.0, 400.0)):
         np.testing.assert_allclose(tracker(box).update(BLACK), box, atol=rounding(box))
 
 
-def test_the_matcher_of_the_documentation_follows_an_object():
-    """docs/extending.md: a pattern that moves by 16 crop pixels, two cells, takes the box along."""
+def test_the_documented_matcher_follows_an_object():
+    """docs/extending.md: the box follows a pattern that moves by 16 crop pixels, two cells."""
     text = (ROOT / "docs" / "extending.md").read_text(encoding="utf-8")
     (block,) = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
     names = {}
     exec(compile(block, "docs/extending.md", "exec"), names)
     rng = np.random.default_rng(0)
     image = cv2.GaussianBlur(rng.integers(0, 255, (240, 320, 3), np.uint8), (0, 0), 2)
-    box = np.array([130.0, 90.0, 40.0, 40.0])  # 80 pixels a side are cut out: 8 crop pixels are 5.04 of them
+    box = np.array([130.0, 90.0, 40.0, 40.0])  # a square of 80 pixels is cropped: 8 crop pixels are 5.04 image pixels
     tracked = names["tracker"]
     tracked.init(image, box)
     np.testing.assert_allclose(tracked.update(image)[:2], box[:2], atol=1)
@@ -215,14 +215,14 @@ def test_the_matcher_of_the_documentation_follows_an_object():
 @pytest.mark.parametrize(
     "box", [(0, 0, 1e308, 1e308), (-1e300, 0, 2e300, 5), (0, 0, 130, 5), "abcd", None, (1, 2, "x", 4)]
 )
-def test_boxes_that_are_none_are_refused(box):
+def test_invalid_boxes_are_refused(box):
     with refused("box"):
         SiameseTracker(CornerPeak(1.0)).init(np.zeros((50, 60, 3), np.uint8), box)
 
 
 @pytest.mark.parametrize(("box", "width"), [((0, 0, 50, 40), 120), ((20, 20, 10, 8), 50)])
-def test_a_target_grows_to_twice_the_image_at_most(box, width):
-    """The larger one meets twice the image's width of 60 before five times its own; the height allows 125."""
+def test_a_target_grows_to_at_most_twice_the_image(box, width):
+    """The larger side reaches twice the image width of 60 before five times its own size; the height allows 125."""
 
     class Growing(CornerPeak):
         def match(self, crops):

@@ -1,4 +1,4 @@
-"""Video files: every frame, the rate and the colours are there, or it is said."""
+"""Video files keep every frame, the rate and the colours, or the writer reports an error."""
 
 import cv2
 import numpy as np
@@ -12,28 +12,28 @@ GRAY = np.full((120, 160, 3), 128, np.uint8)
 
 
 @pytest.mark.parametrize(("fps", "written"), [(240.123456, 240), (90000.0, 25), (1e-6, 25), (29.97, 29.97)])
-def test_frame_rates_that_mpeg4_does_not_know_are_rounded(tmp_path, fps, written):
+def test_frame_rates_unsupported_by_mpeg4_are_rounded(tmp_path, fps, written):
     with VideoWriter(tmp_path / "a.mp4", fps) as video:
         for _ in range(3):
             video.write(noise(48, 64))
     assert cv2.VideoCapture(str(tmp_path / "a.mp4")).get(cv2.CAP_PROP_FPS) == pytest.approx(written)
 
 
-def test_a_frame_rate_that_is_none_is_refused(tmp_path):
+def test_an_invalid_frame_rate_is_refused(tmp_path):
     with refused("fps", "nan"):
         VideoWriter(tmp_path / "b.mp4", float("nan"))
 
 
-def test_a_video_that_is_not_whole_is_noticed(tmp_path):
+def test_an_incomplete_video_is_detected(tmp_path):
     video = VideoWriter(tmp_path / "a.mp4")
     for _ in range(3):
         video.write(noise(48, 64))
-    video._count += 1  # as if one had been lost
+    video._count += 1  # as if one frame had been lost
     with refused(tmp_path / "a.mp4", 4, 3):
         video.close()
 
 
-def test_video_is_written_frame_by_frame(tmp_path):
+def test_a_video_is_written_frame_by_frame(tmp_path):
     path = tmp_path / "out.mp4"
     with VideoWriter(path, fps=10) as video:
         assert not path.exists()
@@ -48,7 +48,7 @@ def test_video_is_written_frame_by_frame(tmp_path):
     np.testing.assert_allclose(levels, [40, 120, 200], atol=4)
 
 
-def test_video_keeps_red_red(tmp_path):
+def test_a_video_keeps_its_colours(tmp_path):
     path = tmp_path / "red.mp4"
     with VideoWriter(path) as video:
         video.write(np.full((64, 96, 3), (200, 30, 30), np.uint8))
@@ -56,19 +56,19 @@ def test_video_keeps_red_red(tmp_path):
     assert red > 150 > 80 > blue
 
 
-def test_video_without_frames_is_no_file(tmp_path):
+def test_no_file_is_written_without_frames(tmp_path):
     with VideoWriter(tmp_path / "none.mp4"):
         pass
     assert not (tmp_path / "none.mp4").exists()
 
 
-def test_a_video_that_cannot_be_written_is_named(tmp_path):
+def test_an_unwritable_video_is_named(tmp_path):
     with VideoWriter(tmp_path / "no-folder/a.mp4") as video:
         with refused(tmp_path / "no-folder/a.mp4", "folder"):
             video.write(GRAY)
 
 
-def test_frames_of_another_size_are_refused(tmp_path):
+def test_frames_of_different_size_are_refused(tmp_path):
     with VideoWriter(tmp_path / "a.mp4") as video:
         video.write(GRAY)
         with refused(tmp_path / "a.mp4", (120, 160, 3), (60, 160, 3)):

@@ -16,8 +16,8 @@ from tests.helpers.commands import boxes_of
 
 @pytest.mark.slow
 @pytest.mark.skipif(not all(map(shutil.which, ("Xvfb", "xdotool"))), reason="Xvfb or xdotool is not installed")
-def test_mouse_and_keyboard_under_a_virtual_display(tmp_path):
-    """A box is drawn with the mouse, tracking is seen and left with q."""
+def test_mouse_and_keyboard_work_under_a_virtual_display(tmp_path):
+    """A box is drawn with the mouse, tracking is shown, and q ends it."""
     sequence = SyntheticSequence(frames=60)
     folder = tmp_path / "fish"
     folder.mkdir()
@@ -27,8 +27,8 @@ def test_mouse_and_keyboard_under_a_virtual_display(tmp_path):
     server = subprocess.Popen(
         ["Xvfb", "-displayfd", str(write), "-screen", "0", "800x700x24"], pass_fds=[write], stderr=subprocess.DEVNULL
     )
-    os.close(write)  # so that reading ends where the server does
-    with open(read) as number:  # the whole line: the server writes its end apart, and dies if nobody reads it
+    os.close(write)  # so that reading ends when the server does
+    with open(read) as number:  # the whole line: the server writes the line end separately, and dies if nobody reads it
         environment = {**os.environ, "DISPLAY": f":{number.readline().strip()}"}
 
     def control(*words):
@@ -37,7 +37,7 @@ def test_mouse_and_keyboard_under_a_virtual_display(tmp_path):
     def window(name):
         for _ in range(600):
             if found := control("search", "--name", name).split():
-                time.sleep(0.5)  # it takes clicks only once it is drawn
+                time.sleep(0.5)  # the window accepts clicks only once it is drawn
                 return found[0]
             assert run.poll() is None, run.stderr.read()
             time.sleep(0.1)
@@ -48,9 +48,9 @@ def test_mouse_and_keyboard_under_a_virtual_display(tmp_path):
     run = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     try:
         control("windowfocus", window("the object"))
-        # without a window manager the window is in the corner of the screen, and the frame in its corner
+        # without a window manager the window is in the corner of the screen, and the frame in the corner of the window
         x, y, w, h = (round(v) for v in sequence.boxes[0])
-        for _ in range(4):  # on a busy machine OpenCV does not listen yet to the first
+        for _ in range(4):  # on a busy machine OpenCV may miss the first events
             control("mousemove", x, y, "mousedown", 1)
             for part in (0.5, 1):
                 control("mousemove", x + round(part * w), y + round(part * h))

@@ -1,4 +1,4 @@
-"""Data and a teacher; PyTorch is imported only by the fixtures that need it."""
+"""Data and a teacher; only the fixtures that need PyTorch import it."""
 
 import pytest
 

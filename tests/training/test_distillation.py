@@ -1,4 +1,4 @@
-"""What a student learns from a teacher."""
+"""The student's losses against its teacher."""
 
 import numpy as np
 import pytest
@@ -31,17 +31,17 @@ def test_cross_responses_are_sums_of_products():
 
 
 @pytest.mark.parametrize(("student", "teacher"), [(25, 22), (23, 22), (24, 22), (9, 6), (7, 6), (6, 6), (5, 6), (4, 6)])
-def test_both_grids_show_the_same_places(student, teacher):
-    # a feature that is its own place on the crop, in strides from the centre
+def test_both_grids_show_the_same_positions(student, teacher):
+    # a feature that holds its own position on the crop, in strides from the centre
     ours = torch.arange(student) - (student - 1) / 2
     theirs = torch.arange(teacher) - (teacher - 1) / 2
     aligned = _align(ours.expand(1, 1, student, student), theirs.expand(1, 1, teacher, teacher))
     torch.testing.assert_close(*aligned)
-    # and no place that both show is left out: half a cell at the border where the grids interleave
+    # no common position is dropped, except half a cell at the border where the grids interleave
     assert aligned[0].shape[-1] == min(student - (student - teacher) % 2, teacher)
 
 
-def test_a_student_that_is_its_teacher_has_nothing_to_learn():
+def test_a_student_equal_to_its_teacher_has_zero_loss():
     torch.manual_seed(0)
     distillation = Distillation(3, 3)
     with torch.no_grad():
@@ -50,6 +50,6 @@ def test_a_student_that_is_its_teacher_has_nothing_to_learn():
     features = torch.randn(4, 3, 2, 2), torch.randn(4, 3, 6, 6)
     responses, shares = distillation(features, features, ((0.5, 1.0), (0.5, 1.0)))
     assert responses == 0 and shares == 0
-    # another scale of the same response is an error of the responses alone
+    # another scale of the same response affects only the responses' error
     responses, shares = distillation(features, features, ((1.0, 1.0), (0.5, 1.0)))
     assert responses > 0.5 and shares == 0

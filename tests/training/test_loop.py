@@ -1,4 +1,4 @@
-"""Training from end to end: stopped and gone on with, its files, and what it refuses."""
+"""Training end to end: resumed runs, output files and refused input."""
 
 import numpy as np
 import pytest
@@ -13,13 +13,13 @@ torch = pytest.importorskip("torch")
 from brian_siamsnn.model.cnn import SiamFC  # noqa: E402
 from brian_siamsnn.training import loop  # noqa: E402
 
-#: Small enough for seconds; the last three of six steps are quantised.
+#: Small enough to train in seconds; the last three of six steps are quantised.
 TINY = {"architecture": "4-6-5", "steps": 6, "batch": 2, "spiking_share": 0.5, "held_out": ("b",), "pairs": 5}
 
 
 @pytest.fixture(scope="module", autouse=True)
 def few_held_out_pairs():
-    """Four pairs of each video score, in place of forty."""
+    """Score four pairs of each video instead of forty."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(loop, "HELD_OUT_PAIRS", 4)
         yield
@@ -33,10 +33,10 @@ def checkpoint(path):
 
 
 class Killed:
-    """A run without a disturbance, and another one that is killed after step 5 and then gone on with."""
+    """An undisturbed run, and another one that is killed after step 5 and then resumed."""
 
     def __init__(self, folder, clips, report_every, **options):
-        # noise in the last part, so that the state of the random numbers matters
+        # noise in the last part, so that the state of the random generator matters
         recipe = Recipe(report_every=report_every, activation="clip_noise", operations_weight=0.1, **TINY)
         self.report_every = report_every
         self.whole = loop.train(clips, folder / "whole.safetensors", recipe, **options)
@@ -70,28 +70,28 @@ def test_a_killed_run_leaves_the_checkpoint_of_its_last_report_and_no_model(run)
     assert not run.wrote_a_model
 
 
-def test_a_killed_run_goes_on_to_the_same_history(run):
+def test_a_resumed_run_has_the_same_history(run):
     def history(model):
         return {key: value for key, value in model.provenance["training"].items() if key != "seconds"}
 
     assert history(run.resumed) == history(run.whole)
 
 
-def test_a_killed_run_goes_on_to_the_same_weights_and_scales(run):
+def test_a_resumed_run_has_the_same_weights_and_scales(run):
     for name, (w, b) in run.whole.weights.items():
         np.testing.assert_array_equal(run.resumed.weights[name][0], w)
         np.testing.assert_array_equal(run.resumed.weights[name][1], b)
         np.testing.assert_array_equal(run.resumed.scales[name], run.whole.scales[name])
 
 
-def test_batch_norm_rests_in_the_last_part_while_weights_are_learnt(run):
+def test_batch_norm_is_frozen_in_the_last_part_while_weights_are_trained(run):
     before, after = run.stopped["network"], run.final["network"]
     for part in ("backbone.conv1.1.running_mean", "backbone.conv3.1.running_var"):
         assert torch.equal(before[part], after[part])
     assert not torch.equal(before["backbone.conv1.0.weight"], after["backbone.conv1.0.weight"])
 
 
-def test_bounds_are_learnt_in_the_last_part(run):
+def test_bounds_are_trained_in_the_last_part(run):
     bounds = run.stopped["gates"]
     assert all(bounds[f"{name}.bound"] != scale[0] for name, scale in run.whole.scales.items())
 
@@ -101,7 +101,7 @@ def test_bounds_are_learnt_in_the_last_part(run):
 
 @pytest.fixture(scope="module")
 def trained(clips, tmp_path_factory):
-    """A model as training returned it, the same one as it was written, and its path."""
+    """A model as returned by training, the same model read from its file, and its path."""
     path = tmp_path_factory.mktemp("trained") / "model.safetensors"
     return loop.train(clips, path, Recipe(**TINY, report_every=4)), read_model(path), path
 
@@ -112,17 +112,17 @@ def test_the_history_has_every_report_and_the_last_step(trained):
     assert written.provenance == model.provenance
 
 
-def test_a_figure_of_the_history_is_written(trained):
+def test_a_history_figure_is_written(trained):
     assert trained[2].with_suffix(".png").stat().st_size > 1000
 
 
-def test_the_model_is_one_that_spikes(trained):
+def test_the_trained_model_can_spike(trained):
     written = trained[1]
     assert written.layers == compact("4-6-5")
     assert (written.normalisation, written.initial_potential) == ("learnt bounds, clip_floor_shift, T = 20", 0.5)
 
 
-def test_the_model_is_the_network_of_the_checkpoint_with_batch_norm_folded_in(trained):
+def test_the_model_equals_the_checkpoint_with_folded_batch_norm(trained):
     _, written, path = trained
     network = SiamFC(written.layers)
     network.load_state_dict(checkpoint(path)["network"])
@@ -132,13 +132,13 @@ def test_the_model_is_the_network_of_the_checkpoint_with_batch_norm_folded_in(tr
         torch.testing.assert_close(folded(*crops), network.eval()(*crops), rtol=1e-3, atol=1e-3)
 
 
-def test_the_scales_of_the_model_are_the_bounds_of_the_checkpoint(trained):
+def test_the_model_scales_equal_the_bounds_of_the_checkpoint(trained):
     _, written, path = trained
     for name, scale in written.scales.items():
         np.testing.assert_array_equal(scale, checkpoint(path)["gates"][f"{name}.bound"].item())
 
 
-def test_an_ordinary_network_gets_its_scales_from_photos(clips, tmp_path):
+def test_a_relu_network_gets_its_scales_from_photos(clips, tmp_path):
     recipe = Recipe(**{**TINY, "activation": "relu"})
     model = loop.train(clips, tmp_path / "model.safetensors", recipe)
     assert (model.normalisation, model.initial_potential) == ("layer-norm, 99.9 percentile", 0)
@@ -158,41 +158,41 @@ def base(clips, teacher, tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def continued(base, clips, teacher):
-    """The model file of a run that starts from it, and is too short to learn anything."""
+    """The model file of a run that starts from it and is too short to learn anything."""
     path = base.with_name("continued.safetensors")
     recipe = Recipe(**{**TINY, "steps": 1, "spiking_share": 1.0, "learning_rate": 1e-12})
     loop.train(clips, path, recipe, teacher=teacher, initial=base.with_suffix(".checkpoint.pt"))
     return path
 
 
-def test_a_run_starts_from_the_weights_of_another(base, continued):
+def test_a_run_can_start_from_another_runs_weights(base, continued):
     (w, _), (expected, _) = (read_model(path).weights["conv3"] for path in (continued, base))
     np.testing.assert_allclose(w, expected, rtol=1e-5, atol=1e-9)
 
 
-def test_a_run_starts_from_the_adapter_of_another(base, continued):
+def test_a_run_can_start_from_another_runs_adapter(base, continued):
     adapter = checkpoint(continued)["distillation"]
     for name, tensor in checkpoint(base)["distillation"].items():
         torch.testing.assert_close(adapter[name], tensor)
 
 
-def test_a_start_of_another_architecture_is_refused(base, clips, tmp_path):
+def test_starting_from_another_architecture_is_refused(base, clips, tmp_path):
     recipe, initial = Recipe(**{**TINY, "architecture": "4-6-6"}), base.with_suffix(".checkpoint.pt")
     with refused("initial", "architecture", "4-6-6", "4-6-5"):
         loop.train(clips, tmp_path / "other.safetensors", recipe, initial=initial)
 
 
-def test_a_model_file_is_no_start(base, clips, tmp_path):
+def test_starting_from_a_model_file_is_refused(base, clips, tmp_path):
     with refused(base):
         loop.train(clips, tmp_path / "other.safetensors", Recipe(**TINY), initial=base)
 
 
-def test_a_start_that_is_not_there_is_named(clips, tmp_path):
+def test_a_missing_start_checkpoint_is_named(clips, tmp_path):
     with refused(tmp_path / "nowhere.pt"):
         loop.train(clips, tmp_path / "other.safetensors", Recipe(**TINY), initial=tmp_path / "nowhere.pt")
 
 
-# what is refused
+# refused input
 
 
 @pytest.mark.parametrize(
@@ -212,31 +212,31 @@ def test_a_start_that_is_not_there_is_named(clips, tmp_path):
         ({"held_out": ("a", "b")}, ["videos"]),
     ],
 )
-def test_wrong_settings_are_named(clips, tmp_path, settings, named):
+def test_invalid_settings_are_named(clips, tmp_path, settings, named):
     with refused(*named):
         loop.train(clips, tmp_path / "model.safetensors", Recipe(**{**TINY, **settings}))
 
 
-def test_an_output_without_folder_is_named_before_anything_is_trained(clips, tmp_path):
+def test_an_output_in_a_missing_folder_is_named_before_training(clips, tmp_path):
     with refused(tmp_path / "nowhere" / "model.safetensors"):
         loop.train(clips, tmp_path / "nowhere" / "model.safetensors", Recipe(**TINY))
 
 
 @pytest.fixture
 def finished(clips, tmp_path):
-    """The model file of a finished run of one step, and its settings."""
+    """The model file of a finished one-step run, and its settings."""
     path, settings = tmp_path / "model.safetensors", {**TINY, "steps": 1, "activation": "relu"}
     loop.train(clips, path, Recipe(**settings))
     return path, settings
 
 
-def test_a_checkpoint_of_other_settings_is_refused(finished, clips):
+def test_a_checkpoint_with_other_settings_is_refused(finished, clips):
     path, settings = finished
     with refused(path.with_suffix(".checkpoint.pt"), "batch", "seed"):
         loop.train(clips, path, Recipe(**{**settings, "batch": 3, "seed": 1}))
 
 
-def test_a_checkpoint_that_is_none_is_refused(finished, clips):
+def test_an_invalid_checkpoint_is_refused(finished, clips):
     path, settings = finished
     path.with_suffix(".checkpoint.pt").write_bytes(b"nothing")
     with refused(path.with_suffix(".checkpoint.pt")):

@@ -1,4 +1,4 @@
-"""Labels of a response map, and the loss in which they weigh."""
+"""Labels of a response map, and the weighted loss."""
 
 import pytest
 
@@ -13,7 +13,7 @@ def maps():
     return labels(torch.tensor([[0.0, 0.0], [1.0, 0.0], [0.5, -1.0]]), 7)
 
 
-def test_labels_of_a_target_in_the_middle_by_hand(maps):
+def test_labels_of_a_centred_target_by_hand(maps):
     assert maps[0].int().tolist() == [
         [0, 0, 0, 0, 0, 0, 0],
         [0, 0, 0, 1, 0, 0, 0],
@@ -25,7 +25,7 @@ def test_labels_of_a_target_in_the_middle_by_hand(maps):
     ]
 
 
-def test_a_displacement_in_x_moves_labels_by_columns(maps):
+def test_a_displacement_in_x_moves_the_labels_by_columns(maps):
     assert torch.equal(maps[1][:, 1:], maps[0][:, :-1])
 
 
@@ -35,7 +35,7 @@ def test_labels_of_a_target_between_two_cells_by_hand(maps):
     assert maps[2][2].tolist() == [0, 0, 1, 1, 1, 1, 0]
 
 
-def test_positive_and_negative_cells_weigh_the_same():
+def test_positive_and_negative_cells_have_equal_weight():
     targets = labels(torch.zeros(2, 2), 17)
     assert targets.sum(dim=(1, 2)).tolist() == [13, 13]
     # 13 positive cells at +1 and 276 negative ones at -2 give 1/2 log(1 + e^-1) + 1/2 log(1 + e^-2)

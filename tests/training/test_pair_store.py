@@ -35,7 +35,7 @@ def pool(teacher, tmp_path_factory):
     return pool
 
 
-def test_features_of_a_window_are_those_of_the_cut_crop(pool, teacher):
+def test_window_features_equal_those_of_the_cut_crop(pool, teacher):
     starts = np.array([[0, 0], [6, 1], [3, 3]])
     exemplars, searches, displacements, z, x = pool.batch([2, 19, 7], starts, 207)
     for k, index in enumerate((2, 19, 7)):
@@ -45,7 +45,7 @@ def test_features_of_a_window_are_those_of_the_cut_crop(pool, teacher):
         np.testing.assert_array_equal(searches[k], pair.search[row : row + 207, column : column + 207])
         # the window's centre is 24 pixels before the crop's at start 0
         np.testing.assert_allclose(displacements[k], pair.displacement + 24 - starts[k] * 8, rtol=1e-5)
-    # the teacher has fewer channels than directions, so they keep all of its inner products
+    # the teacher has fewer channels than directions, so the directions preserve all inner products
     with torch.no_grad():
         for images, kept in ((exemplars, z), (searches, x)):
             features = teacher.embed(images_to_tensor(list(images))).permute(0, 2, 3, 1).numpy()
@@ -57,7 +57,7 @@ def test_features_of_a_window_are_those_of_the_cut_crop(pool, teacher):
             )
 
 
-def test_a_stopped_pool_goes_on_to_the_same_content(pool, teacher, tmp_path):
+def test_a_resumed_pool_has_the_same_content(pool, teacher, tmp_path):
     def stopped(index):
         if index == 13:
             raise KeyboardInterrupt
@@ -66,7 +66,7 @@ def test_a_stopped_pool_goes_on_to_the_same_content(pool, teacher, tmp_path):
     half = PairPool(tmp_path, stopped, teacher, {"seed": 0}, SIZE)
     with pytest.raises(KeyboardInterrupt):
         half.fill()
-    # the directions are found from all 20, so nothing was kept before they were
+    # the directions are computed from all 20, so nothing was stored before that
     PairPool(tmp_path, sampler, teacher, {"seed": 0}, SIZE)._directions()
     with pytest.raises(KeyboardInterrupt):
         half.fill()
@@ -76,7 +76,7 @@ def test_a_stopped_pool_goes_on_to_the_same_content(pool, teacher, tmp_path):
         assert (tmp_path / file.name).read_bytes() == file.read_bytes(), file.name
 
 
-def test_another_pool_and_damaged_arrays_are_refused(pool, teacher, tmp_path):
+def test_another_pool_or_damaged_arrays_are_refused(pool, teacher, tmp_path):
     with refused(pool.folder, "seed", "pairs"):
         PairPool(pool.folder, sampler, teacher, {"seed": 1}, SIZE + 1)
     PairPool(tmp_path, sampler, teacher, {}, 4)
@@ -85,6 +85,6 @@ def test_another_pool_and_damaged_arrays_are_refused(pool, teacher, tmp_path):
         PairPool(tmp_path, sampler, teacher, {}, 4)
 
 
-def test_a_pool_that_the_disk_cannot_hold_is_refused(teacher, tmp_path):
+def test_a_pool_larger_than_the_disk_is_refused(teacher, tmp_path):
     with refused(tmp_path, 10**9, "GiB", "pairs"):
         PairPool(tmp_path, sampler, teacher, {}, 10**9)

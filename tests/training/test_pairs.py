@@ -1,4 +1,4 @@
-"""Pairs of crops show the target where they say."""
+"""Pairs of crops show the target in its labelled position."""
 
 from pathlib import Path
 
@@ -35,7 +35,7 @@ def test_videos_are_read_with_any_separator(clips):
         ("1 2 3 4\n", ["groundtruth_rect.txt", 0, 1]),
     ],
 )
-def test_wrong_annotations_are_named(tmp_path, text, named):
+def test_invalid_annotations_are_named(tmp_path, text, named):
     (tmp_path / "a").mkdir()
     (tmp_path / "a" / "groundtruth_rect.txt").write_text(text)
     with refused(*named):
@@ -59,7 +59,7 @@ def test_a_broken_image_is_named(clips, tmp_path):
         held_out_pairs([video], 1)
 
 
-def test_the_region_of_an_exemplar_by_hand():
+def test_the_exemplar_region_by_hand():
     # 10 x 20: p = 15, sqrt(25 * 35)
     assert exemplar_side(10, 20) == pytest.approx(29.580399)
     # a square of side s has a region of 2 s
@@ -70,7 +70,7 @@ def test_the_region_of_an_exemplar_by_hand():
     ("zoom", "displacement", "expected"),
     [(1, (0, 0), (63, 63)), (1, (8, -5), (71, 58)), (0.5, (8, -5), (71, 58))],
 )
-def test_crop_puts_the_centre_where_it_should_be(zoom, displacement, expected):
+def test_crops_are_centred_correctly(zoom, displacement, expected):
     image = np.zeros((80, 100, 3), np.uint8)
     image[30, 40] = 255
     pixels = crop(image, (40, 30), np.eye(2) * zoom, 127, displacement).max(axis=2)
@@ -79,7 +79,7 @@ def test_crop_puts_the_centre_where_it_should_be(zoom, displacement, expected):
     assert pixels.max() == 255
 
 
-def test_crop_shows_the_mean_colour_outside_of_the_image():
+def test_crops_show_the_mean_colour_outside_the_image():
     image = np.zeros((4, 4, 3), np.uint8)
     image[:, :2] = (200, 100, 40)
     pixels = crop(image, (2, 2), np.eye(2), 9)
@@ -91,7 +91,7 @@ def test_crop_shows_the_mean_colour_outside_of_the_image():
     assert pixels[2:6, 4:6].max() == 0
 
 
-def test_held_out_pairs_show_the_target_where_they_say(clips):
+def test_held_out_pairs_show_the_target_at_its_labelled_position(clips):
     pairs = held_out_pairs(read_videos(clips / "video"), 10)
     assert len(pairs) == 20
     for pair in pairs:
@@ -99,30 +99,30 @@ def test_held_out_pairs_show_the_target_where_they_say(clips):
         assert pair.search.shape == (255, 255, 3)
         np.testing.assert_allclose(centre_of_light(pair.exemplar), 63, atol=0.5)
         np.testing.assert_allclose(centre_of_light(pair.search), 127 + pair.displacement, atol=0.5)
-        # the disc takes half the side of the exemplar region: 127/2 wide in both crops
+        # the disc takes up half the side of the exemplar region: 127/2 wide in both crops
         assert np.ptp(np.nonzero(pair.search.min(axis=2) > 127)[1]) + 1 == pytest.approx(63.5, abs=3)
 
 
-def test_augmented_pairs_show_the_target_where_they_say(clips, tmp_path):
-    # photos without light, so that nothing but the disc of a video shines
+def test_augmented_pairs_show_the_target_at_its_labelled_position(clips, tmp_path):
+    # dark photos, so that only the disc of a video is bright
     cv2.imwrite(str(tmp_path / "dark.jpg"), np.zeros((90, 110, 3), np.uint8))
     sampler = PairSampler(read_videos(clips / "video"), read_photos(tmp_path), seed=3)
     shown = [pair for pair in map(sampler, range(60)) if pair.exemplar.max() > 127]
     assert 15 < len(shown) < 45
     errors = [np.abs(centre_of_light(pair.search) - 127 - pair.displacement).max() for pair in shown]
-    # an occlusion moves the centre of what is left
+    # an occlusion shifts the centre of the visible part
     assert np.median(errors) < 1
     assert np.abs([pair.displacement for pair in shown]).max() <= 32
 
 
-def test_another_photo_surrounds_the_frame_of_a_video(clips, tmp_path):
+def test_another_photo_surrounds_a_video_frame(clips, tmp_path):
     # a white frame of 100 x 80 around its target, in a search region of 240 x 240, and black photos
     cv2.imwrite(str(tmp_path / "white.jpg"), np.full((80, 100, 3), 255, np.uint8))
     cv2.imwrite(str(tmp_path / "dark.jpg"), np.zeros((90, 110, 3), np.uint8))
     video = read_videos(clips / "video")[0]
     video = video._replace(files=(str(tmp_path / "white.jpg"),) * 6, boxes=np.tile([20.0, 10, 60, 60], (6, 1)))
     sampler = PairSampler([video], [str(tmp_path / "dark.jpg")], seed=4)
-    # without the photo the surroundings have the mean colour, white
+    # without the photo, the surroundings have the mean colour, white
     surrounded = [p for p in map(sampler, range(80)) if p.search.max() > 127 and p.search[[0, -1]].max() < 60]
     assert 5 < len(surrounded) < 30
     errors = [np.abs(centre_of_light(pair.search) - 127 - pair.displacement).max() for pair in surrounded]
@@ -131,33 +131,33 @@ def test_another_photo_surrounds_the_frame_of_a_video(clips, tmp_path):
     assert np.median(widths) == pytest.approx(100 * 255 / 240, rel=0.08)
 
 
-def test_a_pair_is_the_same_whatever_was_sampled_before(clips):
+def test_a_pair_does_not_depend_on_earlier_samples(clips):
     videos, photos = read_videos(clips / "video"), read_photos(clips / "photos")
     first, again = (PairSampler(videos, photos, seed=0) for _ in range(2))
     first(0)
     np.testing.assert_array_equal(first(5).search, again(5).search)
 
 
-def test_pairs_differ_by_seed_and_by_number(clips):
+def test_pairs_differ_by_seed_and_number(clips):
     videos, photos = read_videos(clips / "video"), read_photos(clips / "photos")
     samplers = [PairSampler(videos, photos, seed) for seed in (0, 1)]
     shifts = [sampler(index).displacement for sampler in samplers for index in range(4, 8)]
     assert len(np.unique(shifts)) == 16
 
 
-def test_a_video_without_target_is_named(clips):
+def test_a_video_without_a_target_is_named(clips):
     video = read_videos(clips / "video")[0]._replace(name="darkness", boxes=np.full((6, 4), np.nan))
     with refused("darkness", 8):
         PairSampler([video], read_photos(clips / "photos"), 0)
 
 
-def test_no_video_to_train_on_is_refused(clips):
+def test_an_empty_training_set_is_refused(clips):
     with refused("videos"):
         PairSampler([], read_photos(clips / "photos"), 0)
 
 
 @pytest.mark.data
-def test_real_videos_are_read_with_their_absent_targets(data):
+def test_real_videos_are_read_with_absent_targets(data):
     videos = read_videos(data / "train" / "video")
     assert [video.name for video in videos] == sorted(folder.name for folder in (data / "train" / "video").iterdir())
     assert set(HELD_OUT) < {video.name for video in videos}

@@ -1,4 +1,4 @@
-"""One run of training: what it learns, and the score by which it is reported."""
+"""One training run: learning, and the reported score."""
 
 import numpy as np
 import pytest
@@ -31,7 +31,7 @@ def pairs(clips):
 
 @pytest.fixture(scope="module")
 def cells(pairs):
-    """Where the targets are, in cells of the response map from its centre."""
+    """Target positions, in cells of the response map from its centre."""
     return torch.tensor(np.array([pair.displacement for pair in pairs]) / 8, dtype=torch.float32)
 
 
@@ -50,9 +50,9 @@ def test_score_of_a_blind_network(pairs, cells):
     assert score["distance"] == pytest.approx(np.linalg.norm(cells.numpy() + 8, axis=1).mean(), rel=1e-5)
 
 
-# features at random can hardly be explained, but no term may stand in another's way
+# random features can hardly be explained, but no loss term may block another
 @pytest.mark.parametrize(("taught", "share"), [(False, 0.8), (True, 0.95)])
-def test_a_run_learns_its_batch_by_heart(clips, taught, share):
+def test_a_run_overfits_a_single_batch(clips, taught, share):
     sampler = PairSampler(read_videos(clips / "video"), read_photos(clips / "photos"), 0)
     arrays = batches.new_batch(sampler, Recipe(batch=4), 0)
     if taught:
@@ -80,29 +80,29 @@ def trained_with_weight():
 @pytest.mark.parametrize("weight", [0.0, 30.0])
 def test_operations_are_rates_times_synapses(trained_with_weight, weight):
     run = trained_with_weight[weight]
-    # conv1: 62 x 62 pixels of 4 channels, conv2: 29 x 29 of 6; 25 and 9 places in the kernels
+    # conv1: 62 x 62 pixels of 4 channels, conv2: 29 x 29 of 6; 25 and 9 positions in the kernels
     synapses = {"conv1": 29 * 29 * 6 * 25 * 4, "conv2": 27 * 27 * 5 * 9 * 6}
     expected = 20 * sum(count * run.gates[name].rate.item() for name, count in synapses.items())
     assert run.operations() == pytest.approx(expected, rel=1e-5)
 
 
-def test_the_weight_of_operations_lowers_them(trained_with_weight):
+def test_a_penalty_on_operations_reduces_them(trained_with_weight):
     operations = {weight: run.operations() for weight, run in trained_with_weight.items()}
     assert 0 < operations[30.0] < 0.7 * operations[0.0]
 
 
-def test_the_last_layer_learns_to_be_rectified():
-    # AlexNet's conv5 is not in SiamFC, but spikes are never negative
+def test_the_last_layer_is_rectified_and_trained():
+    # AlexNet's conv5 is not rectified in SiamFC, but spikes are never negative
     run = TrainingRun(Recipe(architecture="alexnet"))
     assert run.network.layers[-1].rectify and set(run.gates) == {f"conv{k}" for k in range(1, 6)}
 
 
-def test_windows_keep_their_targets_where_the_response_can_show_them():
+def test_windows_keep_their_targets_within_the_response_map():
     displacements = np.array([[32.0, -32.0], [0.0, 0.0], [-31.0, 4.0]])
     seen = [batches.windows(displacements, np.random.default_rng(seed)) for seed in range(300)]
     left = displacements - (np.array(seen) - 3) * 8
     assert np.abs(left).max() <= 32
-    # a target in the middle can be anywhere within 24 pixels, one at the edge only nearer
+    # a centred target can be anywhere within 24 pixels, one at the edge only closer to the centre
     assert {start[1, 0] for start in seen} == set(range(7))
     assert {start[0, 0] for start in seen} == {3, 4, 5, 6}
     assert {start[0, 1] for start in seen} == {0, 1, 2, 3}
