@@ -1,10 +1,9 @@
 """Fuzz every entry point at length, and report the refused inputs and their messages.
 
-    python -m tests.fuzz [--examples 1000] [--seed 0] [--output FOLDER] [--messages docs/messages.md] [TARGET ...]
+    python -m tests.fuzz [--examples 1000] [--seed 0] [--output FOLDER] [TARGET ...]
 
 Prints the numbers of examples and refusals and the seconds per target, and writes messages.csv: each message with its
-shortest example and its count; --messages writes them as a page of the documentation. If a target fails, its shortest
-failing example is printed and the exit code is 1.
+shortest example and its count. If a target fails, its shortest failing example is printed and the exit code is 1.
 """
 
 import argparse
@@ -20,7 +19,7 @@ import cv2
 from hypothesis import HealthCheck, given, seed, settings
 from hypothesis import strategies as st
 
-from .messages import page, readable, template
+from .messages import readable, template
 from .targets import TARGETS, attempt
 
 
@@ -56,15 +55,13 @@ def main():
     parser.add_argument("--examples", type=int, default=1000)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--output", type=Path, default=Path("brian-siamsnn-output") / "fuzz")
-    parser.add_argument("--messages", type=Path, metavar="FILE", help="write the messages as Markdown, too")
     arguments = parser.parse_args()
     warnings.simplefilter("ignore")
     (cv2.setLogLevel if hasattr(cv2, "setLogLevel") else cv2.utils.logging.setLogLevel)(0)
-    messages, shortest, examples, failed = Counter(), {}, 0, 0
+    messages, shortest, failed = Counter(), {}, 0
     for target in arguments.targets or TARGETS:
         began = time.perf_counter()
         tried = run(target, arguments.examples, arguments.seed, messages, shortest)
-        examples += tried["examples"]
         failed += tried["failed"]
         print(
             f"{target:<18}{tried['examples']:>7} examples{tried['refused']:>7} refused"
@@ -76,9 +73,6 @@ def main():
         writer = csv.writer(file)
         writer.writerow(["target", "count", "message"])
         writer.writerows([kind[0], count, shortest[kind]] for kind, count in sorted(messages.items()))
-    if arguments.messages:
-        command = f"python -m tests.fuzz --examples {arguments.examples} --messages {arguments.messages}"
-        arguments.messages.write_text(page(messages, shortest, examples, command), encoding="utf-8")
     print(f"{len(messages)} messages in {arguments.output / 'messages.csv'}")
     sys.exit(1 if failed else 0)
 
