@@ -293,6 +293,7 @@ class SpikingBranch(Branch):
                 for call in self._ready:
                     execute(call)
                 set_step(self.clock, k)
+                self._trains.clear()  # whoever asks for them between two steps gets those so far
                 yield k
         except Exception as error:  # raised by the equations, such as a division by zero
             raise InputError(f"step {int(step[0])}: these equations cannot be run: {reason_of(error)}") from error

@@ -128,3 +128,13 @@ def test_unknown_states_are_refused(model, states, named):
 def test_states_that_were_not_recorded_are_refused(model):
     with refused("conv1", "'v'", "record_states"):
         SpikingBranch(model, SIZE, STEPS).states("conv1", "v")
+
+
+def test_trains_between_two_steps_are_those_so_far(model):
+    branch = SpikingBranch(model, SIZE, STEPS)
+    whole = branch.run(image(SIZE)).dense()
+    for step, _ in enumerate(branch.stepwise(image(SIZE)[None]), 1):
+        so_far = branch.trains(branch.last_layer).dense()
+        np.testing.assert_array_equal(so_far[:step], whole[:step])
+        assert not so_far[step:].any()
+    np.testing.assert_array_equal(branch.trains(branch.last_layer).dense(), whole)
