@@ -47,7 +47,7 @@ def one_layer(activation):
 
 @pytest.fixture(scope="module")
 def layer():
-    """Scale 2, T = 4: inputs of 0, .25, .5, .75 and 2 per step give 0, 1, 2, 3 and 4 spikes; the last activation is 2 * 2 = 4.
+    """Scale 2, T = 4: inputs of 0, .25, .5, .75 and 2 per step give 0 to 4 spikes; the last activation is 2 * 2 = 4.
 
     Three images of 2 x 2 pixels.
     """
