@@ -87,3 +87,20 @@ def test_public_names_exist_and_are_documented(name):
 def test_an_unknown_name_raises_attribute_error():
     with pytest.raises(AttributeError, match="'nonsense'"):
         _ = bs.nonsense
+
+
+def test_one_module_alone_uses_brian2s_internals():
+    internals = (
+        "_spikespace",
+        "update_abstract_code",
+        "compiled_code",
+        ".get_value()",
+        "codeobj_class",
+        ".static_arrays",
+    )
+    users = {
+        path.relative_to(PACKAGE).as_posix()
+        for path in PACKAGE.rglob("*.py")
+        if any(name in path.read_text(encoding="utf-8") for name in internals)
+    }
+    assert users == {"network/brian2_internals.py"}
