@@ -12,7 +12,6 @@ from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 from pathlib import Path
 
-import numpy as np
 from matplotlib.figure import Figure
 
 import brian_siamsnn as bs
@@ -49,11 +48,10 @@ def run(candidate, data, teacher, pool, steps, folder):
         model = train(data, file, recipe, teacher=bs.load_model(teacher), pool=pool)
     training = model.provenance["training"]
     last = training["history"][-1]
-    shapes = bs.SpikingModel.of(model).shapes(SEARCH_SIZE)
     return {
         "candidate": candidate,
         "weights": sum(w.size for w, _ in model.weights.values()),
-        "neurons": sum(int(np.prod(shape)) for shape in shapes.values()),
+        "neurons": bs.SpikingModel.of(model).neuron_count(SEARCH_SIZE),
         "synapses": sum(outgoing_synapses(model.layers).values()),
         "operations": round(last["operations"]),
         "distance": last["distance"],

@@ -58,7 +58,7 @@ def measure(runs, channels, size, steps, drive, threads):
     branch = bs.SpikingBranch(model, size, steps, threads=threads)
     image = np.random.default_rng(1).integers(0, 256, (size, size, 3), dtype=np.uint8)
     median = float(np.median(seconds(lambda: branch.run(image), runs)))
-    neurons = sum(int(np.prod(shape)) for shape in branch.shapes.values())
+    neurons = branch.model.neuron_count(branch.image_size)
     events = sum(int(np.sum(by_step)) for by_step in branch.operations.values())
     spikes = sum(int(by_step.sum()) for by_step in branch.spikes.values())
     return {

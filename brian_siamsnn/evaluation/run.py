@@ -55,7 +55,7 @@ def evaluate(
         Sequences to evaluate, from `open_dataset`.
     folder : str or path
         Folder for the results. If it holds an unfinished run of the same
-        config, that run is continued.
+        configuration, that run is continued.
     frames : int, optional
         First frames of each sequence to track; all by default.
     workers : int
@@ -74,7 +74,7 @@ def evaluate(
     Raises
     ------
     InputError
-        If the folder belongs to another config, no sequence can be
+        If the folder belongs to another configuration, no sequence can be
         evaluated, or Dask is needed but not installed.
     """
     if frames is not None and frames < 1:

@@ -24,7 +24,6 @@ from ..tracking.tracker import SiameseTracker
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-
 __all__ = ["box_of_region", "registry_entry", "serve"]
 
 #: Time that the toolkit waits for an answer, in seconds; before the first one, the equations may have to be compiled.

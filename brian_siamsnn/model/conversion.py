@@ -11,6 +11,7 @@ image itself (real coding), so lambda^0 = 1.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -176,6 +177,21 @@ class SpikingModel:
         names = ", ".join(layer.name for layer in self.layers)
         weights = sum(w.size for w, _ in self.weights.values())
         return f"<SpikingModel {names}; {weights:,} weights, v_init={self.initial_potential:g}>"
+
+    def neuron_count(self, image_size: int) -> int:
+        """Number of neurons of all layers, for a square image.
+
+        Parameters
+        ----------
+        image_size : int
+            Side of the image, in pixels.
+
+        Returns
+        -------
+        int
+            Neurons for one image.
+        """
+        return sum(math.prod(shape) for shape in self.shapes(image_size).values())
 
     def projections(self, image_size: int) -> dict[str, Projection]:
         """Connection into every layer but the first, by the layer's name, for a square image.

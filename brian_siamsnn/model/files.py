@@ -45,7 +45,7 @@ _TYPES = {"response": (dict, "an object"), "normalisation": (str, "text"), "prov
 INPUT_CONVENTION = {"channels": "RGB", "range": [0, 255], "mean": 0}
 
 
-@dataclass(frozen=True, repr=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class SiameseModel:
     """A Siamese branch: layers, weights, scale and bias of the response, and activation scales once it is converted.
 
@@ -88,6 +88,12 @@ class SiameseModel:
     def __repr__(self) -> str:
         names = "-".join(str(layer.out_channels) for layer in convolutions(self.layers))
         return f"<SiameseModel {names} channels, {self.normalisation or 'not converted'}>"
+
+    def __eq__(self, other: object) -> bool:
+        return self.digest() == other.digest() if isinstance(other, SiameseModel) else NotImplemented
+
+    def __hash__(self) -> int:
+        return hash(self.digest())
 
     def digest(self) -> str:
         """SHA-256 of all weights and settings.

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from ..neurons.equations import Codings, NeuronEquations
     from ..spikes.trains import SpikeTrains
 
-__all__ = ["Branch"]
+__all__ = ["Branch", "checked_connectivity"]
 
 
 class Branch(ABC):
@@ -127,7 +127,7 @@ class Branch(ABC):
         return layers
 
     def __repr__(self) -> str:
-        neurons = sum(int(np.prod(shape)) for shape in self.shapes.values())
+        neurons = self.model.neuron_count(self.image_size)
         batch = f", {self.batch_size} images at once" if self.batch_size > 1 else ""
         return (
             f"<{type(self).__name__} {self.image_size}x{self.image_size} px, {len(self.shapes)} layers, "
@@ -262,3 +262,26 @@ class Branch(ABC):
         if not 0 <= image < self.batch_size:
             raise InputError(f"image: expected 0 to {self.batch_size - 1}, got {image}")
         return image
+
+
+def checked_connectivity(connectivity: str) -> str:
+    """Check the form of connectivity of a branch that can have either.
+
+    Parameters
+    ----------
+    connectivity : {"kernel", "synapses"}
+        Shared kernels, or every weight a Brian2 synapse.
+
+    Returns
+    -------
+    str
+        The same.
+
+    Raises
+    ------
+    InputError
+        If it is neither.
+    """
+    if connectivity not in ("kernel", "synapses"):
+        raise InputError(f"connectivity: expected 'kernel' or 'synapses', got {connectivity!r}")
+    return connectivity

@@ -5,8 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from ..connectivity.explicit import synapse_count
 from ..environment import available_memory
 from ..errors import InputError
@@ -54,8 +52,8 @@ class Requirement:
         int
             Bytes.
         """
-        neurons = sum(int(np.prod(shape)) for shape in model.shapes(image_size).values())
-        return 200 * _MIB + batch_size * (_PER_NEURON * neurons + self.per_synapse * _synapses(model, image_size))
+        per_image = _PER_NEURON * model.neuron_count(image_size) + self.per_synapse * _synapses(model, image_size)
+        return 200 * _MIB + batch_size * per_image
 
     def disk(self, model: SpikingModel, image_size: int) -> int:
         """Bytes on disk, about.
@@ -114,7 +112,7 @@ def check_memory(model: SpikingModel, image_size: int, batch_size: int, connecti
     needed = REQUIREMENTS["runtime", connectivity].memory(model, image_size, batch_size)
     if needed <= free:
         return
-    neurons = batch_size * sum(int(np.prod(shape)) for shape in model.shapes(image_size).values())
+    neurons = batch_size * model.neuron_count(image_size)
     what, advice = f"{neurons / 1e6:,.0f} million neurons", "choose a smaller model"
     if connectivity == "synapses":
         what += f" and {batch_size * _synapses(model, image_size) / 1e6:,.0f} million explicit synapses"

@@ -33,7 +33,7 @@ from ..model.fixed_point_weights import shared_units
 from ..model.layers import Convolution
 from ..neurons.equations import TIME_STEP
 from ..spikes.trains import SpikeTrains
-from .branch import Branch
+from .branch import Branch, checked_connectivity
 from .brian2_internals import (
     calls_of,
     check_compiled,
@@ -114,9 +114,7 @@ class SpikingBranch(Branch):
         **options: Any,
     ) -> None:
         super().__init__(model, image_size, steps, coding, **options)
-        if connectivity not in ("kernel", "synapses"):
-            raise InputError(f"connectivity: expected 'kernel' or 'synapses', got {connectivity!r}")
-        self._explicit = connectivity == "synapses"
+        self._explicit = checked_connectivity(connectivity) == "synapses"
         self.threads = threads or available_threads()
         check_memory(self.model, image_size, self.batch_size, connectivity)
         remove_broken_modules()

@@ -20,6 +20,7 @@ from ..environment import available_threads
 from ..errors import InputError
 from ..model.layers import Convolution
 from ..neurons.equations import TIME_STEP
+from .branch import checked_connectivity
 from .brian2_internals import array_name, spike_list_name
 from .compiled import CompiledBranch
 
@@ -103,9 +104,7 @@ class StandaloneBranch(CompiledBranch):
         threads: int | None = None,
         **options: Any,
     ) -> None:
-        if connectivity not in ("kernel", "synapses"):
-            raise InputError(f"connectivity: expected 'kernel' or 'synapses', got {connectivity!r}")
-        self._connectivity, self._threads = connectivity, threads or available_threads()
+        self._connectivity, self._threads = checked_connectivity(connectivity), threads or available_threads()
         super().__init__(model, image_size, steps, coding, **options)
 
     def _options(self):

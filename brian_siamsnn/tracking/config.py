@@ -12,7 +12,7 @@ import hashlib
 import json
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from .. import __version__
 from ..defaults import (
@@ -126,7 +126,9 @@ class TrackerConfig:
 
     def _model_file(self):
         """Path of the model file; None for a model that is an object."""
-        return find("weights", self.model, ".safetensors") if isinstance(self.model, str | Path) else None
+        from ..model.files import SiameseModel
+
+        return None if isinstance(self.model, SiameseModel) else find("weights", self.model, ".safetensors")
 
     def _equation_files(self):
         """Paths of the neuron equations, by setting."""
@@ -144,13 +146,8 @@ class TrackerConfig:
     @property
     def identity(self) -> dict[str, Any]:
         """What the boxes depend on: settings, checksums of the files, and this package's version; for JSON."""
-        from ..model.files import SiameseModel
-
-        settings = self.settings
-        if isinstance(self.model, SiameseModel):
-            settings["model_sha256"] = self.model.digest()
-        else:
-            settings["model_sha256"] = _sha256(find("weights", self.model, ".safetensors"))
+        settings, model, file = self.settings, cast("SiameseModel", self.model), self._model_file()
+        settings["model_sha256"] = model.digest() if file is None else _sha256(file)
         # the location of a file changes no box
         settings["model"] = Path(settings["model"]).stem
         if self.tracker == "snn":

@@ -20,7 +20,7 @@ from .augmentation import choose_photo_box, crop, disturb, put_before_photo, ran
 if TYPE_CHECKING:
     from ..aliases import FilePath
 
-__all__ = ["Pair", "PairSampler", "Video", "crop", "held_out_pairs", "read_photos", "read_videos"]
+__all__ = ["Pair", "PairSampler", "Video", "held_out_pairs", "read_photos", "read_videos"]
 
 #: Largest displacement of the target from the centre of a search crop, in pixels.
 MAX_SHIFT = 32

@@ -5,6 +5,10 @@ import json
 import numpy as np
 import pytest
 
+from brian_siamsnn.evaluation.run import evaluate
+from brian_siamsnn.model.files import load_model
+from brian_siamsnn.sequences.datasets import open_dataset
+from brian_siamsnn.tracking.config import TrackerConfig
 from tests.helpers.commands import command
 from tests.helpers.evaluations import FAST, box_files_of, report_of, write_sequence
 from tests.helpers.messages import assert_names, last_error
@@ -123,3 +127,9 @@ def test_each_configuration_has_its_own_folder(root, tmp_path, monkeypatch):
         assert command("evaluate", root, "--sequences", "own", "--scales", 1, "--steps", steps, "--frames", 2) == 0
     folders = [path.name for path in (tmp_path / "brian-siamsnn-output" / "evaluate" / root.name).iterdir()]
     assert len(folders) == 2
+
+
+def test_a_loaded_model_gives_the_report_of_its_file(root, tmp_path, report):
+    config = TrackerConfig(model=load_model("compact"), steps=2, scales=1)
+    loaded = evaluate(config, open_dataset(root), tmp_path / "loaded", frames=4)
+    assert loaded["failed"] == {} and loaded["mean"] == report["mean"]

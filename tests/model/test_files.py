@@ -230,3 +230,9 @@ def test_the_shipped_model_passes_verification():
 def test_the_model_card_has_the_checksum_of_the_shipped_model():
     file = find("weights", "compact", ".safetensors")
     assert hashlib.sha256(file.read_bytes()).hexdigest() in file.with_suffix(".md").read_text(encoding="utf-8")
+
+
+def test_models_are_equal_by_content():
+    first, again, other = load_model("compact"), load_model("compact"), load_model("compact_fixed")
+    assert first == again and hash(first) == hash(again)
+    assert first != other and first != "compact"

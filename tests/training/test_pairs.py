@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from brian_siamsnn.crops import exemplar_side
-from brian_siamsnn.training.pairs import PairSampler, crop, held_out_pairs, read_photos, read_videos
+from brian_siamsnn.training.augmentation import crop
+from brian_siamsnn.training.pairs import PairSampler, held_out_pairs, read_photos, read_videos
 from brian_siamsnn.training.recipe import HELD_OUT
 from tests.helpers.messages import refused
 
