@@ -108,7 +108,9 @@ def rounding(before: SpikingModel, after: SpikingModel) -> dict[str, tuple[int, 
 def _smallest_units(w, b):
     """Return the unit of every output channel, for weights that are still to be rounded."""
     parts = w.reshape(len(w), -1).astype(np.float64), b.astype(np.float64)
-    exponent = np.ceil(np.log2(np.maximum(_largest_sums(*parts), np.finfo(np.float32).tiny) / _LARGEST))
+    largest = np.maximum(_largest_sums(*parts), np.finfo(np.float32).tiny)
+    # one power of two below what the exact sums need: rounding down can make them fit
+    exponent = np.ceil(np.log2(largest / _LARGEST)) - 1
     while (over := _largest_sums(*(np.round(part / 2.0 ** _like(exponent, part)) for part in parts)) > _LARGEST).any():
         exponent[over] += 1  # rounding up adds up to half a unit per weight
     return 2.0**exponent

@@ -6,7 +6,7 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from brian_siamsnn.connectivity import _events
@@ -78,6 +78,7 @@ def test_an_initial_potential_off_the_unit_grid_is_not_fixed_point():
 
 @settings(max_examples=40, deadline=None)
 @given(st.integers(0, 2**32 - 1), st.floats(-12, 12), st.sampled_from([0.0, 3.0, 3000.0]))
+@example(45763344, 1.4237460405398679, 3000.0)  # the bias only fits when it is rounded down
 def test_rounding_uses_the_smallest_units_that_fit(seed, magnitude, bias):
     rng = np.random.default_rng(seed)
     w = (rng.standard_t(3, LAYERS[1].weight_shape) * 2.0**magnitude).astype(np.float32)
