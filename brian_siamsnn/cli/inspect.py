@@ -11,6 +11,7 @@ import click
 from tqdm import tqdm
 
 from ..environment import quiet
+from ..files import printable
 from .options import coding_options, model_option
 
 if TYPE_CHECKING:
@@ -86,7 +87,7 @@ def inspect_command(
             network, inspection_crops(sequence, frames), steps, coding, hidden_coding, pooling, v_init, bar.update
         )
     folder = output or Path("brian-siamsnn-output") / sequence.name
-    title = f"{Path(model).stem} on {sequence.name}, T = {steps}; hidden {hidden_coding}, output {coding}"
+    title = printable(f"{Path(model).stem} on {sequence.name}, T = {steps}; hidden {hidden_coding}, output {coding}")
     _write(folder, layers, inspection_figure(layers, title))
     click.echo(_table(layers))
     click.echo(f"inspection.csv, inspection_steps.csv and inspection.png are in {folder}")

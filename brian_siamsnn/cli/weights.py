@@ -9,6 +9,7 @@ import click
 from tqdm import tqdm
 
 from ..crops import EXEMPLAR_SIZE, SEARCH_SIZE
+from ..files import printable
 from ..model.activation_scales import PERCENTILE
 
 __all__ = ["weights"]
@@ -58,7 +59,7 @@ def import_command(
     crops = calibration_crops(open_sequence(calibration))
     crops = tqdm(crops, total=CALIBRATION_CROPS, desc="calibrating", disable=None)
     model = convert(model, crops, normalisation, percentile)
-    provenance = {**model.provenance, "calibration": Path(calibration).name}
+    provenance = {**model.provenance, "calibration": printable(Path(calibration).name)}
     write_model(replace(model, provenance=provenance), output)
     scales = ", ".join(f"{name} {scale.mean():.2f}" for name, scale in model.scales.items())
     click.echo(f"{output}: {architecture}, {model.normalisation}; activation at one spike per step: {scales}")
@@ -135,5 +136,5 @@ def import_nir_command(graph: Path, output: Path) -> None:
     from ..model.nir_graphs import read_nir
 
     spiking = read_nir(graph)
-    write_model(unit_scales(spiking, {"source": graph.name}), output)
+    write_model(unit_scales(spiking, {"source": printable(graph.name)}), output)
     click.echo(f"{output}: {len(spiking.layers)} layers, weights in units of spikes")

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..errors import InputError
+from ..files import printable
 from .files import SiameseModel, check_tensor
 from .layers import ALEXNET, convolutions
 
@@ -135,7 +136,7 @@ def import_checkpoint(path: FilePath, layers: tuple[Layer, ...] = ALEXNET) -> Si
         weights,
         response_scale=response["adjust.scale"],
         response_bias=response["adjust.bias"],
-        provenance={"source": path.name, "sha256_of_source": hashlib.sha256(path.read_bytes()).hexdigest()},
+        provenance={"source": printable(path.name), "sha256_of_source": hashlib.sha256(path.read_bytes()).hexdigest()},
     )
 
 

@@ -17,6 +17,7 @@ import cv2
 import numpy as np
 
 from ..errors import InputError
+from ..files import openable, printable
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -171,7 +172,7 @@ def video_sequence(path: FilePath) -> Sequence:
     """
     path = Path(path)
     capture = _first_frame(
-        str(path),
+        path,
         f"{path}: expected a video that OpenCV can decode, got no frame from it; convert it "
         "(ffmpeg -i IN -c:v libx264 OUT.mp4) or give a folder of images",
     )
@@ -179,7 +180,7 @@ def video_sequence(path: FilePath) -> Sequence:
     count = _reported(capture, cv2.CAP_PROP_FRAME_COUNT)
     capture.release()
     count = count and int(count)
-    return Sequence(path.stem, partial(_video_frames, path, count, fps), count, fps)
+    return Sequence(printable(path.stem), partial(_video_frames, path, count, fps), count, fps)
 
 
 def camera_sequence(index: int) -> Sequence:
@@ -215,9 +216,17 @@ def _reported(capture, prop):
     return value if np.isfinite(value) and value > 0 else None
 
 
+def _capture(source):
+    """Open the file or camera with a given path or index."""
+    if isinstance(source, int):
+        return cv2.VideoCapture(source)
+    with openable(source) as path:
+        return cv2.VideoCapture(path)
+
+
 def _first_frame(source, problem):
     """Open a capture and read one frame, which is the only proof that it can be read."""
-    capture = cv2.VideoCapture(source)
+    capture = _capture(source)
     if not capture.isOpened() or not capture.read()[0]:
         capture.release()
         raise InputError(problem)
@@ -226,7 +235,7 @@ def _first_frame(source, problem):
 
 def _captured(source):
     """Yield the frames of a capture, each with its time in seconds."""
-    capture = cv2.VideoCapture(source)
+    capture = _capture(source)
     try:
         while True:
             read, image = capture.read()
@@ -245,7 +254,7 @@ def _camera_frames(index, problem):
 
 def _video_frames(path, count, fps):
     read, last = 0, 0.0
-    for frame, seconds in _captured(str(path)):
+    for frame, seconds in _captured(path):
         read, last = read + 1, seconds
         yield frame
     if count is None or fps is None or read >= count:

@@ -30,19 +30,22 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..errors import InputError
+from ..files import printable
 from .annotations import read_boxes
 from .frames import Sequence, camera_sequence, image_sequence, video_sequence
-from .otb import ATTRIBUTES, FRAME_WINDOWS
+from .otb import ATTRIBUTES, FRAME_WINDOWS, canonical
 from .synthetic import SyntheticSequence
 
 if TYPE_CHECKING:
     from ..aliases import FilePath
 
-__all__ = ["Sequence", "open_sequence"]
+__all__ = ["Sequence", "folder_name", "open_sequence"]
 
 _IMAGE_SUFFIXES = {".jpg", ".jpeg", ".png", ".bmp"}
 _IMAGE_FOLDERS = ("img", "color", "imgs")
 _OTB_BOXES = "groundtruth_rect.txt"
+#: A folder has no number of a target.
+_OTB_FOLDERS = {name.partition("-")[0] for name in ATTRIBUTES}
 
 
 def open_sequence(source: FilePath | int) -> Sequence:
@@ -86,13 +89,31 @@ def open_sequence(source: FilePath | int) -> Sequence:
         return video_sequence(path)
     target = re.fullmatch(r"(.+)[-._](\d)", path.name)
     if target:
-        annotation = path.with_name(target[1]) / f"groundtruth_rect.{target[2]}.txt"
+        annotation = path.parent / target[1] / f"groundtruth_rect.{target[2]}.txt"
         if os.path.isfile(annotation):
             return _open_otb(annotation.parent, annotation)
     raise InputError(
         f"{text or repr(text)}: expected a video file, a folder of images, the folder of a benchmark sequence, a "
         "camera index, or 'synthetic'; no such file or folder"
     )
+
+
+def folder_name(folder: FilePath) -> str:
+    """Name of a sequence in a folder, as text.
+
+    Parameters
+    ----------
+    folder : str or path
+        The folder, or a link to it.
+
+    Returns
+    -------
+    str
+        The folder's name, or the link's. Where only the target of a link has the name of an OTB sequence, that name,
+        which stands for the sequence's window and attributes.
+    """
+    name, target = (printable(Path(path).name) for path in (os.path.abspath(folder), os.path.realpath(folder)))
+    return target if canonical(name) not in _OTB_FOLDERS and canonical(target) in _OTB_FOLDERS else name
 
 
 def _open_folder(folder):
@@ -108,14 +129,14 @@ def _open_folder(folder):
     images = _images(folder)
     annotation = folder / "groundtruth.txt"
     boxes = _box_per_image(read_boxes(annotation), images, annotation) if annotation.is_file() else None
-    return image_sequence(folder.resolve().name, images, boxes=boxes)
+    return image_sequence(folder_name(folder), images, boxes=boxes)
 
 
 def _open_otb(folder, annotation):
     name = _otb_name(annotation)
     images = _images(folder)
     boxes = read_boxes(annotation, origin=1)
-    first, last = FRAME_WINDOWS.get(folder.resolve().name, (-np.inf, np.inf))
+    first, last = FRAME_WINDOWS.get(canonical(folder_name(folder)), (-np.inf, np.inf))
     inside = np.array([first <= _file_number(path) <= last for path in images])
     if inside.any():
         # depending on the copy of the data set, the annotations cover the window or all images
@@ -123,13 +144,13 @@ def _open_otb(folder, annotation):
             boxes = boxes[inside]
         images = [path for path, kept in zip(images, inside, strict=True) if kept]
     boxes = _box_per_image(boxes, images, annotation)
-    return image_sequence(name, images, boxes=boxes, attributes=ATTRIBUTES.get(name, ()))
+    return image_sequence(name, images, boxes=boxes, attributes=ATTRIBUTES.get(canonical(name), ()))
 
 
 def _otb_name(annotation):
     """Name in the benchmark's tables: the folder's name, plus -1 or -2 if it has two targets."""
     target = annotation.name.split(".")[1]
-    return annotation.parent.resolve().name + (f"-{target}" if target.isdecimal() else "")
+    return folder_name(annotation.parent) + (f"-{target}" if target.isdecimal() else "")
 
 
 def _images(folder):
