@@ -122,8 +122,9 @@ def _open_folder(folder):
     # Human4 comes with an empty file for its first target
     targets = [path for path in sorted(folder.glob("groundtruth_rect.[0-9].txt")) if path.stat().st_size]
     if len(targets) > 1:
-        choices = " or ".join(_otb_name(path) for path in targets)
-        raise InputError(f"{folder}: expected one target, got {len(targets)}; give {folder.parent / choices}")
+        given = os.path.abspath(folder)
+        choices = " or ".join(f"{given}-{path.name.split('.')[1]}" for path in targets)
+        raise InputError(f"{folder}: expected one target, got {len(targets)}; give {choices}")
     if targets:
         return _open_otb(folder, targets[0])
     images = _images(folder)

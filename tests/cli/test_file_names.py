@@ -43,7 +43,7 @@ def clip(folder):
 
 def frames_in(path):
     """Frames in a video at a path of any name."""
-    copy = path.parent / "copy.mp4"
+    copy = path.parents[1] / "copy.mp4"  # OpenCV itself cannot read it where it is
     copy.write_bytes(path.read_bytes())
     return int(cv2.VideoCapture(str(copy)).get(cv2.CAP_PROP_FRAME_COUNT))
 
