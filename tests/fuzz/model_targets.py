@@ -19,6 +19,11 @@ from tests.helpers.pickles import poison
 
 from .files import altered, damaged
 
+#: Names of convolutions and of their batch norms in checkpoints.
+_NAMES = [("backbone.{name}.0", "backbone.{name}.1"), ("{name}", "bn{number}"), ("module.{name}", "module.{name}_bn")]
+#: Tensors that a checkpoint may have beside its layers.
+_FURTHER = ["conv3.weight", "conv1.bias", "norm1.weight", "bn.running_mean", "adjust.bias", "bn1.num_batches_tracked"]
+
 LAYERS = (Convolution("conv1", 3, 4, 3, 2), MaxPool("pool1", 2, 2), Convolution("conv2", 4, 6, 3, groups=2))
 
 
@@ -102,11 +107,15 @@ def checkpoint(data, folder):
             content = data.draw(damaged(content))
     else:
         state = {}
+        convolution, norm = data.draw(st.sampled_from(_NAMES))
         for layer in convolutions(LAYERS):
-            state[f"backbone.{layer.name}.0.weight"] = torch.ones(layer.weight_shape)
+            names = {"name": layer.name, "number": layer.name[-1]}
+            state[f"{convolution.format(**names)}.weight"] = torch.ones(layer.weight_shape)
             for key in ("weight", "bias", "running_mean", "running_var"):
-                state[f"backbone.{layer.name}.1.{key}"] = torch.ones(layer.out_channels)
+                state[f"{norm.format(**names)}.{key}"] = torch.ones(layer.out_channels)
         state["adjust.scale"] = torch.ones(1)
+        for key in data.draw(st.lists(st.sampled_from(_FURTHER), max_size=2, unique=True)):
+            state[key] = torch.ones(data.draw(st.sampled_from([(), (1,), (4,), (4, 3, 3, 3)])))
         for key in data.draw(st.lists(st.sampled_from(sorted(state)), max_size=3, unique=True)):
             value = state[key]
             state[key] = data.draw(
@@ -133,7 +142,8 @@ def checkpoint(data, folder):
                     ]
                 )
             )
-        state = data.draw(st.sampled_from([state, {"state_dict": state}, {"model": 3}, [state], torch.ones(2)]))
+        wrapped = [{"net": state, "epoch": 3}, {"a": {"b": state}}, {"net": state, "ema": state}, {1: state}]
+        state = data.draw(st.sampled_from([state, state, state, *wrapped, {"model": 3}, [state], torch.ones(2)]))
         buffer = io.BytesIO()
         torch.save(state, buffer)
         content = buffer.getvalue()
