@@ -18,7 +18,7 @@ from .layers import convolutions
 
 if TYPE_CHECKING:
     from ..aliases import Weights
-    from .layers import Convolution, Layer
+    from .layers import Layer
 
 __all__ = ["fold_batch_norm", "find_state_dict", "read_network"]
 
@@ -193,7 +193,7 @@ def _layer(tensors, layer, path, left):
     return results[0]
 
 
-def _folded(tensors: dict[str, np.ndarray], prefix: str, layer: Convolution, path: object, left: set[str]):
+def _folded(tensors, prefix, layer, path, left):
     w = tensors[f"{prefix}.weight"]
     check_tensor(f"{path}: {prefix}.weight", w, layer.weight_shape)
     b = tensors.get(f"{prefix}.bias", np.zeros(layer.out_channels, np.float32))

@@ -126,7 +126,7 @@ def checkpoint(data, folder):
                         value.double(),
                         value.to(torch.complex64),
                         value.bool(),
-                        value[:0],
+                        value.reshape(-1)[:0],
                         value.unsqueeze(0),
                         value.to_sparse(),
                         torch.zeros(1).expand(2, 2**40),
