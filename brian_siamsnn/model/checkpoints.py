@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ..environment import check_version
 from ..errors import InputError
 from ..files import printable
 from .files import SiameseModel
@@ -49,13 +50,15 @@ def import_checkpoint(path: FilePath, layers: tuple[Layer, ...] = ALEXNET) -> Si
     Raises
     ------
     InputError
-        If PyTorch is not installed, the file is missing, holds no or several state dictionaries, or belongs to another
-        architecture; the message names the layer, or the tensors left over.
+        If PyTorch is not installed or too old, the file is missing, holds no or several state dictionaries, or belongs
+        to another architecture; the message names the layer, or the tensors left over.
     """
     try:
         import torch
     except ImportError:
         raise InputError("importing a checkpoint needs PyTorch: pip install 'brian_siamsnn[torch]'") from None
+    # files could run code through older versions, weights_only or not (CVE-2025-32434, CVE-2026-24747)
+    check_version("torch", "2.10", "importing a checkpoint")
     path = Path(path)
     if not os.path.isfile(path):
         raise InputError(f"{path}: {'expected a checkpoint, got a folder' if os.path.isdir(path) else 'no such file'}")
