@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..environment import check_version
-from ..errors import InputError
+from ..errors import InputError, reason_of
 from .conversion import SpikingModel
 from .files import SiameseModel
 from .layers import Convolution, MaxPool, convolutions
@@ -139,13 +139,19 @@ def from_nir(graph: nir.NIRGraph, dt: float | None = None) -> SpikingModel:
                 raise InputError(
                     f"{node_name}: expected {expected}, got {type(node).__name__}; a graph must alternate Conv2d and IF"
                 )
-        w, groups = _grouped(name, convolution)
-        b = np.asarray(convolution.bias, np.float32)
-        layer = _layer(f"conv{k // 2 + 1}", name, convolution, w, groups)
-        gain = _gain(neurons_name, neurons, layer.out_channels, dt)
+        try:
+            w, groups = _grouped(name, convolution)
+            b = np.asarray(convolution.bias, np.float32)
+            layer = _layer(f"conv{k // 2 + 1}", name, convolution, w, groups)
+            gain = _gain(neurons_name, neurons, layer.out_channels, dt)
+            potentials[neurons_name] = _initial(neurons_name, neurons)
+            weights[layer.name] = w * gain[:, None, None, None], b * gain
+        except InputError:
+            raise
+        except (TypeError, ValueError, ArithmeticError, AttributeError) as error:  # nir.read accepts anything
+            problem = f"expected the numbers of a Conv2d and an IF, got others ({reason_of(error)})"
+            raise InputError(f"{name} and {neurons_name}: {problem}") from None
         layers.append(layer)
-        weights[layer.name] = w * gain[:, None, None, None], b * gain
-        potentials[neurons_name] = _initial(neurons_name, neurons)
     if len(set(potentials.values())) > 1:
         raise InputError(f"v_init: expected the same in all layers, got {potentials}")
     # checks shapes and numbers

@@ -1,4 +1,4 @@
-"""Fuzz targets for models: model files and PyTorch checkpoints."""
+"""Fuzz targets for models: model files, PyTorch checkpoints and NIR graphs."""
 
 import functools
 import io
@@ -15,6 +15,8 @@ from brian_siamsnn.model.conversion import SpikingModel
 from brian_siamsnn.model.files import _digest, read_model, write_model
 from brian_siamsnn.model.layer_json import layers_to_json
 from brian_siamsnn.model.layers import Convolution, MaxPool, convolutions
+from brian_siamsnn.model.nir_files import read_graph, write_nir
+from brian_siamsnn.model.nir_graphs import from_nir
 from tests.helpers.pickles import poison
 
 from .files import altered, damaged
@@ -154,3 +156,40 @@ def checkpoint(data, folder):
         import_checkpoint(path, LAYERS)
     finally:
         assert not marker.exists()
+
+
+@functools.cache
+def graph_bytes():
+    """A small NIR file."""
+    layers = tuple(layer for layer in LAYERS if isinstance(layer, Convolution))
+    rng = np.random.default_rng(0)
+    weights = {c.name: (rng.normal(size=c.weight_shape), rng.normal(size=c.out_channels)) for c in layers}
+    with tempfile.TemporaryDirectory() as folder:
+        write_nir(SpikingModel(layers, weights, 0.5), 15, Path(folder) / "m.nir")
+        return (Path(folder) / "m.nir").read_bytes()
+
+
+def nir_graph(data, folder):
+    """A NIR file that is damaged, or whose nodes have arbitrary values."""
+    import nir
+
+    path = folder / "graph.nir"
+    path.write_bytes(graph_bytes())
+    dt = data.draw(st.sampled_from([None, 1.0, 1e-4, 0.0, -1.0, float("nan")]))
+    if data.draw(st.booleans()):
+        path.write_bytes(data.draw(damaged(graph_bytes())))
+        graph = read_graph(path)
+    else:
+        graph = nir.read(path)
+        for _ in range(data.draw(st.integers(1, 3))):
+            name = data.draw(st.sampled_from(sorted(graph.nodes)))
+            attributes = sorted(vars(graph.nodes[name])) or ["metadata"]
+            attribute = data.draw(st.sampled_from(attributes))
+            before = np.asarray(vars(graph.nodes[name]).get(attribute, 0))
+            arrays = [np.full(np.shape(before), value) for value in (np.nan, 0.0, -1.0, 1e4)]
+            other = [(1, 1), "same", None, 3, {"reset": "zero"}, {"groups": 2}, {"v_init": 1e300}, np.zeros((0, 3))]
+            setattr(graph.nodes[name], attribute, data.draw(st.sampled_from([*arrays, *other, np.zeros(0)])))
+        if data.draw(st.integers(0, 4)) == 0:
+            graph.edges.pop(data.draw(st.integers(0, len(graph.edges) - 1)))
+    model = from_nir(graph, dt)
+    assert all(np.isfinite(part).all() for pair in model.weights.values() for part in pair)
