@@ -16,7 +16,9 @@ from .files import NUMBERS, damaged, image_files, video
 
 def annotation(data, folder):
     """Arbitrary lines are read as boxes or NaN."""
-    number = st.one_of(NUMBERS.map(str), st.sampled_from(["NaN", "nan", "inf", "", "x", "1_0", "٣", "1e5", "0x1"]))
+    number = st.one_of(
+        NUMBERS.map(str), st.sampled_from(["NaN", "nan", "inf", "", "x", "1_0", "٣", "1e5", "0x1", "61,5", "-0,25"])
+    )
     line = st.lists(number, min_size=1, max_size=9).flatmap(
         lambda words: st.sampled_from([",", "\t", " ", ", ", ";", ",,"]).map(lambda separator: separator.join(words))
     )
