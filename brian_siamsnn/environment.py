@@ -9,7 +9,7 @@ from pathlib import Path
 from . import __version__
 from .errors import InputError
 
-__all__ = ["available_memory", "available_threads", "check_version", "quiet", "versions"]
+__all__ = ["available_memory", "available_threads", "check_version", "import_brian2", "quiet", "versions"]
 
 
 def available_memory() -> float:
@@ -69,6 +69,21 @@ def check_version(package: str, wanted: str, purpose: str) -> None:
 def _numbers(text):
     """The numbers of a version, 1.0.8 of 1.0.8+cpu."""
     return tuple(int(number) for number in re.findall(r"\d+", re.split(r"[+a-z]", text)[0]))
+
+
+def import_brian2() -> None:
+    """Import Brian2, and keep the signal SIGINT ignored if the parent process wants it ignored.
+
+    A shell ignores it for the commands that a script runs in the background with ``&``. Brian2 installs a handler that
+    calls the one before it, which fails if there was none to call.
+    """
+    import signal
+
+    before = signal.getsignal(signal.SIGINT)
+    import brian2  # noqa: F401
+
+    if isinstance(before, signal.Handlers):
+        signal.signal(signal.SIGINT, before)
 
 
 def quiet() -> None:

@@ -12,6 +12,7 @@ import logging
 import threading
 from typing import TYPE_CHECKING, Any
 
+from ..environment import import_brian2
 from ..errors import InputError
 
 if TYPE_CHECKING:
@@ -143,7 +144,7 @@ def _close(cluster_or_client):
 
 
 def _prepare_workers(client, attempts=5):
-    plugin = _import_brian2()
+    plugin = _brian2_plugin()
     for attempt in range(attempts):
         try:
             client.register_plugin(plugin, name=_TOPIC)
@@ -155,7 +156,7 @@ def _prepare_workers(client, attempts=5):
                 ) from None
 
 
-def _import_brian2():
+def _brian2_plugin():
     """Plugin that imports Brian2 when a worker starts.
 
     On import, Brian2 installs a handler for Ctrl-C, which is possible only in the
@@ -166,7 +167,7 @@ def _import_brian2():
 
     class ImportBrian2(WorkerPlugin):
         def setup(self, worker):
-            import brian2  # noqa: F401
+            import_brian2()
 
     return ImportBrian2()
 
