@@ -1,7 +1,7 @@
 """Opens anything that can be tracked, with one function.
 
-A source is a video file, a camera, a folder of images, a benchmark sequence, or
-``"synthetic"``. Folders are recognised by their contents:
+A source is a video file, a stream, a camera, a folder of images, a benchmark
+sequence, or ``"synthetic"``. Folders are recognised by their contents:
 
 ==============  ========================================  =======================================
 source          images in                                 ground truth
@@ -32,7 +32,9 @@ import numpy as np
 from ..errors import InputError
 from ..files import printable
 from .annotations import read_boxes
-from .frames import Sequence, camera_sequence, image_sequence, video_sequence
+from .captures import camera_sequence, is_stream, pipe_sequence, stream_sequence, video_sequence
+from .frames import Sequence, image_sequence
+from .images import IMAGE_SUFFIXES, image_files
 from .otb import ATTRIBUTES, FRAME_WINDOWS, canonical
 from .synthetic import SyntheticSequence
 
@@ -41,7 +43,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Sequence", "folder_name", "open_sequence"]
 
-_IMAGE_SUFFIXES = {".jpg", ".jpeg", ".png", ".bmp"}
 _IMAGE_FOLDERS = ("img", "color", "imgs")
 _OTB_BOXES = "groundtruth_rect.txt"
 #: A folder has no number of a target.
@@ -54,8 +55,9 @@ def open_sequence(source: FilePath | int) -> Sequence:
     Parameters
     ----------
     source : str, path-like or int
-        Path to a video file or a folder, index of a camera (``0`` or ``"0"``),
-        or ``"synthetic"``.
+        Path to a video file or a folder, address of a stream
+        (``"rtsp://camera/1"``), ``"-"`` for the standard input, index of a
+        camera (``0`` or ``"0"``), or ``"synthetic"``.
 
     Returns
     -------
@@ -72,6 +74,10 @@ def open_sequence(source: FilePath | int) -> Sequence:
     path = Path(text)
     if text == "synthetic":
         return SyntheticSequence()
+    if text == "-":
+        return pipe_sequence()
+    if is_stream(text):
+        return stream_sequence(text)
     # os.path.exists returns False where Path.exists raises: for too long a name, or in an unreadable folder
     exists = text and os.path.exists(path)
     if isinstance(source, int) or (re.fullmatch("[0-9]{1,9}", text) and not exists):
@@ -81,10 +87,10 @@ def open_sequence(source: FilePath | int) -> Sequence:
             return _open_folder(path)
         except OSError as error:
             raise InputError(f"{text}: expected a readable folder, but it cannot be read ({error.strerror})") from None
-    if exists and path.suffix.lower() in _IMAGE_SUFFIXES:
+    if exists and path.suffix.lower() in IMAGE_SUFFIXES:
         raise InputError(f"{path}: expected a video or a folder, got one image; give its folder, {path.parent}")
     if exists and path.is_fifo():
-        raise InputError(f"{path}: expected a video file, got a pipe, which can be read only once; save it to a file")
+        return pipe_sequence(path)
     if exists:
         return video_sequence(path)
     target = re.fullmatch(r"(.+)[-._](\d)", path.name)
@@ -93,8 +99,8 @@ def open_sequence(source: FilePath | int) -> Sequence:
         if os.path.isfile(annotation):
             return _open_otb(annotation.parent, annotation)
     raise InputError(
-        f"{text or repr(text)}: expected a video file, a folder of images, the folder of a benchmark sequence, a "
-        "camera index, or 'synthetic'; no such file or folder"
+        f"{text or repr(text)}: expected a video file, a folder of images, the folder of a benchmark sequence, an "
+        "address such as rtsp://..., - for the standard input, a camera index, or 'synthetic'; no such file or folder"
     )
 
 
@@ -158,22 +164,13 @@ def _images(folder):
     """Image files of a sequence in natural order, from the usual subfolders or the folder itself."""
     for candidate in [*(folder / name for name in _IMAGE_FOLDERS), folder]:
         if candidate.is_dir():
-            images = [path for path in candidate.iterdir() if _is_image(path)]
+            images = image_files(candidate)
             if images:
-                return sorted(images, key=_natural_order)
+                return images
     raise InputError(
-        f"{folder}: expected images ({', '.join(sorted(_IMAGE_SUFFIXES))}) in it or in its img/, color/ or imgs/, "
+        f"{folder}: expected images ({', '.join(sorted(IMAGE_SUFFIXES))}) in it or in its img/, color/ or imgs/, "
         "found none; give the folder of one sequence"
     )
-
-
-def _is_image(path):
-    return path.suffix.lower() in _IMAGE_SUFFIXES and not path.name.startswith(".") and not path.is_dir()
-
-
-def _natural_order(path):
-    """Sort key that puts 2.jpg before 10.jpg."""
-    return [(int(part), part) if part.isdecimal() else (0, part) for part in re.split(r"(\d+)", path.name)]
 
 
 def _file_number(path):

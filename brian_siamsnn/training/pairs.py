@@ -15,7 +15,7 @@ import numpy as np
 from ..crops import EXEMPLAR_SIZE, SEARCH_SIZE, box_centre, exemplar_side
 from ..errors import InputError
 from ..sequences.annotations import read_boxes
-from ..sequences.frames import read_image
+from ..sequences.images import read_image
 from .augmentation import choose_photo_box, crop, disturb, put_before_photo, random_transform
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ import numpy as np
 from hypothesis import strategies as st
 
 from brian_siamsnn.sequences.annotations import read_boxes
-from brian_siamsnn.sequences.frames import read_image
+from brian_siamsnn.sequences.images import read_image
 from brian_siamsnn.sequences.sources import open_sequence
 
 from .files import NUMBERS, damaged, image_files, video

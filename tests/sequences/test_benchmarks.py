@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from brian_siamsnn.sequences.datasets import open_dataset
+from brian_siamsnn.sequences.frames import starting_at
 from brian_siamsnn.sequences.otb import ATTRIBUTE_NAMES, ATTRIBUTES
 from brian_siamsnn.sequences.sources import open_sequence
 from tests.helpers.messages import refused
@@ -138,6 +139,26 @@ def test_got10k_test_sequences_have_the_first_box_only(tmp_path):
     sequence = open_sequence(tmp_path / "GOT-10k_Test_000001")
     np.testing.assert_array_equal(sequence.first_box, [347, 443, 429, 272])
     assert sequence.boxes.shape == (3, 4) and np.isnan(sequence.boxes[1:]).all()
+
+
+def test_a_sequence_can_start_at_a_later_frame(deer):
+    later = starting_at(deer, 1)
+    assert (later.name, len(later), later.attributes) == ("Deer", 2, deer.attributes)
+    assert levels(later) == [11, 12] and levels(later) == [11, 12]
+    np.testing.assert_array_equal(later.first_box, [11, 21, 5, 6])
+    assert starting_at(deer, 0) is deer
+
+
+@pytest.mark.parametrize("start", [3, 9, -1])
+def test_a_start_beyond_the_sequence_is_named(deer, start):
+    with refused("Deer", 0, 2, start):
+        starting_at(deer, start)
+
+
+def test_a_start_beyond_a_sequence_of_unknown_length_is_named(deer):
+    deer.frame_count = None
+    with refused("Deer", 0, 2, 5):
+        list(starting_at(deer, 5))
 
 
 def test_an_absent_first_target_gives_no_first_box(tmp_path):
