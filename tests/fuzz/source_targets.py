@@ -49,7 +49,7 @@ def source_folder(data, folder):
     place.mkdir(exist_ok=True)
     files = data.draw(st.lists(image_files(), max_size=4))
     for k, (ending, content) in enumerate(files):
-        name = data.draw(st.sampled_from(["{0:04d}", "{0}", "a", "._{0}", "x-{0}", "{0}.{0}"])).format(k)
+        name = data.draw(st.sampled_from(["{0:04d}", "{0}", "a", "._{0}", "x-{0}", "{0}.{0}", "1", "1.{0}5"])).format(k)
         (place / f"{name}{ending}").write_bytes(content)
     if data.draw(st.integers(0, 3)) == 0:
         (place / "9.png").mkdir(exist_ok=True)
@@ -76,7 +76,7 @@ def videos():
     with tempfile.TemporaryDirectory() as folder:
         return tuple(
             video(Path(folder) / f"a.{ending}", codec=codec)
-            for ending, codec in (("mp4", "mp4v"), ("avi", "MJPG"), ("avi", "mp4v"))
+            for ending, codec in (("mp4", "mp4v"), ("avi", "MJPG"), ("avi", "mp4v"), ("mkv", "mp4v"))
         )
 
 

@@ -123,7 +123,6 @@ def test_containers_that_state_their_number_of_frames(tmp_path, content, states)
         (b"\x10\0\0\x04", False),
         (b"\x10\0\0\x05", True),
         (b"\xff", False),
-        (b"", False),
     ],
 )
 def test_a_segment_with_missing_bytes_is_cut(tmp_path, size, cut):
