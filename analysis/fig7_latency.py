@@ -16,7 +16,7 @@ from brian_siamsnn.defaults import MODEL
 from brian_siamsnn.evaluation.plots import latency_figure, save
 from brian_siamsnn.evaluation.report import write_csv
 from brian_siamsnn.sequences.datasets import SUBSETS, open_dataset
-from brian_siamsnn.tracking.config import PAPER_CONFIGS
+from brian_siamsnn.tracking.presets import PAPER_CONFIGS
 
 SPIKING = [name for name, settings in PAPER_CONFIGS.items() if settings.get("tracker") != "cnn"]
 

@@ -15,6 +15,7 @@ __all__ = [
     "SCALES",
     "STEPS",
     "TAU",
+    "WAVE_POOLING",
 ]
 
 #: Model that ships.
@@ -27,6 +28,9 @@ STEPS = 20
 CODING = "rate"
 HIDDEN_CODING = "rate"
 POOLING = "max_pool"
+
+#: Neuron equations of the pooling layers in a wave; its convolutions all have those of the output layer.
+WAVE_POOLING = "or_pool"
 
 #: Similarity of spike trains (Eq. 6-9), its response period in steps, and the weights of its two parts.
 MATCHING = "hsm"

@@ -54,10 +54,10 @@ _COLUMNS = (
 def inspect_command(
     source: str,
     model: str,
-    steps: int,
+    steps: int | None,
     coding: str,
-    hidden_coding: str,
-    pooling: str,
+    hidden_coding: str | None,
+    pooling: str | None,
     v_init: float | None,
     threshold_scale: float,
     frames: int,

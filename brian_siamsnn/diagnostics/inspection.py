@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..crops import EXEMPLAR_SIZE, SEARCH_SIZE, box_centre, crop, exemplar_side, rgb_image
-from ..defaults import CODING, HIDDEN_CODING, POOLING, STEPS
+from ..defaults import CODING
 from ..model.conversion import SpikingModel
 from ..model.layers import Convolution
 from ..model.numpy_cnn import cnn_activations
@@ -115,10 +115,10 @@ def inspection_crops(sequence: Sequence, count: int = 4) -> Iterator[np.ndarray]
 def inspect_conversion(
     model: SiameseModel,
     crops: Iterable[np.ndarray],
-    steps: int = STEPS,
+    steps: int | None = None,
     coding: Coding = CODING,
-    hidden_coding: Codings = HIDDEN_CODING,
-    pooling: Codings = POOLING,
+    hidden_coding: Codings | None = None,
+    pooling: Codings | None = None,
     v_init: float | None = None,
     progress: Callable[..., Any] | None = None,
 ) -> list[LayerInspection]:
@@ -130,11 +130,11 @@ def inspect_conversion(
         A converted model; see also `scale_thresholds`.
     crops : iterable of ndarray, shape (H, H, 3)
         Images, RGB, 0 to 255, all of the same size.
-    steps : int
-        Number of time steps T; 20 by default.
+    steps : int, optional
+        Number of time steps T; by default 20, or as many as a wave takes.
     coding : str, path or NeuronEquations
         Neuron model of the last layer; ``"rate"`` by default.
-    hidden_coding : str, path, NeuronEquations or dict
+    hidden_coding : str, path, NeuronEquations or dict, optional
         Neuron model of the other convolutions, or a mapping from layer name to neuron model; ``"rate"`` by default.
     pooling : str, path, NeuronEquations or dict
         Neuron model of the pooling gates, or a mapping from layer name to neuron model; ``"max_pool"`` by default.

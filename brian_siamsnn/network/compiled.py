@@ -20,7 +20,7 @@ from brian2 import Network, SpikeMonitor, StateMonitor, defaultclock, get_device
 from brian2.devices.device import reset_device
 
 from ..connectivity.explicit import fan_out
-from ..defaults import CODING, STEPS
+from ..defaults import CODING
 from ..errors import InputError
 from ..model.layers import Convolution
 from ..neurons.equations import TIME_STEP
@@ -57,10 +57,10 @@ class CompiledBranch(Branch):
         Name of a shipped model, a model file, or a loaded model.
     image_size : int
         Side of the square images, in pixels: 127 (exemplar) or 255 (search region).
-    steps : int
-        T, the time steps that each image is shown for; 20 by default.
+    steps : int, optional
+        T, the time steps that each image is shown for; by default 20, or as many as a wave takes.
     coding : str, path or NeuronEquations
-        Neuron equations of the last layer, ``"rate"`` by default.
+        Neuron equations of the last layer, ``"rate"`` by default; ``"wave"`` is the coding of all layers.
     directory : path, optional
         Folder for the C++ project, to inspect it; by default a temporary folder that is removed with the branch.
     **options
@@ -86,17 +86,17 @@ class CompiledBranch(Branch):
         self,
         model: FilePath | SiameseModel | SpikingModel,
         image_size: int,
-        steps: int = STEPS,
+        steps: int | None = None,
         coding: Codings = CODING,
         *,
         directory: FilePath | None = None,
         **options: Any,
     ) -> None:
         super().__init__(model, image_size, steps, coding, **options)
-        self.presentation = Presentation(steps, len(self.shapes), self.lag)
+        self.presentation = Presentation(self.steps, len(self.shapes), self.lag)
         self.equations = {name: self._translated(k, self.equations[name]) for k, name in enumerate(self.shapes)}
         self._trains = {
-            name: [SpikeTrains.empty(shape, steps)] * self.batch_size for name, shape in self.shapes.items()
+            name: [SpikeTrains.empty(shape, self.steps)] * self.batch_size for name, shape in self.shapes.items()
         }
         if directory is None:
             self.directory = Path(tempfile.mkdtemp(prefix=f"brian-siamsnn-{self.device}-"))

@@ -26,7 +26,7 @@ from brian2 import Clock, Network, ms
 from ..connectivity.explicit import fan_out
 from ..connectivity.kernel_equations import check_kernel_equations, plain
 from ..connectivity.shared_kernel import SharedKernelConvolution, SharedKernelPooling
-from ..defaults import CODING, STEPS
+from ..defaults import CODING
 from ..environment import available_threads
 from ..errors import InputError, reason_of
 from ..model.fixed_point_weights import shared_units
@@ -106,7 +106,7 @@ class SpikingBranch(Branch):
         self,
         model: FilePath | SiameseModel | SpikingModel,
         image_size: int,
-        steps: int = STEPS,
+        steps: int | None = None,
         coding: Codings = CODING,
         *,
         connectivity: str = "kernel",

@@ -15,7 +15,7 @@ from brian2 import Function, NeuronGroup, defaultclock, prefs
 from ..connectivity.blocks import KERNELS, blocked_kernel, kernel_block
 from ..connectivity.kernel_equations import check_kernel_equations
 from ..connectivity.shared_kernel import STRIP
-from ..defaults import CODING, STEPS
+from ..defaults import CODING
 from ..environment import available_threads
 from ..errors import InputError
 from ..model.layers import Convolution
@@ -74,10 +74,10 @@ class StandaloneBranch(CompiledBranch):
         Name of a shipped model, a model file, or a loaded model.
     image_size : int
         Side of the square images, in pixels: 127 (exemplar) or 255 (search region).
-    steps : int
-        T, the time steps that each image is shown for; 20 by default.
+    steps : int, optional
+        T, the time steps that each image is shown for; by default 20, or as many as a wave takes.
     coding : str, path or NeuronEquations
-        Neuron equations of the last layer, ``"rate"`` by default.
+        Neuron equations of the last layer, ``"rate"`` by default; ``"wave"`` is the coding of all layers.
     connectivity : {"kernel", "synapses"}
         Event-driven shared kernels (default), or explicit `brian2.Synapses`.
     threads : int, optional
@@ -97,7 +97,7 @@ class StandaloneBranch(CompiledBranch):
         self,
         model: FilePath | SiameseModel | SpikingModel,
         image_size: int,
-        steps: int = STEPS,
+        steps: int | None = None,
         coding: Codings = CODING,
         *,
         connectivity: str = "kernel",

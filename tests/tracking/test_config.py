@@ -5,7 +5,8 @@ import pytest
 from brian_siamsnn.files import find
 from brian_siamsnn.matching.matchers import SpikingMatcher
 from brian_siamsnn.model.files import load_model
-from brian_siamsnn.tracking.config import PAPER_CONFIGS, TrackerConfig
+from brian_siamsnn.tracking.config import TrackerConfig
+from brian_siamsnn.tracking.presets import PAPER_CONFIGS
 from brian_siamsnn.tracking.tracker import SiameseTracker
 from tests.helpers.messages import refused
 
