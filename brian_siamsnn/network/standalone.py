@@ -60,6 +60,8 @@ _CALLS = {
     "{count}, {m}, {emitted}, {rise}, g, {strip}, {threads});",
     "gate": "g.groups = 1; g.block = 16; siamsnn::gate_events<{real}>(spikes, n, amplitude.data(), 1, "
     "{count}, {m}, {leader}, {passed}, g, {strip}, {threads});",
+    "or_pool": "g.groups = 1; g.block = 16; siamsnn::or_events<{real}>(spikes, n, amplitude.data(), 1, "
+    "{arrived}, g, {strip}, {threads});",
 }
 
 
@@ -165,8 +167,9 @@ class StandaloneBranch(CompiledBranch):
             weights = blocked_kernel(self.model.weights[name][0], layer.groups, block)
             tables[f"_{name}_weights"] = weights.astype(self._dtype)
         else:
-            form = "max_pool" if "rise" in target.variables else "gate"
-            held = {key: target.variables.get(key) for key in ("m", "emitted", "rise", "leader", "passed")}
+            forms = {"arrived": "or_pool", "rise": "max_pool", "passed": "gate"}
+            form = next(form for variable, form in forms.items() if variable in target.variables)
+            held = {key: target.variables.get(key) for key in ("arrived", "m", "emitted", "rise", "leader", "passed")}
             values |= {key: array_name(variable) if variable else "(int32_t*)nullptr" for key, variable in held.items()}
             values["count"] = array_name(holder.variables["count"])
             holder.run_regularly(
