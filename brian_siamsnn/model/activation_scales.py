@@ -112,7 +112,7 @@ class ActivationScales:
         return {name: self._layer(name, counts) for name, counts in self._histograms.items()}
 
     def _layer(self, name, counts):
-        scale = self._quantile if self.levels is None else self._least_squares
+        scale = self._quantile if self.levels is None else self._best_scale
         whole = scale(counts.sum(0))
         if whole == 0:
             what = f"the {self.percentile} percentile" if self.levels is None else "the largest"
@@ -126,20 +126,52 @@ class ActivationScales:
         bin_ = int(np.searchsorted(np.cumsum(counts), self.percentile / 100 * counts.sum()))
         return 0.0 if bin_ == 0 else float(self._values(bin_))
 
-    def _least_squares(self, counts):
+    def least_squares(self, name: str, levels: int, scale: float | None = None) -> tuple[float, float]:
+        """Scale of a whole layer with the least squared error, and that error.
+
+        Parameters
+        ----------
+        name : str
+            Layer.
+        levels : int
+            Levels p.
+        scale : float, optional
+            Scale whose error is asked for; the best one by default.
+
+        Returns
+        -------
+        scale : float
+            lambda, in units of the activation; 0 if the layer was never active.
+        error : float
+            Root mean square of a - lambda/p clip(floor(a p/lambda + 1/2), 0, p), relative to that of a.
+        """
+        counts = self._histograms[name].sum(0)
+        scale = self._best_scale(counts, levels) if scale is None else scale
+        active = np.flatnonzero(counts[1:]) + 1
+        a, n = self._values(active), counts[active]
+        if scale == 0:
+            return 0.0, 0.0
+        return scale, float(np.sqrt(_squared_error(a, n, scale, levels) / (n * a**2).sum()))
+
+    def _best_scale(self, counts, levels=None):
         active = np.flatnonzero(counts[1:]) + 1
         if not len(active):
             return 0.0
-        a, n, p = self._values(active), counts[active], self.levels
-        # no scale above the largest activation, or so low that the largest level is below the median, can be the best
+        a, n = self._values(active), counts[active]
+        # from where most activations are clipped to where half of the levels are never reached
         low = np.searchsorted(np.cumsum(n), n.sum() / 2)
-        candidates = np.geomspace(a[low] / 2, a[-1] * 1.01, _CANDIDATES)
-        errors = [(n * (a - s / p * np.clip(np.floor(a * p / s + 0.5), 0, p)) ** 2).sum() for s in candidates]
+        candidates = np.geomspace(a[low] / 2, a[-1] * 2, _CANDIDATES)
+        errors = [_squared_error(a, n, scale, levels or self.levels) for scale in candidates]
         return float(candidates[int(np.argmin(errors))])
 
     def _values(self, bins):
         """Activation in the middle of each bin."""
         return 2 ** (self._LOW + (bins - 0.5) / _BINS * (self._HIGH - self._LOW))
+
+
+def _squared_error(a, n, scale, levels):
+    """Squared error of p levels, summed over activations a that occur n times."""
+    return (n * (a - scale / levels * np.clip(np.floor(a * levels / scale + 0.5), 0, levels)) ** 2).sum()
 
 
 def with_activation_scales(

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from ..aliases import FilePath
     from ..matching.matchers import ConvolutionalMatcher, SpikingMatcher
     from ..model.files import SiameseModel
+    from ..neurons.waves import Wave
 
 __all__ = ["TrackerConfig", "identity_hash"]
 
@@ -110,16 +111,16 @@ class TrackerConfig:
             raise InputError(f"steps: expected 1 or more, got {self.steps}")
         self._model_file()
         self._equation_files()
-        if self._wave is not None and self.tracker == "snn":
-            resolved_steps(self.steps, self._wave, self._convolution_count())
+        if self.wave is not None and self.tracker == "snn":
+            resolved_steps(self.steps, self.wave, self._convolution_count())
 
     def __repr__(self) -> str:
         changed = (f for f in fields(self) if getattr(self, f.name) != f.default)
         return f"TrackerConfig({', '.join(f'{f.name}={getattr(self, f.name)!r}' for f in changed)})"
 
     @cached_property
-    def _wave(self):
-        """Timetable of the output layer's coding, None unless it is a wave."""
+    def wave(self) -> Wave | None:
+        """Timetable of the layers; None unless the coding is a wave."""
         from ..neurons.equation_files import EquationFile
         from ..neurons.equations import split_values
 
@@ -135,9 +136,9 @@ class TrackerConfig:
     @cached_property
     def _implied(self):
         """The values of those settings that follow from the coding, unless they are given."""
-        if self._wave is None:
+        if self.wave is None:
             return {"steps": STEPS, "hidden_coding": HIDDEN_CODING, "pooling": POOLING}
-        steps = self._wave.steps(self._convolution_count())
+        steps = self.wave.steps(self._convolution_count())
         return {"steps": steps, "hidden_coding": self.coding, "pooling": WAVE_POOLING}
 
     def _model_file(self):
