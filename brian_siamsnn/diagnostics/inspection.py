@@ -9,8 +9,8 @@ Activations above the scale cannot be expressed. The estimate is compared with b
 the error of the spikes, and the unclipped one, which adds the error of the scale.
 
 A wave fires for p steps only, so t is p there. What it computes is the quantised CNN (see `quantised_cnn`): spike
-counts are compared with that too, and all of them must be equal. What is left between the estimate and the activation is
-then the cost of p levels, see `quantisation`.
+counts are compared with that too, and all of them must be equal. What is left between the estimate and the activation
+is then the cost of p levels, see `quantisation`.
 """
 
 from __future__ import annotations

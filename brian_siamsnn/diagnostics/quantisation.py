@@ -1,4 +1,4 @@
-"""What few levels cost: the rounding and clipping of each layer's activations, and which p and scales would cost less."""
+"""What few levels cost: rounding and clipping of each layer's activations, and which p and scales would cost less."""
 
 from __future__ import annotations
 

@@ -56,9 +56,7 @@ class ActivationScales:
 
     _LOW, _HIGH = -20.0, 20.0
 
-    def __init__(
-        self, normalisation: str = "layer", percentile: float = PERCENTILE, levels: int | None = None
-    ) -> None:
+    def __init__(self, normalisation: str = "layer", percentile: float = PERCENTILE, levels: int | None = None) -> None:
         if normalisation not in ("layer", "channel"):
             raise InputError(f"normalisation: expected 'layer' or 'channel', got {normalisation!r}")
         if levels is not None and levels < 1:

@@ -135,7 +135,9 @@ def test_scales_for_levels_have_the_least_squared_error(levels):
     found, relative = gathered.least_squares("conv1", levels)
     assert found == pytest.approx(scale)
     assert relative == pytest.approx(np.sqrt(error(scale) / (a**2).sum()), rel=0.01)
-    assert gathered.least_squares("conv1", levels, 2.0)[1] == pytest.approx(np.sqrt(error(2.0) / (a**2).sum()), rel=0.02)
+    assert gathered.least_squares("conv1", levels, 2.0)[1] == pytest.approx(
+        np.sqrt(error(2.0) / (a**2).sum()), rel=0.02
+    )
 
 
 def test_few_levels_get_a_lower_scale_than_many():

@@ -144,7 +144,9 @@ class OnRuntime(GennBranch):
         self._count()
 
 
-@pytest.mark.parametrize(("network", "coding"), [("groups", "rate"), ("groups", CEIL), ("pools", "rate"), ("pools", "wave")])
+@pytest.mark.parametrize(
+    ("network", "coding"), [("groups", "rate"), ("groups", CEIL), ("pools", "rate"), ("pools", "wave")]
+)
 def test_the_genn_network_gives_the_same_spikes_with_a_delay(without_genn, network, coding):
     model = small_model(NETWORKS[network])
     layers = tuple(layer.name for layer in model.layers)
