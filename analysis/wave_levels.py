@@ -109,7 +109,7 @@ def table(rows):
         ]
         for row in rows
     ]
-    return markdown(head, lines)
+    return markdown([head, *lines])
 
 
 if __name__ == "__main__":

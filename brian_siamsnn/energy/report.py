@@ -230,7 +230,7 @@ def format_report(report: dict[str, Any]) -> str:
     at_rest = [f"{entry['title']} {_number(1e6 * rest)}" for entry in spiking if (rest := entry.get("tick_at_rest"))]
     notes += [f"A tick without a spike costs (µJ, neuron updates and static power): {'; '.join(at_rest)}."]
     notes += [
-        "Memory accesses are not counted, for the CNN or for the spiking network; they can exceed all of the above."
+        "Memory accesses are not counted, in the CNN or in the spiking network; they can exceed all of the above."
     ]
     return "\n\n".join([summary, *tables, "\n".join(notes)]).rstrip()
 

@@ -29,7 +29,7 @@ def wave_model(layers, seed=0, gain=1.3):
 
 
 def windows_of(branch, name):
-    """Counts (waves, H, W, C) of a layer of the last run, and its trains (waves, p, H, W, C); all spikes are in them."""
+    """Counts (waves, H, W, C) of a layer and its trains (waves, p, H, W, C); all its spikes are in them."""
     wave, number, k = branch.wave, 0, 0
     for layer in branch.model.layers:
         number, k = (k, k + 1) if isinstance(layer, Convolution) else (number, k)
