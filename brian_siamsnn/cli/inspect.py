@@ -14,6 +14,7 @@ from ..environment import quiet
 from .options import coding_options, model_option
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from typing import Any
 
     from matplotlib.figure import Figure
@@ -93,8 +94,7 @@ def inspect_command(
         layers = inspect_conversion(network, crops, steps, coding, hidden_coding, pooling, v_init, bar.update)
     folder = output or Path("brian-siamsnn-output") / sequence.name
     # the arguments are valid, or the comparison would have refused them
-    given = {"steps": steps, "hidden_coding": hidden_coding, "pooling": pooling}
-    config = TrackerConfig(model=model, coding=coding, v_init=v_init, **given)
+    config = TrackerConfig(model=model, steps=steps, coding=coding, hidden_coding=hidden_coding, pooling=pooling)
     settings = config.settings
     title = f"{Path(model).stem} on {sequence.name}, T = {settings['steps']}; output {coding}"
     title += f", hidden {settings['hidden_coding']}" * (settings["hidden_coding"] != coding)
@@ -161,7 +161,7 @@ def _table(layers: list[LayerInspection]) -> str:
     return _aligned(head, rows)
 
 
-def _aligned(head: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
+def _aligned(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     first, *widths = (max(map(len, column)) for column in zip(head, *rows, strict=True))
     lines = []
     for name, *cells in (head, *rows):

@@ -168,6 +168,7 @@ class SharedKernelPooling(SharedKernel):
     ) -> None:
         super().__init__(projection, postsynaptic, batch_size, threads)
         self._arrive: Callable[..., int]
+        self._state: tuple[np.ndarray, ...]
         unused = np.zeros(0, np.int32)
         if "arrived" in postsynaptic:  # an OR keeps nothing from step to step
             self._dtype, self._sums = postsynaptic["arrived"].dtype, None
