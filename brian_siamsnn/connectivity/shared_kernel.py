@@ -68,8 +68,22 @@ class SharedKernel(ABC):
             Synaptic events: spikes times fan-out.
         """
 
-    def reset(self) -> None:  # noqa: B027  # a convolution keeps nothing from step to step
+    # a convolution keeps nothing from step to step
+    def reset(self) -> None:  # noqa: B027
         """Forget the spikes of the last image."""
+
+    def kept(self) -> np.ndarray | None:
+        """Return a copy of what is kept from step to step; None if that is nothing."""
+        return None
+
+    def keep(self, kept: np.ndarray | None) -> None:  # noqa: B027
+        """Go on from what `kept` returned.
+
+        Parameters
+        ----------
+        kept : ndarray or None
+            What `kept` returned.
+        """
 
 
 class SharedKernelConvolution(SharedKernel):
@@ -178,6 +192,20 @@ class SharedKernelPooling(SharedKernel):
     def reset(self) -> None:
         """Forget the spikes of the last image."""
         self._sums[:] = 0
+
+    def kept(self) -> np.ndarray:
+        """Return a copy of the amplitudes that each input has sent."""
+        return self._sums.copy()
+
+    def keep(self, kept: np.ndarray | None) -> None:
+        """Go on from the amplitudes that each input has sent.
+
+        Parameters
+        ----------
+        kept : ndarray
+            What `kept` returned.
+        """
+        self._sums[:] = kept
 
     def deliver(self, spikes: np.ndarray, amplitude: np.ndarray) -> int:
         """Let the spikes of one step arrive, see `SharedKernel.deliver`.

@@ -115,9 +115,6 @@ class Branch(ABC):
         states = record_states or {}
         self._recorded_states = {layer: tuple(states[layer]) for layer in self._known("record_states", states)}
         self._dtype = np.dtype(dtype)
-        self.spikes = {name: np.zeros(steps, np.int64) for name in names}
-        self.operations = {name: np.zeros(steps, np.int64) for name in names[1:]}
-        self.steps_run = 0
 
     def _known(self, setting, layers):
         layers = tuple(layers)
@@ -192,7 +189,22 @@ class Branch(ABC):
 
     @abstractmethod
     def _simulate(self, images: np.ndarray) -> None:
-        """Show images that were checked, and set `spikes`, `operations` and `steps_run`."""
+        """Show images that were checked."""
+
+    @property
+    @abstractmethod
+    def spikes(self) -> dict[str, np.ndarray]:
+        """Spikes of each layer in each step of the last run."""
+
+    @property
+    @abstractmethod
+    def operations(self) -> dict[str, np.ndarray]:
+        """Synaptic events into each layer but the first in each step of the last run."""
+
+    @property
+    @abstractmethod
+    def steps_run(self) -> int:
+        """Steps of the last run."""
 
     def trains(self, layer: str, image: int = 0) -> SpikeTrains:
         """Spikes of a recorded layer in the last run; none before the first run.
