@@ -98,7 +98,6 @@ def test_only_the_modules_named_brian2_use_its_internals():
         "codeobj_class",
         ".static_arrays",
         "cython_extension_manager",
-        "._network",
         "_full_state",
         "_auto_target",
     )

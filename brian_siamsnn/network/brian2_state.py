@@ -24,6 +24,7 @@ __all__ = [
     "state_arrays",
     "time_records",
     "value_array",
+    "values_of",
     "without_warning",
 ]
 
@@ -276,3 +277,19 @@ def scalar_constants(objects: Iterable[BrianObject]) -> list[Any]:
         if isinstance(variable, ArrayVariable) and variable.scalar and variable.constant
     ]
     return list({id(variable): variable for variable in found}.values())
+
+
+def values_of(variables: Iterable[Any]) -> list[float]:
+    """The current values of variables that have a single one.
+
+    Parameters
+    ----------
+    variables : iterable of brian2.core.variables.ArrayVariable
+        The variables.
+
+    Returns
+    -------
+    list of float
+        One value each, without unit.
+    """
+    return [float(variable.get_value().item()) for variable in variables]

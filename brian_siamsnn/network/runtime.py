@@ -46,6 +46,7 @@ from .brian2_state import (
     state_arrays,
     time_records,
     value_array,
+    values_of,
     without_warning,
 )
 from .layer_equations import check_input_current
@@ -292,7 +293,7 @@ class SpikingBranch(Branch):
         # identities: the values stay alive as long as the groups have them, and arrays are not compared
         names = [id(value) for group in self.groups.values() for value in group.namespace.values()]
         sizes = [len(synapses) for synapses in self._inputs.values()] if self._explicit else []
-        return (objects, fused, names, sizes, [float(variable.get_value().item()) for variable in self._constants])
+        return (objects, fused, names, sizes, values_of(self._constants))
 
     def _generate(self, objects, fused):
         """Generate the code of the branch's own objects."""
