@@ -106,4 +106,5 @@ def test_only_the_modules_named_brian2_use_its_internals():
         for path in PACKAGE.rglob("*.py")
         if any(name in path.read_text(encoding="utf-8") for name in internals)
     }
-    assert users == {f"network/brian2_{part}.py" for part in ("attached", "cache", "code", "names", "state")}
+    # brian2_attached uses attributes whose names others have, too
+    assert users == {f"network/brian2_{part}.py" for part in ("cache", "code", "names", "state")}

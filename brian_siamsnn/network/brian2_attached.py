@@ -36,8 +36,7 @@ def observed_groups(groups: Mapping[str, NeuronGroup], attached: Iterable[BrianO
     """
     seen: set[str] = set()
     for item in attached:
-        target = getattr(item, "group", None)
-        holders = [holder for holder in (item, target) if hasattr(holder, "variables")]
+        holders: list[Any] = [holder for holder in (item, getattr(item, "group", None)) if hasattr(holder, "variables")]
         if not holders and not item._dependencies:
             return set(groups)
         owners = [getattr(v, "owner", None) for holder in holders for v in holder.variables.values()]

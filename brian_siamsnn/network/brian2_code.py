@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 __all__ = ["Call", "FusedPass", "calls_of", "check_compiled", "code_generation", "generate_shared"]
 
 #: The module, which its package hides behind an object of the same name.
-_devices = importlib.import_module("brian2.devices.device")
+_devices: Any = importlib.import_module("brian2.devices.device")
 
 #: Resets that the pass of the threshold test can do, for all neurons and without a branch.
 _FUSED_RESETS = {
@@ -44,6 +44,8 @@ class SharedCode(CythonCodeObject):
     """
 
     templater = CythonCodeObject.templater.derive("brian_siamsnn.network")
+    namespace: dict[str, Any]
+    nonconstant_values: list[tuple[str, Any]]
 
     def variables_to_namespace(self) -> None:
         """Collect the values that the code uses, under their neutral names."""

@@ -200,12 +200,13 @@ def without_warning(item: Any) -> Any:
     brian2.BrianObject
         The same object.
     """
-    item.__class__ = _without_warning(type(item))
+    kind: Any = type(item)
+    item.__class__ = _without_warning(kind)
     return item
 
 
 @functools.cache
-def _without_warning(kind):
+def _without_warning(kind: Any) -> Any:
     return type(kind.__name__, (kind,), {"__del__": lambda self: None, "__module__": kind.__module__})
 
 
@@ -252,8 +253,8 @@ def _shift(variable, elapsed):
 
 
 def _empty_queue(pathway, elapsed):
-    if pathway.variables["delay"].get_value().any():  # otherwise every step empties it
-        pathway.queue._restore_from_full_state(None)
+    pathway.queue._restore_from_full_state(None)
+    if pathway.variables["delay"].get_value().any():  # an empty queue has room for spikes without delay only
         pathway.initialise_queue()
 
 

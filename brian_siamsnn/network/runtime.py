@@ -9,11 +9,10 @@ spike crosses all layers in the step in which it is fired, as Eq. 2-4 say:
     slot resets       every neuron that fired is reset         v -= v_th
 
 `Network.run` generates all code again at each call, which takes longer than
-simulating a small network. The branch does that once for its own objects, and
-then runs the network's objects in their order and on their clocks, as
-`Network.run` does (`schedule`). What a user attached is prepared for every
-image. All clocks are set to zero for each image: ``t`` in an equation is the
-time since the image was shown.
+simulating a small network. The branch does that once (`stepping`), and then runs
+the network's objects in their order and on their clocks, as `Network.run` does.
+All clocks are set to zero for each image: ``t`` in an equation is the time since
+the image was shown.
 """
 
 from __future__ import annotations
@@ -23,36 +22,26 @@ from operator import methodcaller
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from brian2 import Clock, Network, get_device
+from brian2 import Clock, Network
 
 from ..connectivity.explicit import fan_out
 from ..connectivity.kernel_equations import check_kernel_equations, plain
 from ..connectivity.shared_kernel import SharedKernelConvolution, SharedKernelPooling
 from ..defaults import CODING, STEPS
 from ..environment import available_threads
-from ..errors import InputError, reason_of
+from ..errors import InputError
 from ..model.fixed_point_weights import shared_units
 from ..model.layers import Convolution
 from ..neurons.equations import SCHEDULE, TIME_STEP
 from ..spikes.trains import SpikeTrains
 from .branch import Branch, checked_connectivity
-from .brian2_attached import finish_attached, observed_groups, prepare_attached
 from .brian2_cache import remove_broken_modules
-from .brian2_code import FusedPass, calls_of, check_compiled, code_generation, generate_shared
-from .brian2_state import (
-    ClockHand,
-    reset_state,
-    scalar_constants,
-    state_arrays,
-    time_records,
-    value_array,
-    values_of,
-    without_warning,
-)
+from .brian2_code import FusedPass, code_generation
+from .brian2_state import reset_state, state_arrays, value_array, without_warning
 from .layer_equations import check_input_current
 from .memory import check_memory
-from .schedule import make_schedule
 from .step_objects import KernelInput, SpikeCounter, SpikeRecorder, StateRecorder
+from .stepping import SteppedNetwork
 from .synapses import build_synapses
 
 if TYPE_CHECKING:
@@ -63,7 +52,6 @@ if TYPE_CHECKING:
     from ..model.files import SiameseModel
     from ..neurons.equations import Codings
     from .brian2_code import Call
-    from .schedule import Tick
 
 __all__ = ["SpikingBranch"]
 
@@ -144,12 +132,9 @@ class SpikingBranch(Branch):
         parts = (self.groups, self._inputs, self._counters, self._recorders, self._state_recorders)
         self.network = Network(*(without_warning(item) for part in parts for item in part.values()))
         self.network.schedule = list(SCHEDULE)
-        self._own = frozenset(self.network.sorted_objects)
-        self._hand = ClockHand(self.clock)
-        self._times = time_records(self._own)
-        self._constants = scalar_constants(self._own)
-        self._schedule: list[list[Tick]] = []
-        self._generated_for: tuple[Any, ...] = ()
+        self._stepped = SteppedNetwork(
+            self.network, self.clock, steps, self.groups, self._passes, self._recorded_states
+        )
         self._trains: dict[str, tuple[int, list[SpikeTrains]]] = {}  # made when they are asked for
 
     def _add_layer(self, k, layer, unit_spikes):
@@ -270,63 +255,14 @@ class SpikingBranch(Branch):
         InputError
             If Brian2 cannot generate code for the equations, or Cython does not compile it.
         """
-        if get_device().__class__.__name__ != "RuntimeDevice":
-            raise InputError(
-                f"device: this branch was built for Brian2's runtime device, but set_device selected "
-                f"{get_device().__class__.__name__}; call brian2.set_device('runtime') before it is run"
-            )
-        objects = [item for item in self.network.sorted_objects if item.active]
-        attached = [item for item in objects if item not in self._own]
-        apart = observed_groups(self.groups, attached).union(self._recorded_states)
-        fused = [one for name, one in self._passes.items() if name not in apart and one.usable]
-        generated_for = self._what_code_depends_on(objects, fused)
-        changed = generated_for != self._generated_for
-        if changed:
-            self._generate([item for item in objects if item in self._own], fused)
-            self._generated_for = generated_for
-        prepare_attached(self.network, attached)
-        if changed or attached:
-            self._schedule = make_schedule(self._calls(objects, fused), self.clock, self.steps)
-
-    def _what_code_depends_on(self, objects, fused):
-        """Everything outside the equations that the code and the order of calls depend on."""
-        # identities: the values stay alive as long as the groups have them, and arrays are not compared
-        names = [id(value) for group in self.groups.values() for value in group.namespace.values()]
-        sizes = [len(synapses) for synapses in self._inputs.values()] if self._explicit else []
-        return (objects, fused, names, sizes, values_of(self._constants))
-
-    def _generate(self, objects, fused):
-        """Generate the code of the branch's own objects."""
-        replaced = {item for one in fused for item in one.replaced}
-
-        def generate():
-            for one in fused:
-                one.generate()
-            for item in objects:
-                if item not in replaced:
-                    item.before_run({})
-
-        try:
-            generate_shared(self.groups.values(), generate)
-        except Exception as error:  # Brian2's code generation raises exceptions of many types
-            raise InputError(f"Brian2 cannot generate code for these equations: {reason_of(error)}") from error
-
-    def _calls(self, objects, fused):
-        """The calls of each object in a step, with its clock."""
-        codes = {item: [] for one in fused for item in one.replaced}
-        codes |= {one.thresholder: [one.code] for one in fused}
-        for item in objects:
-            check_compiled(item.name, codes.get(item, item.code_objects))
-            yield item.clock, calls_of(item, codes.get(item))
+        self._stepped.prepare()
 
     def reset(self) -> None:
         """Set every state variable to its value before the first step, forget all spikes, and set the time to 0.
 
         Of what was added, the variables keep their values; see `add`.
         """
-        attached = [item for item in self.network.sorted_objects if item not in self._own]
-        for forget in (*self._times, *time_records(attached)):
-            forget(self.network.t_)
+        self._stepped.restart()
         for name, group in self.groups.items():
             reset_state(group, self.equations[name].initial)
         for connection in self._inputs.values():
@@ -338,9 +274,6 @@ class SpikingBranch(Branch):
             for item in part.values():
                 item.reset()
         self._trains.clear()
-        for clock in {self.clock, *(item.clock for item in attached)}:
-            ClockHand(clock).set(0)
-        self.network.t_ = 0.0
 
     def _simulate(self, images):
         for _ in self._advance(images, methodcaller("run")):
@@ -383,26 +316,8 @@ class SpikingBranch(Branch):
     def _advance(self, images, execute):
         """Start afresh and run step by step."""
         self._show(images)
-        self.prepare()
-        attached = [item for item in self.network.sorted_objects if item not in self._own]
-        call = None
-        try:
-            for k, ticks in enumerate(self._schedule, 1):
-                for calls, hands in ticks:
-                    self.network.t_ = hands[0].time
-                    for call in calls:
-                        execute(call)
-                    for hand in hands:
-                        hand.advance()
-                yield k
-        except Exception as error:
-            if call is None or call.name in {item.name for item in attached}:
-                raise  # not of these equations
-            step = int(self._hand.step[0])
-            raise InputError(f"step {step}: these equations cannot be run: {reason_of(error)}") from error
-        finally:
-            self.network.t_ = self._hand.time
-            finish_attached(attached)
+        self._stepped.prepare()
+        return self._stepped.run(execute)
 
     @property
     def steps_run(self) -> int:
