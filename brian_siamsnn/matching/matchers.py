@@ -70,6 +70,8 @@ class SpikingMatcher:
         Simulates one crop of 127 x 127 pixels.
     search_branch : SpikingBranch
         Simulates ``crops`` crops of 255 x 255 pixels side by side.
+    template : Template or None
+        The exemplar that `set_exemplar` stored; each of several trackers that share the matcher sets its own.
     spikes : int
         Spikes of all layers since the matcher was built, or since `reset_counts`.
     operations : int
@@ -115,7 +117,7 @@ class SpikingMatcher:
         self.exemplar_branch = SpikingBranch(spiking, EXEMPLAR_SIZE, threads=threads, **network)
         self.search_branch = SpikingBranch(spiking, SEARCH_SIZE, threads=threads, batch_size=crops, **network)
         self._convolutions = {layer.name for layer in convolutions(model.layers)}
-        self._template: Template | None = None
+        self.template: Template | None = None
         self._patience = early_stop
         self.reset_counts()
 
@@ -162,7 +164,7 @@ class SpikingMatcher:
         crop : ndarray of uint8, shape (127, 127, 3)
             RGB, the object in the middle.
         """
-        self._template = Template.from_trains(self._embed(self.exemplar_branch, [crop])[0], self._kernel)
+        self.template = Template.from_trains(self._embed(self.exemplar_branch, [crop])[0], self._kernel)
 
     def match(self, crops: np.ndarray | list[np.ndarray]) -> np.ndarray:
         """Compare search crops with the exemplar.
@@ -187,11 +189,11 @@ class SpikingMatcher:
                 f"match: this matcher was built with crops={self.crops}, got {len(crops)} crops; "
                 f"build SpikingMatcher with crops={len(crops)}"
             )
-        if self._template is None:
+        if self.template is None:
             raise InputError("match: no exemplar yet; call set_exemplar(crop) first")
         if self._patience is not None:
-            return self._match_until_decided(np.asarray(crops), self._template)
-        return np.stack([self._template.match(trains) for trains in self._embed(self.search_branch, crops)])
+            return self._match_until_decided(np.asarray(crops), self.template)
+        return np.stack([self.template.match(trains) for trains in self._embed(self.search_branch, crops)])
 
     def _match_until_decided(self, crops, templates):
         branch = self.search_branch
@@ -218,6 +220,11 @@ class ConvolutionalMatcher:
     model : str, path or SiameseModel
         Name of a shipped model, a model file, or a loaded model; it need not be converted.
 
+    Attributes
+    ----------
+    template : torch.Tensor or None
+        The exemplar that `set_exemplar` stored; each of several trackers that share the matcher sets its own.
+
     Raises
     ------
     InputError
@@ -230,7 +237,7 @@ class ConvolutionalMatcher:
         model = load_model(model)
         _check_stride(model.layers)
         self._network = SiamFC.from_folded(model.layers, model.weights, model.response_scale, model.response_bias)
-        self._exemplar: torch.Tensor | None = None
+        self.template: torch.Tensor | None = None
         self._model = model
 
     def __repr__(self) -> str:
@@ -254,7 +261,7 @@ class ConvolutionalMatcher:
         crop : ndarray of uint8, shape (127, 127, 3)
             RGB, the object in the middle.
         """
-        self._exemplar = self._embed([crop])
+        self.template = self._embed([crop])
 
     def match(self, crops: np.ndarray | list[np.ndarray]) -> np.ndarray:
         """Compare search crops with the exemplar.
@@ -276,10 +283,10 @@ class ConvolutionalMatcher:
         """
         import torch
 
-        if self._exemplar is None:
+        if self.template is None:
             raise InputError("match: no exemplar yet; call set_exemplar(crop) first")
         with torch.inference_mode():
-            return self._network.response(self._exemplar, self._embed(crops)).numpy()
+            return self._network.response(self.template, self._embed(crops)).numpy()
 
 
 def _check_stride(layers):

@@ -13,6 +13,7 @@ from ..defaults import CODING, HIDDEN_CODING, POOLING, STEPS
 from ..errors import InputError
 from ..model.conversion import SpikingModel
 from .layer_equations import layer_equations
+from .pixels import check_pixels
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -147,7 +148,7 @@ class Branch(ABC):
         Raises
         ------
         InputError
-            If the image has another shape, or the branch was built for several images.
+            If the image has another shape or range, or the branch was built for several images.
         """
         if self.batch_size > 1:
             raise InputError(
@@ -173,7 +174,7 @@ class Branch(ABC):
         Raises
         ------
         InputError
-            If the images have another shape, or there are more or fewer.
+            If the images have another shape or range, or there are more or fewer.
         """
         self._simulate(self._checked_batch(images))
         return [self.trains(self.last_layer, image) for image in range(self.batch_size)]
@@ -185,6 +186,7 @@ class Branch(ABC):
         images = np.asarray(images)
         if images.shape != shape:
             raise InputError(f"{name}: expected shape {shape}, got {images.shape}")
+        check_pixels(name, images)
         return images
 
     @abstractmethod

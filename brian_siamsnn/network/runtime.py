@@ -238,8 +238,9 @@ class SpikingBranch(Branch):
         InputError
             If the image is invalid.
         """
-        image = np.asarray(image)
-        self._show(self._checked_batch(image[None] if image.ndim == 3 else image))
+        image, size = np.asarray(image), self.image_size
+        single = self.batch_size == 1 and image.ndim == 3
+        self._show(self._checked("image", image, (size, size, 3))[None] if single else self._checked_batch(image))
 
     def _show(self, images):
         self.reset()
