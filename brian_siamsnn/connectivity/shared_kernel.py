@@ -68,8 +68,22 @@ class SharedKernel(ABC):
             Synaptic events: spikes times fan-out.
         """
 
-    def reset(self) -> None:  # noqa: B027  # a convolution keeps nothing from step to step
+    # a convolution keeps nothing from step to step
+    def reset(self) -> None:  # noqa: B027
         """Forget the spikes of the last image."""
+
+    def kept(self) -> np.ndarray | None:
+        """Return a copy of what is kept from step to step; None if that is nothing."""
+        return None
+
+    def keep(self, kept: np.ndarray | None) -> None:  # noqa: B027
+        """Go on from what `kept` returned.
+
+        Parameters
+        ----------
+        kept : ndarray or None
+            What `kept` returned.
+        """
 
 
 class SharedKernelConvolution(SharedKernel):
@@ -171,7 +185,8 @@ class SharedKernelPooling(SharedKernel):
         self._state: tuple[np.ndarray, ...]
         unused = np.zeros(0, np.int32)
         if "arrived" in postsynaptic:  # an OR keeps nothing from step to step
-            self._dtype, self._sums = postsynaptic["arrived"].dtype, None
+            self._dtype = postsynaptic["arrived"].dtype
+            self._sums = np.zeros(0, self._dtype)
             self._arrive, self._state = _events.any_of, (postsynaptic["arrived"],)
             return
         self._dtype = postsynaptic["m"].dtype
@@ -184,8 +199,21 @@ class SharedKernelPooling(SharedKernel):
 
     def reset(self) -> None:
         """Forget the spikes of the last image."""
-        if self._sums is not None:
-            self._sums[:] = 0
+        self._sums[:] = 0
+
+    def kept(self) -> np.ndarray:
+        """Return a copy of the amplitudes that each input has sent."""
+        return self._sums.copy()
+
+    def keep(self, kept: np.ndarray | None) -> None:
+        """Go on from the amplitudes that each input has sent.
+
+        Parameters
+        ----------
+        kept : ndarray
+            What `kept` returned.
+        """
+        self._sums[:] = kept
 
     def deliver(self, spikes: np.ndarray, amplitude: np.ndarray) -> int:
         """Let the spikes of one step arrive, see `SharedKernel.deliver`.

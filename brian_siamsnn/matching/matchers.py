@@ -71,6 +71,8 @@ class SpikingMatcher:
         Simulates one crop of 127 x 127 pixels.
     search_branch : SpikingBranch
         Simulates ``crops`` crops of 255 x 255 pixels side by side.
+    template : Template or None
+        The exemplar that `set_exemplar` stored; each of several trackers that share the matcher sets its own.
     spikes : int
         Spikes of all layers since the matcher was built, or since `reset_counts`.
     operations : int
@@ -118,7 +120,7 @@ class SpikingMatcher:
                 "matching: expected lambda_v or lambda_t above 0, got 0 for both: nothing would be compared"
             )
         self._kernel = kernel[np.ix_(self._active, self._active)]
-        self._template: Template | None = None
+        self.template: Template | None = None
         self._patience = early_stop
         self.reset_counts()
 
@@ -172,7 +174,7 @@ class SpikingMatcher:
         crop : ndarray of uint8, shape (127, 127, 3)
             RGB, the object in the middle.
         """
-        self._template = Template.from_trains(self._embed(self.exemplar_branch, [crop])[0], self._kernel)
+        self.template = Template.from_trains(self._embed(self.exemplar_branch, [crop])[0], self._kernel)
 
     def match(self, crops: np.ndarray | list[np.ndarray]) -> np.ndarray:
         """Compare search crops with the exemplar.
@@ -197,11 +199,11 @@ class SpikingMatcher:
                 f"match: this matcher was built with crops={self.crops}, got {len(crops)} crops; "
                 f"build SpikingMatcher with crops={len(crops)}"
             )
-        if self._template is None:
+        if self.template is None:
             raise InputError("match: no exemplar yet; call set_exemplar(crop) first")
         if self._patience is not None:
-            return self._match_until_decided(np.asarray(crops), self._template)
-        return np.stack([self._template.match(trains) for trains in self._embed(self.search_branch, crops)])
+            return self._match_until_decided(np.asarray(crops), self.template)
+        return np.stack([self.template.match(trains) for trains in self._embed(self.search_branch, crops)])
 
     def _match_until_decided(self, crops, template):
         branch, number_of = self.search_branch, {int(step): k for k, step in enumerate(self._active)}
@@ -231,6 +233,11 @@ class ConvolutionalMatcher:
     model : str, path or SiameseModel
         Name of a shipped model, a model file, or a loaded model; it need not be converted.
 
+    Attributes
+    ----------
+    template : torch.Tensor or None
+        The exemplar that `set_exemplar` stored; each of several trackers that share the matcher sets its own.
+
     Raises
     ------
     InputError
@@ -243,7 +250,7 @@ class ConvolutionalMatcher:
         model = load_model(model)
         _check_stride(model.layers)
         self._network = SiamFC.from_folded(model.layers, model.weights, model.response_scale, model.response_bias)
-        self._exemplar: torch.Tensor | None = None
+        self.template: torch.Tensor | None = None
         self._model = model
 
     def __repr__(self) -> str:
@@ -267,7 +274,7 @@ class ConvolutionalMatcher:
         crop : ndarray of uint8, shape (127, 127, 3)
             RGB, the object in the middle.
         """
-        self._exemplar = self._embed([crop])
+        self.template = self._embed([crop])
 
     def match(self, crops: np.ndarray | list[np.ndarray]) -> np.ndarray:
         """Compare search crops with the exemplar.
@@ -289,10 +296,10 @@ class ConvolutionalMatcher:
         """
         import torch
 
-        if self._exemplar is None:
+        if self.template is None:
             raise InputError("match: no exemplar yet; call set_exemplar(crop) first")
         with torch.inference_mode():
-            return self._network.response(self._exemplar, self._embed(crops)).numpy()
+            return self._network.response(self.template, self._embed(crops)).numpy()
 
 
 def _check_stride(layers):

@@ -15,6 +15,7 @@ from ..model.conversion import SpikingModel
 from ..model.layers import convolutions
 from ..neurons.waves import resolved_steps
 from .layer_equations import layer_equations, network_wave
+from .pixels import check_pixels
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -125,9 +126,6 @@ class Branch(ABC):
         states = record_states or {}
         self._recorded_states = {layer: tuple(states[layer]) for layer in self._known("record_states", states)}
         self._dtype = np.dtype(dtype)
-        self.spikes = {name: np.zeros(self.steps, np.int64) for name in names}
-        self.operations = {name: np.zeros(self.steps, np.int64) for name in names[1:]}
-        self.steps_run = 0
 
     def _known(self, setting, layers):
         layers = tuple(layers)
@@ -160,7 +158,7 @@ class Branch(ABC):
         Raises
         ------
         InputError
-            If the image has another shape, or the branch was built for several images.
+            If the image has another shape or range, or the branch was built for several images.
         """
         if self.batch_size > 1:
             raise InputError(
@@ -186,7 +184,7 @@ class Branch(ABC):
         Raises
         ------
         InputError
-            If the images have another shape, or there are more or fewer.
+            If the images have another shape or range, or there are more or fewer.
         """
         self._simulate(self._checked_batch(images))
         return [self.trains(self.last_layer, image) for image in range(self.batch_size)]
@@ -198,11 +196,27 @@ class Branch(ABC):
         images = np.asarray(images)
         if images.shape != shape:
             raise InputError(f"{name}: expected shape {shape}, got {images.shape}")
+        check_pixels(name, images)
         return images
 
     @abstractmethod
     def _simulate(self, images: np.ndarray) -> None:
-        """Show images that were checked, and set `spikes`, `operations` and `steps_run`."""
+        """Show images that were checked."""
+
+    @property
+    @abstractmethod
+    def spikes(self) -> dict[str, np.ndarray]:
+        """Spikes of each layer in each step of the last run."""
+
+    @property
+    @abstractmethod
+    def operations(self) -> dict[str, np.ndarray]:
+        """Synaptic events into each layer but the first in each step of the last run."""
+
+    @property
+    @abstractmethod
+    def steps_run(self) -> int:
+        """Steps of the last run."""
 
     def trains(self, layer: str, image: int = 0) -> SpikeTrains:
         """Spikes of a recorded layer in the last run; none before the first run.

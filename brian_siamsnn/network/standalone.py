@@ -21,7 +21,7 @@ from ..errors import InputError
 from ..model.layers import Convolution
 from ..neurons.equations import TIME_STEP
 from .branch import checked_connectivity
-from .brian2_internals import array_name, spike_list_name
+from .brian2_names import array_name, spike_list_name
 from .compiled import CompiledBranch
 
 if TYPE_CHECKING:
