@@ -143,7 +143,7 @@ class SpikingMatcher:
         wave, steps = self.search_branch.wave, self.search_branch.steps
         if wave is None:
             return np.arange(steps)
-        return np.flatnonzero(wave.fires(len(self._convolutions) - 1, steps))
+        return np.flatnonzero(wave.fires(wave.onset(len(self._convolutions) - 1), steps))
 
     def _embed(self, branch, crops):
         trains = branch.run_batch(np.asarray(crops))

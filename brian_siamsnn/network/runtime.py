@@ -40,6 +40,7 @@ from .brian2_code import FusedPass, code_generation
 from .brian2_state import reset_state, state_arrays, value_array, without_warning
 from .layer_equations import check_input_current
 from .memory import check_memory
+from .resting import RestingLayers
 from .step_objects import KernelInput, SpikeCounter, SpikeRecorder, StateRecorder
 from .stepping import SteppedNetwork
 from .synapses import build_synapses
@@ -133,7 +134,13 @@ class SpikingBranch(Branch):
         self.network = Network(*(without_warning(item) for part in parts for item in part.values()))
         self.network.schedule = list(SCHEDULE)
         self._stepped = SteppedNetwork(
-            self.network, self.clock, self.steps, self.groups, self._passes, self._recorded_states
+            self.network,
+            self.clock,
+            self.steps,
+            self.groups,
+            self._passes,
+            self._recorded_states,
+            RestingLayers(self.model, self.equations, self.groups, self.steps) if self.wave else None,
         )
         self._trains: dict[str, tuple[int, list[SpikeTrains]]] = {}  # made when they are asked for
 

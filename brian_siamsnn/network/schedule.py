@@ -9,6 +9,7 @@ from .brian2_state import ClockHand
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
+    import numpy as np
     from brian2 import Clock
 
     from .brian2_code import Call
@@ -26,16 +27,19 @@ class Tick(NamedTuple):
     hands: tuple[ClockHand, ...]
 
 
-def make_schedule(calls: Iterable[tuple[Clock, Sequence[Call]]], image_clock: Clock, steps: int) -> list[list[Tick]]:
+def make_schedule(
+    calls: Iterable[tuple[Clock, Sequence[Call], np.ndarray | None]], image_clock: Clock, steps: int
+) -> list[list[Tick]]:
     """The ticks of each step of an image, as `Network.run` would have them from time 0 on.
 
-    With a single clock a step is one tick, the same in every step. An object with a
-    clock of its own is called whenever that clock ticks.
+    With a single clock a step is one tick. An object with a clock of its own is called
+    whenever that clock ticks.
 
     Parameters
     ----------
-    calls : iterable of (brian2.Clock, sequence of Call)
-        The calls of each object with its clock, in the order in which they run within a tick.
+    calls : iterable of (brian2.Clock, sequence of Call, ndarray of bool or None)
+        The calls of each object with its clock, in the order in which they run within a tick, and the steps of the
+        image in which they are needed; None for all.
     image_clock : brian2.Clock
         Its ticks are the steps of the image.
     steps : int
@@ -48,20 +52,21 @@ def make_schedule(calls: Iterable[tuple[Clock, Sequence[Call]]], image_clock: Cl
     """
     calls = list(calls)
     hands = {image_clock: ClockHand(image_clock)}
-    for clock, _ in calls:
+    for clock, _, _ in calls:
         hands.setdefault(clock, ClockHand(clock))
-    if len(hands) == 1:
-        return [[Tick([call for _, some in calls for call in some], tuple(hands.values()))]] * steps
     end = steps * image_clock.dt_
-    due: dict[frozenset[Clock], Tick] = {}
     schedule: list[list[Tick]] = []
     for clocks in _moments([clock for clock in hands], end):
-        if clocks not in due:
-            chosen = [call for clock, some in calls if clock in clocks for call in some]
-            due[clocks] = Tick(chosen, tuple(hands[clock] for clock in clocks))
         if image_clock in clocks:
             schedule.append([])
-        schedule[-1].append(due[clocks])
+        step = len(schedule) - 1
+        due = [
+            call
+            for clock, some, needed in calls
+            if clock in clocks and (needed is None or needed[step])
+            for call in some
+        ]
+        schedule[-1].append(Tick(due, tuple(hands[clock] for clock in clocks)))
     return schedule
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 from brian2 import get_device
 
 from ..errors import InputError, reason_of
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from brian2.core.base import BrianObject
 
     from .brian2_code import Call, FusedPass
+    from .resting import RestingLayers
     from .schedule import Tick
 
 __all__ = ["SteppedNetwork"]
@@ -44,7 +46,10 @@ class SteppedNetwork:
     passes : mapping of str to FusedPass
         The fused pass of each layer, used unless an attached object looks at the layer.
     apart : collection of str
-        Layers whose passes are never fused.
+        Layers whose passes are never fused, and whose code runs in every step.
+    resting : RestingLayers, optional
+        Says in which steps the code of a layer can be left out, unless an attached object looks at the layer. None by
+        default: all code runs in all steps.
     """
 
     def __init__(
@@ -55,9 +60,11 @@ class SteppedNetwork:
         groups: Mapping[str, Any],
         passes: Mapping[str, FusedPass],
         apart: Collection[str],
+        resting: RestingLayers | None = None,
     ) -> None:
         self._network, self._clock, self._steps = network, clock, steps
         self._groups, self._passes, self._apart = groups, passes, apart
+        self._resting = resting
         self._own = frozenset(network.sorted_objects)
         self._hand = ClockHand(clock)
         self._times = time_records(self._own)
@@ -95,7 +102,7 @@ class SteppedNetwork:
         if attached:
             prepare_attached(self._network, attached)
         if changed or attached:
-            self._schedule = make_schedule(self._calls(objects, fused), self._clock, self._steps)
+            self._schedule = make_schedule(self._calls(objects, fused, apart), self._clock, self._steps)
 
     def _outside_the_equations(self):
         """What generated code takes as given: constants of the namespaces, shared constants, numbers of synapses."""
@@ -120,13 +127,26 @@ class SteppedNetwork:
         except Exception as error:  # Brian2's code generation raises exceptions of many types
             raise InputError(f"Brian2 cannot generate code for these equations: {reason_of(error)}") from error
 
-    def _calls(self, objects, fused):
-        """The calls of each object in a step, with its clock."""
+    def _calls(self, objects, fused, apart):
+        """The calls of each object in a step, with its clock and the steps in which they are needed."""
+        working = self._working_steps(fused, apart)
         codes: dict[BrianObject, list[Any]] = {item: [] for one in fused for item in one.replaced}
         codes |= {one.thresholder: [one.code] for one in fused}
         for item in objects:
             check_compiled(item.name, codes.get(item, item.code_objects))
-            yield item.clock, calls_of(item, codes.get(item))
+            yield item.clock, calls_of(item, codes.get(item)), working.get(item)
+
+    def _working_steps(self, fused, apart):
+        if self._resting is None:
+            return {}
+        by_layer = self._resting.working_steps().items()
+        working = {
+            item: steps for layer, of_layer in by_layer if layer not in apart for item, steps in of_layer.items()
+        }
+        for one in fused:  # a pass is needed whenever a part of it is
+            if one.thresholder in working:
+                working[one.thresholder] = np.any([working[item] for item in one.replaced], axis=0)
+        return working
 
     def restart(self) -> None:
         """Set the time to 0, with all that keeps times (`time_records`)."""

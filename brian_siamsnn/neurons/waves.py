@@ -69,13 +69,13 @@ class Wave:
         """
         return (convolutions + 2 * (self.waves - 1)) * self.p
 
-    def fires(self, convolution: int, steps: int) -> np.ndarray:
-        """Steps in which a convolution is in potentiation.
+    def fires(self, onset: int, steps: int) -> np.ndarray:
+        """Steps in which a layer is in potentiation.
 
         Parameters
         ----------
-        convolution : int
-            Number of the convolution, counted from 0.
+        onset : int
+            First step in which it fires.
         steps : int
             T.
 
@@ -84,8 +84,29 @@ class Wave:
         ndarray of bool, shape (T,)
             True where it may fire.
         """
-        turn = np.arange(steps) - self.onset(convolution)
-        return (turn >= 0) & (turn % (2 * self.p) < self.p) & (turn < (2 * self.waves - 1) * self.p)
+        turn = np.arange(steps) - onset + self.p
+        return (turn >= 0) & (turn < 2 * self.p * self.waves) & (turn % (2 * self.p) >= self.p)
+
+    def gathers(self, onset: int, steps: int) -> np.ndarray:
+        """Steps in which the input current of a layer is added to its potentials.
+
+        Parameters
+        ----------
+        onset : int
+            First step in which it fires.
+        steps : int
+            T.
+
+        Returns
+        -------
+        ndarray of bool, shape (T,)
+            True for the windows before those in which it fires. What would have been added before step 0 is added in
+            step 0.
+        """
+        turn = np.arange(steps) - onset + self.p
+        gathers = (turn >= 0) & (turn < 2 * self.p * self.waves) & (turn % (2 * self.p) < self.p)
+        gathers[:1] |= turn[:1] > 0
+        return gathers
 
 
 def wave_of(parameters: Mapping[str, float], name: str) -> Wave | None:
