@@ -67,7 +67,7 @@ CONFIGURATIONS = {
     "PSM, early stop 6, threshold 1.5": {"matching": "psm", "early_stop": 6, "threshold_scale": 1.5},
     "two-status": {"coding": "two_status"},
     "two-status, ceil": {"coding": "two_status:reading=ceil"},
-    **{f"wave, p={p}": {"coding": f"wave:p={p}"} for p in (2, 3, 4, 5, 8)},
+    **{f"wave, p={p}": {"matching": "hsm", "coding": f"wave:p={p}"} for p in (2, 3, 4, 5, 8)},
     **{f"PSM, wave, p={p}": {"matching": "psm", "coding": f"wave:p={p}"} for p in (2, 3, 4, 5, 8)},
 }
 

@@ -132,7 +132,11 @@ _TRACKER = [
         "The spiking network, or the CNN that it was converted from (needs PyTorch).",
         type=click.Choice(["snn", "cnn"]),
     ),
-    _setting("matching", "Similarity of spike trains (Eq. 6-9).", type=click.Choice(MATCHINGS)),
+    _setting(
+        "matching",
+        "Similarity of spike trains (Eq. 6-9) [default: hsm; psm with a wave].",
+        type=click.Choice(MATCHINGS),
+    ),
     _setting("tau", "Response period of temporal matching, in steps (Eq. 8).", type=click.IntRange(0)),
     _setting("lambda_v", "Weight of potential matching (Eq. 9).", type=click.FloatRange(0)),
     _setting("lambda_t", "Weight of temporal matching (Eq. 9).", type=click.FloatRange(0)),

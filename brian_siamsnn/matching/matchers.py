@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..crops import EXEMPLAR_SIZE, SEARCH_SIZE, STRIDE
-from ..defaults import CODING, LAMBDA_T, LAMBDA_V, MATCHING, SCALES, TAU
+from ..defaults import CODING, LAMBDA_T, LAMBDA_V, MATCHING, SCALES, TAU, WAVE_MATCHING
 from ..errors import InputError
 from ..model.conversion import SpikingModel
 from ..model.files import load_model
@@ -39,8 +39,8 @@ class SpikingMatcher:
         Name of a shipped model, a model file, or a loaded model; it must be converted.
     steps : int, optional
         T, the time steps that each crop is shown for; by default 20, or as many as a wave takes.
-    matching : {"hsm", "psm", "tsm"}
-        Similarity of spike trains, ``"hsm"`` by default; see `similarity.matching_kernel`.
+    matching : {"hsm", "psm", "tsm"}, optional
+        Similarity of spike trains; ``"hsm"`` by default, ``"psm"`` with a wave. See `similarity.matching_kernel`.
     coding : str, path or NeuronEquations
         Neuron equations of the output layer, ``"rate"`` by default; ``"wave"`` is the coding of all layers.
     hidden_coding : str, path, NeuronEquations or dict, optional
@@ -90,7 +90,7 @@ class SpikingMatcher:
         self,
         model: FilePath | SiameseModel,
         steps: int | None = None,
-        matching: str = MATCHING,
+        matching: str | None = None,
         coding: Codings = CODING,
         *,
         hidden_coding: Codings | None = None,
@@ -108,12 +108,13 @@ class SpikingMatcher:
         model = load_model(model)
         _check_stride(model.layers)
         spiking = SpikingModel.from_model(model, v_init)
-        self._name, self.crops = matching, crops
+        self.crops = crops
         network: dict[str, Any] = {"steps": steps, "coding": coding, "hidden_coding": hidden_coding, "pooling": pooling}
         self.exemplar_branch = SpikingBranch(spiking, EXEMPLAR_SIZE, threads=threads, **network)
         self.search_branch = SpikingBranch(spiking, SEARCH_SIZE, threads=threads, batch_size=crops, **network)
         self._convolutions = {layer.name for layer in convolutions(model.layers)}
         self._active = self._active_steps()
+        self._name = matching = matching or (MATCHING if self.search_branch.wave is None else WAVE_MATCHING)
         kernel = matching_kernel(matching, self.search_branch.steps, tau, lambda_v, lambda_t)
         if not kernel.any():
             raise InputError(

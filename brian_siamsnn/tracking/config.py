@@ -16,7 +16,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from .. import __version__
-from ..defaults import CODING, HIDDEN_CODING, LAMBDA_T, LAMBDA_V, MATCHING, MODEL, POOLING, STEPS, TAU, WAVE_POOLING
+from ..defaults import (
+    CODING,
+    HIDDEN_CODING,
+    LAMBDA_T,
+    LAMBDA_V,
+    MATCHING,
+    MODEL,
+    POOLING,
+    STEPS,
+    TAU,
+    WAVE_MATCHING,
+    WAVE_POOLING,
+)
 from ..defaults import SCALES as DEFAULT_SCALES
 from ..errors import InputError
 from ..files import find
@@ -53,8 +65,9 @@ class TrackerConfig:
         The spiking network (default), or the CNN that it was converted from.
     steps : int, optional
         T, the time steps that an image is shown for; by default 20, or as many as a wave takes.
-    matching : {"hsm", "psm", "tsm"}
-        Similarity of spike trains (Eq. 6-9), ``"hsm"`` by default; see `similarity.matching_kernel`.
+    matching : {"hsm", "psm", "tsm"}, optional
+        Similarity of spike trains (Eq. 6-9); ``"hsm"`` by default, ``"psm"`` with a wave. See
+        `similarity.matching_kernel`.
     coding : str or path
         Neuron equations of the output layer, ``"rate"`` by default; see `load_equations`. ``"wave"``, or
         ``"wave:p=4,waves=1"`` with values, is the coding of all layers.
@@ -91,7 +104,7 @@ class TrackerConfig:
     model: FilePath | SiameseModel = MODEL
     tracker: str = "snn"
     steps: int | None = None
-    matching: str = MATCHING
+    matching: str | None = None
     coding: str = CODING
     tau: int = TAU
     lambda_v: float = LAMBDA_V
@@ -104,7 +117,8 @@ class TrackerConfig:
     scales: int = DEFAULT_SCALES
 
     def __post_init__(self) -> None:
-        for name, allowed in {"tracker": ("snn", "cnn"), "matching": MATCHINGS, "scales": tuple(SCALES)}.items():
+        matchings = (*MATCHINGS, None)
+        for name, allowed in {"tracker": ("snn", "cnn"), "matching": matchings, "scales": tuple(SCALES)}.items():
             if getattr(self, name) not in allowed:
                 raise InputError(f"{name}: expected one of {list(allowed)}, got {getattr(self, name)!r}")
         if self.steps is not None and self.steps < 1:
@@ -137,9 +151,13 @@ class TrackerConfig:
     def _implied(self):
         """The values of those settings that follow from the coding, unless they are given."""
         if self.wave is None:
-            return {"steps": STEPS, "hidden_coding": HIDDEN_CODING, "pooling": POOLING}
-        steps = self.wave.steps(self._convolution_count())
-        return {"steps": steps, "hidden_coding": self.coding, "pooling": WAVE_POOLING}
+            return {"steps": STEPS, "matching": MATCHING, "hidden_coding": HIDDEN_CODING, "pooling": POOLING}
+        return {
+            "steps": self.wave.steps(self._convolution_count()),
+            "matching": WAVE_MATCHING,
+            "hidden_coding": self.coding,
+            "pooling": WAVE_POOLING,
+        }
 
     def _model_file(self):
         """Path of the model file; None for a model that is an object."""
@@ -191,7 +209,7 @@ class TrackerConfig:
             parts = ["SiamFC"]
         else:
             coding, _, values = Path(self.coding).name.partition(":")
-            parts = [f"SiamSNN+{self.matching.upper()}"]
+            parts = [f"SiamSNN+{(self.matching or self._implied['matching']).upper()}"]
             if coding != CODING:
                 parts[0] += "+TS" if coding == "two_status" else f"+{coding.removesuffix('.toml')}"
             parts += [values] if values else []

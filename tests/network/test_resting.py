@@ -1,4 +1,4 @@
-"""Code of resting layers is left out without a trace: a run equals Brian2's own, and what is attached sees every step."""
+"""Code of resting layers is left out without a trace: runs equal Brian2's own, what is attached sees every step."""
 
 from collections import Counter
 from contextlib import closing

@@ -108,9 +108,11 @@ def test_the_steps_of_a_wave_follow_from_its_window():
 
 
 def test_what_follows_from_the_coding_changes_no_hash_when_it_is_given():
-    given = {"steps": 15, "hidden_coding": "wave:p=3", "pooling": "or_pool"}
+    given = {"steps": 15, "matching": "psm", "hidden_coding": "wave:p=3", "pooling": "or_pool"}
     assert TrackerConfig(coding="wave:p=3", **given).hash == TrackerConfig(coding="wave:p=3").hash
-    assert TrackerConfig(steps=20, hidden_coding="rate", pooling="max_pool").hash == TrackerConfig().hash
+    assert (
+        TrackerConfig(steps=20, matching="hsm", hidden_coding="rate", pooling="max_pool").hash == TrackerConfig().hash
+    )
 
 
 def test_contradicting_steps_of_a_wave_are_named():
@@ -120,7 +122,8 @@ def test_contradicting_steps_of_a_wave_are_named():
 
 def test_a_wave_is_part_of_the_label():
     assert TrackerConfig(coding="wave:p=3", matching="psm").label == "SiamSNN+PSM+wave, p=3"
-    assert TrackerConfig(coding="wave", steps=20).label == "SiamSNN+HSM+wave"
+    assert TrackerConfig(coding="wave", steps=20).label == "SiamSNN+PSM+wave"
+    assert TrackerConfig(coding="wave", matching="hsm").label == "SiamSNN+HSM+wave"
 
 
 def test_the_preset_is_the_papers_configuration():
