@@ -1,8 +1,9 @@
-"""AUC, firing rates and operations for every combination of hidden and output coding.
+"""AUC, firing rates and operations for every combination of hidden and output coding, and for a wave.
 
     python analysis/codings_table.py [ROOT] [--model compact] [--frames 60] [--sequences Crossing Couple]
 
-ROOT is a folder of OTB, VOT or GOT-10k sequences; the synthetic set by default. Writes boxes and summary of each run,
+ROOT is a folder of OTB, VOT or GOT-10k sequences; the synthetic set by default. A wave is the coding of all layers and
+takes its own number of steps. Writes boxes and summary of each run,
 ``table.csv``, ``means.csv`` and ``table.md``. An interrupted run continues.
 """
 
@@ -47,6 +48,7 @@ def main():
         for hidden in arguments.hidden
         for output in arguments.outputs
     }
+    configurations["wave"] = {"matching": arguments.matching, "coding": "wave"}
     dataset = open_dataset(arguments.root, names=arguments.sequences)
 
     # `rows` has one row per configuration and sequence, `means` one per configuration.

@@ -1,4 +1,4 @@
-"""Energy against accuracy: time steps, matching, coding, thresholds and early stopping.
+"""Energy against accuracy: time steps, matching, coding, waves, thresholds and early stopping.
 
     python analysis/energy_frontier.py [ROOT ...] [--models compact] [--frames 60] [--configurations NAME ...]
 
@@ -67,6 +67,8 @@ CONFIGURATIONS = {
     "PSM, early stop 6, threshold 1.5": {"matching": "psm", "early_stop": 6, "threshold_scale": 1.5},
     "two-status": {"coding": "two_status"},
     "two-status, ceil": {"coding": "two_status:reading=ceil"},
+    **{f"wave, p={p}": {"matching": "hsm", "coding": f"wave:p={p}"} for p in (2, 3, 4, 5, 8)},
+    **{f"PSM, wave, p={p}": {"matching": "psm", "coding": f"wave:p={p}"} for p in (2, 3, 4, 5, 8)},
 }
 
 
@@ -109,6 +111,8 @@ def varied(options):
         if threshold != 1:
             return "early stop and threshold", f"{options['early_stop']} and {threshold:g}"
         return "early stop", str(options["early_stop"])
+    if options.get("coding", "").startswith("wave"):
+        return "wave", options["coding"].partition(":")[2]
     if "coding" in options:
         return "two-status", options["coding"].partition("=")[2] or "floor"
     if threshold != 1:

@@ -1,8 +1,9 @@
 """Fig. 4: thresholds and spikes of a single neuron with each coding scheme.
 
-    python analysis/fig4_coding_schemes.py [--codings rate phase:K=4 burst two_status] [--current 0.55] [--steps 20]
+    python analysis/fig4_coding_schemes.py [--codings rate phase:K=4 wave] [--current 0.55] [--steps 20]
 
-The input current is constant, or random in each step with --seed. Steps are numbered from 1, as in the paper. Writes
+The input current is constant, or random in each step with --seed. A neuron of a wave gathers for p steps, fires for p
+steps, and then rests. Steps are numbered from 1, as in the paper. Writes
 ``fig4.png`` and ``fig4.csv``, with the potential, threshold and amplitude in each step.
 """
 
@@ -17,7 +18,7 @@ import brian_siamsnn as bs
 from brian_siamsnn.defaults import STEPS
 from brian_siamsnn.palette import BLACK, BLUE, ORANGE, VERMILION
 
-CODINGS = ["rate", "phase:K=5", "burst", "burst:gamma=2,v_0=0.125", "two_status"]
+CODINGS = ["rate", "phase:K=5", "burst", "burst:gamma=2,v_0=0.125", "two_status", "wave"]
 
 parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
 parser.add_argument("--codings", nargs="+", metavar="NAME|FILE", default=CODINGS)

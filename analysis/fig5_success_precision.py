@@ -18,7 +18,7 @@ from brian_siamsnn.evaluation.comparison import compare, dataset_truth, named_re
 from brian_siamsnn.evaluation.plots import draw_curves, save
 from brian_siamsnn.evaluation.report import write_csv
 from brian_siamsnn.sequences.datasets import SUBSETS, open_dataset
-from brian_siamsnn.tracking.config import PAPER_CONFIGS
+from brian_siamsnn.tracking.presets import PAPER_CONFIGS
 
 parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
 parser.add_argument("root", nargs="?", type=Path, metavar="ROOT")

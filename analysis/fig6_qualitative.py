@@ -19,7 +19,7 @@ from brian_siamsnn.evaluation.report import write_csv
 from brian_siamsnn.evaluation.store import Store
 from brian_siamsnn.metrics import overlap
 from brian_siamsnn.sequences.datasets import Dataset, open_dataset
-from brian_siamsnn.tracking.config import PAPER_CONFIGS
+from brian_siamsnn.tracking.presets import PAPER_CONFIGS
 
 parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
 parser.add_argument("root", nargs="?", type=Path, metavar="ROOT")

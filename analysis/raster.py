@@ -1,11 +1,12 @@
 """Spikes of every layer for one search crop: raster, firing rates, and feature maps of the last layer.
 
-    python analysis/raster.py [SOURCE] [--frame 20] [--model compact] [--steps 20]
+    python analysis/raster.py [SOURCE] [--frame 20] [--model compact] [--steps 20] [--coding wave]
 
 SOURCE is any source of ``brian-siamsnn track`` with ground truth; the synthetic sequence by default. The raster shows
 the effect of Eq. 2-4: neurons of the first layer receive a constant current and fire regularly. In later layers, a
 channel whose bias and initial potential reach the threshold without any input spike fires in the first step, at almost
-all positions. Rates are those of Eq. 5. Writes ``raster.png``, ``rates.png``, ``feature_maps.png`` and ``rates.csv``,
+all positions. With ``--coding wave``, each layer fires in its own window while the next one gathers. Rates are those of
+Eq. 5. Writes ``raster.png``, ``rates.png``, ``feature_maps.png`` and ``rates.csv``,
 with one row per layer.
 """
 
@@ -15,7 +16,7 @@ from pathlib import Path
 
 import brian_siamsnn as bs
 from brian_siamsnn.crops import target_crop
-from brian_siamsnn.defaults import MODEL, STEPS
+from brian_siamsnn.defaults import CODING, MODEL
 from brian_siamsnn.evaluation.report import write_csv
 from brian_siamsnn.spikes.plots import feature_maps, raster, rate_histograms
 from brian_siamsnn.spikes.statistics import burst_lengths, burst_share, inter_spike_intervals
@@ -24,14 +25,15 @@ parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.R
 parser.add_argument("source", nargs="?", default="synthetic", metavar="SOURCE")
 parser.add_argument("--frame", type=int, default=20, help="frame of the search crop, from 0")
 parser.add_argument("--model", default=MODEL)
-parser.add_argument("--steps", type=int, default=STEPS)
+parser.add_argument("--steps", type=int, help="20 by default; a wave takes its own number")
+parser.add_argument("--coding", default=CODING)
 parser.add_argument("--output", type=Path, default=Path("brian-siamsnn-output/raster"))
 arguments = parser.parse_args()
 
 sequence = bs.open_sequence(arguments.source)
 frame = next(islice(sequence, arguments.frame, None))
 crop = target_crop(frame, sequence.boxes[arguments.frame])
-layers = bs.record_spikes(arguments.model, crop, "all", arguments.steps)
+layers = bs.record_spikes(arguments.model, crop, "all", arguments.steps, arguments.coding)
 
 arguments.output.mkdir(parents=True, exist_ok=True)
 raster(layers).savefig(arguments.output / "raster.png", dpi=110)

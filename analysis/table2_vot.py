@@ -27,7 +27,7 @@ from brian_siamsnn.evaluation.vot import registry_entry
 from brian_siamsnn.evaluation.vot_workspace import make_workspace
 from brian_siamsnn.files import write_whole
 from brian_siamsnn.sequences.datasets import open_dataset
-from brian_siamsnn.tracking.config import PAPER_CONFIGS
+from brian_siamsnn.tracking.presets import PAPER_CONFIGS
 
 parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
 parser.add_argument("root", nargs="?", type=Path, metavar="ROOT")

@@ -21,7 +21,7 @@ import numpy as np
 from tqdm import tqdm
 
 import brian_siamsnn as bs
-from brian_siamsnn.defaults import CODING, MATCHING, MODEL, SCALES, STEPS
+from brian_siamsnn.defaults import CODING, MATCHING, MODEL, SCALES
 from brian_siamsnn.energy.cost_models import load_cost_models
 from brian_siamsnn.energy.plots import plot_energy_against_steps, plot_energy_by_hardware, plot_layers
 from brian_siamsnn.energy.report import bills, energy_report, format_report
@@ -33,9 +33,9 @@ parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.R
 parser.add_argument("sources", nargs="*", metavar="SOURCE")
 parser.add_argument("--model", default=MODEL)
 parser.add_argument("--frames", type=int, default=20, help="first frames of each sequence")
-parser.add_argument("--steps", type=int, default=STEPS, help="time steps T")
+parser.add_argument("--steps", type=int, help="time steps T; 20 by default, and what it takes for a wave")
 parser.add_argument("--matching", default=MATCHING)
-parser.add_argument("--coding", default=CODING, help="of the output layer; two_status in the paper's table")
+parser.add_argument("--coding", default=CODING, help="of the output layer; two_status in the paper's table; or wave")
 parser.add_argument("--scales", type=int, default=SCALES)
 parser.add_argument("--cost-models", type=Path, help="TOML file with your own hardware")
 parser.add_argument("--output", type=Path, default=Path("brian-siamsnn-output/table3"))
@@ -52,7 +52,8 @@ for source in arguments.sources or ["synthetic"]:
 
 # Track and count. With one crop at a time, each scale is counted separately.
 settings = {name: getattr(arguments, name) for name in ("model", "steps", "matching", "coding", "scales")}
-matcher = bs.TrackerConfig(**settings).build_spiking_matcher(crops=1)
+config = bs.TrackerConfig(**settings)
+matcher = config.build_spiking_matcher(crops=1)
 works, exemplars = {}, {}
 for source in tqdm(sources, desc="sequences", disable=None):
     counter = bs.OperationCounter(matcher)
@@ -63,7 +64,7 @@ for source in tqdm(sources, desc="sequences", disable=None):
 # Table III for the mean frame; all sequences have the same weight.
 model = matcher.search_branch.model
 frame = reduce(add, works.values()) / len(works)
-report = energy_report(frame, model, costs, arguments.scales)
+report = energy_report(frame, model, costs, arguments.scales, config.wave)
 write_csv(arguments.output / "table3.csv", report["table3"])
 write_json(arguments.output / "report.json", report)
 print(format_report(report))
@@ -86,7 +87,7 @@ print(f"\nsynaptic operations per frame over {len(operations)} sequences:")
 print(f"median {median:,.0f}, quartiles {low:,.0f} and {high:,.0f}")
 
 # Operations by layer, energy by hardware, and energy against T: the energy spent up to each step.
-until = [bills(frame.until(steps), model, costs) for steps in range(1, arguments.steps + 1)]
+until = [bills(frame.until(steps), model, costs) for steps in range(1, matcher.search_branch.steps + 1)]
 spiking = {title: [energies[title] for energies in until] for title in until[0]}
 cnn = {f"CNN, {costs[name].title}": report["hardware"][name]["cnn_energy"] for name in ("titan-x", "cmos45-fp32")}
 figures = {

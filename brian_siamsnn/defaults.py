@@ -15,6 +15,8 @@ __all__ = [
     "SCALES",
     "STEPS",
     "TAU",
+    "WAVE_MATCHING",
+    "WAVE_POOLING",
 ]
 
 #: Model that ships.
@@ -27,6 +29,12 @@ STEPS = 20
 CODING = "rate"
 HIDDEN_CODING = "rate"
 POOLING = "max_pool"
+
+#: Neuron equations of the pooling layers in a wave; its convolutions all have those of the output layer.
+WAVE_POOLING = "or_pool"
+
+#: Similarity of spike trains in a wave (Eq. 6): its spikes are a thermometer code, whose counts say everything.
+WAVE_MATCHING = "psm"
 
 #: Similarity of spike trains (Eq. 6-9), its response period in steps, and the weights of its two parts.
 MATCHING = "hsm"

@@ -52,7 +52,7 @@ def test_quotations_match_the_quoted_files(path, language, text):
 
 def test_the_equations_are_quoted_in_the_documents():
     quoted = {parameter.values[0] for parameter in blocks(QUOTED)}
-    assert {f"equations/{name}.toml" for name in ("rate", "phase", "burst", "two_status")} <= quoted
+    assert {f"equations/{name}.toml" for name in ("rate", "phase", "burst", "two_status", "wave")} <= quoted
 
 
 @pytest.mark.parametrize("changed", ['update = "v += 2*I"', 'resett = "v -= v_th"', "[parameters.v_th]\ndefault = 2.0"])
@@ -62,7 +62,7 @@ def test_a_stale_quotation_is_detected(changed):
         holds(rate, tomllib.loads(changed))
 
 
-@pytest.mark.parametrize("coding", ["rate", "phase", "burst", "two_status", "real"])
+@pytest.mark.parametrize("coding", ["rate", "phase", "burst", "two_status", "wave", "real"])
 def test_the_coding_guide_quotes_the_equation_files(coding):
     """In each coding, all of the first lines of code except the paper's own formula (V_th) are lines of its file."""
     guide = (ROOT / "docs" / "codings.md").read_text()

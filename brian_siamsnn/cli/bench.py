@@ -10,7 +10,7 @@ import click
 from tqdm import tqdm
 
 from ..environment import quiet, versions
-from .options import model_option, prepare, scales_option, steps_option
+from .options import coding_option, model_option, prepare, scales_option, steps_option
 
 if TYPE_CHECKING:
     from typing import Any
@@ -21,6 +21,7 @@ __all__ = ["bench_command"]
 @click.command("bench")
 @model_option
 @steps_option
+@coding_option
 @scales_option
 @click.option("--frames", type=click.IntRange(1), default=10, show_default=True, help="Number of frames to time.")
 @click.option("--threads", type=click.IntRange(1), help="Threads of the kernels [default: all processors].")
@@ -33,7 +34,14 @@ __all__ = ["bench_command"]
     help="Also write the results as JSON.",
 )
 def bench_command(
-    model: str, steps: int, scales: int, frames: int, threads: int | None, profile: bool, json_file: Path | None
+    model: str,
+    steps: int | None,
+    coding: str,
+    scales: int,
+    frames: int,
+    threads: int | None,
+    profile: bool,
+    json_file: Path | None,
 ) -> None:
     """Measure how long a frame takes on this machine.
 
@@ -50,7 +58,9 @@ def bench_command(
     from ..tracking.tracker import SiameseTracker
 
     quiet()
-    matcher = TrackerConfig(model=model, steps=steps, scales=scales).build_spiking_matcher(threads=threads)
+    matcher = TrackerConfig(model=model, steps=steps, coding=coding, scales=scales).build_spiking_matcher(
+        threads=threads
+    )
     prepare(matcher)
     # the first update runs with cold caches and is not counted; drawing frames between updates would evict the caches
     sequence = SyntheticSequence(frames=frames + 2)
@@ -68,7 +78,8 @@ def bench_command(
     seconds, operations = seconds[1:], operations[1:]
     result: dict[str, Any] = {
         "model": str(model),
-        "steps": steps,
+        "steps": matcher.search_branch.steps,
+        "coding": coding,
         "scales": scales,
         "frames": frames,
         "threads": matcher.search_branch.threads,

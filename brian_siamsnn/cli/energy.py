@@ -75,7 +75,7 @@ def energy_command(
     with tqdm(total=total, desc=sequence.name, unit=" frames", disable=None) as bar:
         result = track(sequence, SiameseTracker(counter, config.scales), first_box, frames, None, bar.update)
     frame, model = counter.mean_frame(), counter.search_branch.model
-    report = energy_report(frame, model, costs, config.scales)
+    report = energy_report(frame, model, costs, config.scales, config.wave)
     folder = output or Path("brian-siamsnn-output") / sequence.name
     figures = {
         "energy_layers.png": plot_layers(frame),

@@ -15,11 +15,13 @@ from ..files import printable
 from .options import coding_options, model_option
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from typing import Any
 
     from matplotlib.figure import Figure
 
     from ..diagnostics.inspection import LayerInspection
+    from ..diagnostics.quantisation import LevelCost
 
 __all__ = ["inspect_command"]
 
@@ -33,6 +35,7 @@ _COLUMNS = (
     "spikes",
     "silent",
     "saturated",
+    "differing",
 )
 
 
@@ -55,10 +58,10 @@ _COLUMNS = (
 def inspect_command(
     source: str,
     model: str,
-    steps: int,
+    steps: int | None,
     coding: str,
-    hidden_coding: str,
-    pooling: str,
+    hidden_coding: str | None,
+    pooling: str | None,
     v_init: float | None,
     threshold_scale: float,
     frames: int,
@@ -72,25 +75,71 @@ def inspect_command(
     around the true boxes where they are known. Run this first if the spiking
     network tracks worse than the CNN: the first layer with a large error is
     where the loss starts.
+
+    A wave (--coding wave) is also compared with the quantised CNN, which it
+    must equal count by count; what its p levels cost is said layer by layer.
     """
     from ..diagnostics.inspection import inspect_conversion, inspection_crops
     from ..diagnostics.inspection_figure import inspection_figure
+    from ..diagnostics.quantisation import level_costs
     from ..model.conversion import scale_thresholds
     from ..model.files import load_model
     from ..sequences.sources import open_sequence
+    from ..tracking.config import TrackerConfig
 
     sequence = open_sequence(source)
     network = scale_thresholds(load_model(model), threshold_scale)
     quiet()
-    with tqdm(total=frames, desc="comparing", unit=" images", disable=None) as bar:
-        layers = inspect_conversion(
-            network, inspection_crops(sequence, frames), steps, coding, hidden_coding, pooling, v_init, bar.update
-        )
+    crops = list(inspection_crops(sequence, frames))
+    with tqdm(total=len(crops), desc="comparing", unit=" images", disable=None) as bar:
+        layers = inspect_conversion(network, crops, steps, coding, hidden_coding, pooling, v_init, bar.update)
     folder = output or Path("brian-siamsnn-output") / sequence.name
-    title = printable(f"{Path(model).stem} on {sequence.name}, T = {steps}; hidden {hidden_coding}, output {coding}")
+    # the arguments are valid, or the comparison would have refused them
+    config = TrackerConfig(model=model, steps=steps, coding=coding, hidden_coding=hidden_coding, pooling=pooling)
+    settings = config.settings
+    title = f"{Path(model).stem} on {sequence.name}, T = {settings['steps']}; output {coding}"
+    title += f", hidden {settings['hidden_coding']}" * (settings["hidden_coding"] != coding)
+    title = printable(title)
     _write(folder, layers, inspection_figure(layers, title))
     click.echo(_table(layers))
+    if config.wave is not None:
+        if layers[0].differing is not None:
+            click.echo(_equality(layers))
+        click.echo(_costs(level_costs(network, crops, config.wave.p), config.wave.p))
     click.echo(f"inspection.csv, inspection_steps.csv and inspection.png are in {folder}")
+
+
+def _equality(layers: list[LayerInspection]) -> str:
+    wrong = {layer.name: layer.differing for layer in layers if layer.differing}
+    if not wrong:
+        return "Every spike count equals that of the quantised CNN."
+    where = ", ".join(f"{name} {count:,}" for name, count in wrong.items())
+    return (
+        f"Spike counts that differ from the quantised CNN: {where}. Sums in single precision are rounded; "
+        "fixed-point weights ('brian-siamsnn weights fixed-point') make them exact."
+    )
+
+
+def _costs(costs: list[LevelCost], p: int) -> str:
+    levels = list(costs[0].by_levels)
+    head = ("error of p levels", f"p={p}, these scales", "best scales", *(f"p={n}, best scales" for n in levels))
+    rows = [
+        (
+            cost.name,
+            f"{cost.error:.1%}",
+            f"x {cost.best_factor:.2f}",
+            *(f"{cost.by_levels[n]:.1%}" for n in levels),
+        )
+        for cost in costs
+    ]
+    worst = max(costs, key=lambda cost: cost.error - cost.best_error)
+    advice = (
+        f"These scales fit {p} levels."
+        if worst.error - worst.best_error < 0.02
+        else f"'brian-siamsnn weights import --levels {p}' chooses scales for {p} levels: {worst.name} gains most, "
+        f"{worst.error:.1%} to {worst.best_error:.1%}."
+    )
+    return "\n".join(["", _aligned(head, rows), advice])
 
 
 def _table(layers: list[LayerInspection]) -> str:
@@ -111,6 +160,10 @@ def _table(layers: list[LayerInspection]) -> str:
         )
         for layer in layers
     ]
+    return _aligned(head, rows)
+
+
+def _aligned(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     first, *widths = (max(map(len, column)) for column in zip(head, *rows, strict=True))
     lines = []
     for name, *cells in (head, *rows):

@@ -8,9 +8,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import click
+from click.core import ParameterSource
 
 from ..matching.similarity import MATCHINGS
 from ..tracking.config import TrackerConfig
+from ..tracking.presets import PRESETS
 from ..tracking.tracker import SCALES
 
 if TYPE_CHECKING:
@@ -83,7 +85,11 @@ def _setting(name, text, **attributes):
 
 
 model_option = _setting("model", "Name of a shipped model, or a model file.", metavar="NAME|FILE")
-steps_option = _setting("steps", "Time steps T that each image is shown for.", type=click.IntRange(1))
+steps_option = _setting(
+    "steps",
+    "Time steps T that each image is shown for [default: 20; a wave takes p steps a convolution].",
+    type=click.IntRange(1),
+)
 scales_option = _setting(
     "scales",
     "Sizes of the search region that are tried in each frame.",
@@ -93,17 +99,23 @@ scales_option = _setting(
 
 _CODING_HELP = (
     "Neuron model of the output layer: rate, phase, burst, two_status, one with values such as "
-    "two_status:reading=ceil,beta=0.7, or a TOML file (see 'brian-siamsnn equations')."
+    "two_status:reading=ceil,beta=0.7, or a TOML file (see 'brian-siamsnn equations'). "
+    "wave, or wave:p=4, is the coding of all layers."
 )
 coding_option = _setting("coding", _CODING_HELP, metavar="NAME|FILE")
 
 _CODING = [
     steps_option,
     coding_option,
-    _setting("hidden_coding", "Neuron model of the layers before it.", metavar="NAME|FILE"),
+    _setting(
+        "hidden_coding",
+        "Neuron model of the layers before it [default: rate; with a wave the same].",
+        metavar="NAME|FILE",
+    ),
     _setting(
         "pooling",
-        "Gate of the pooling layers: max_pool, max_pool_first, max_pool_all, or a TOML file.",
+        "Gate of the pooling layers: max_pool, max_pool_first, max_pool_all, or_pool (for a wave), or a TOML file "
+        "[default: max_pool; or_pool with a wave].",
         metavar="NAME|FILE",
     ),
     _setting("v_init", "Membrane potential before the first step [default: the model's].", type=float),
@@ -120,7 +132,11 @@ _TRACKER = [
         "The spiking network, or the CNN that it was converted from (needs PyTorch).",
         type=click.Choice(["snn", "cnn"]),
     ),
-    _setting("matching", "Similarity of spike trains (Eq. 6-9).", type=click.Choice(MATCHINGS)),
+    _setting(
+        "matching",
+        "Similarity of spike trains (Eq. 6-9) [default: hsm; psm with a wave].",
+        type=click.Choice(MATCHINGS),
+    ),
     _setting("tau", "Response period of temporal matching, in steps (Eq. 8).", type=click.IntRange(0)),
     _setting("lambda_v", "Weight of potential matching (Eq. 9).", type=click.FloatRange(0)),
     _setting("lambda_t", "Weight of temporal matching (Eq. 9).", type=click.FloatRange(0)),
@@ -133,6 +149,12 @@ _TRACKER = [
     ),
     scales_option,
 ]
+_PRESET = click.option(
+    "--preset",
+    type=click.Choice(list(PRESETS)),
+    help="Settings under one name; options beside it change single ones. paper: the paper's own configuration, "
+    "with rate coding in the hidden layers and two-status coding at the output.",
+)
 _RUN = [
     click.option("--frames", type=click.IntRange(1), help="Stop after this many frames."),
     click.option(
@@ -181,12 +203,19 @@ def config_options(command: Command) -> Command:
     """
 
     @functools.wraps(command)
-    def with_config(**options):
+    def with_config(preset, **options):
         settings = {name: options.pop(name) for name in _DEFAULTS}
+        if preset:
+            given = click.get_current_context().get_parameter_source
+            settings |= {
+                name: value
+                for name, value in PRESETS[preset].items()
+                if given(name) in (ParameterSource.DEFAULT, ParameterSource.DEFAULT_MAP)
+            }
         return command(config=TrackerConfig(**settings), **options)
 
     # options of the command itself, added below this decorator, stay in their order
-    return _add(with_config, _TRACKER)
+    return _add(with_config, [_PRESET, *_TRACKER])
 
 
 def tracking_options(command: Command) -> Command:

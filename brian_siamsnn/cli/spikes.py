@@ -56,7 +56,7 @@ def spikes_command(
     box: BoxValue | None,
     init: BoxValue | None,
     model: str,
-    steps: int,
+    steps: int | None,
     coding: str,
 ) -> None:
     """Write the spike trains behind one frame of SOURCE.
@@ -98,7 +98,7 @@ def spikes_command(
     crops = {"exemplar": target_crop(first, init, "exemplar", fill), "search": target_crop(image, box, "search", fill)}
     populations: dict[str, SpikeTrains] = {}
     for branch, crop in crops.items():
-        click.echo(f"{branch}: simulating {steps} steps ...", err=True)
+        click.echo(f"{branch}: simulating ...", err=True)
         trains = record_spikes(network, crop, layers, steps, coding)
         populations |= {f"{branch}/{name}": recorded for name, recorded in trains.items()}
     write_spikes(output, populations, format)

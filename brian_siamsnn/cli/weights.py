@@ -9,6 +9,7 @@ import click
 from tqdm import tqdm
 
 from ..crops import EXEMPLAR_SIZE, SEARCH_SIZE
+from ..errors import InputError
 from ..files import printable
 from ..model.activation_scales import PERCENTILE
 
@@ -39,6 +40,13 @@ def weights() -> None:
     help="Percentile of the activations that is represented by one spike per step.",
 )
 @click.option(
+    "--levels",
+    type=click.IntRange(1),
+    metavar="P",
+    help="Choose the scales for a wave of P levels (--coding wave:p=P), by the least squared error, in place of a "
+    "percentile.",
+)
+@click.option(
     "--calibration",
     default="synthetic",
     show_default=True,
@@ -46,23 +54,40 @@ def weights() -> None:
     help="Images for the activation scales; preferably a folder of natural images.",
 )
 def import_command(
-    checkpoint: Path, output: Path, architecture: str, normalisation: str, percentile: float, calibration: str
+    checkpoint: Path,
+    output: Path,
+    architecture: str,
+    normalisation: str,
+    percentile: float,
+    levels: int | None,
+    calibration: str,
 ) -> None:
-    """Convert a PyTorch CHECKPOINT of SiamFC to a model file."""
+    """Convert a PyTorch CHECKPOINT of SiamFC to a model file.
+
+    CHECKPOINT can also be a model file (.safetensors), whose scales are then
+    chosen anew.
+    """
+    from click.core import ParameterSource
+
     from ..model.calibration import CALIBRATION_CROPS, calibration_crops, convert
     from ..model.checkpoints import import_checkpoint
-    from ..model.files import write_model
+    from ..model.files import load_model, write_model
     from ..model.layers import architecture as layers_of
     from ..sequences.sources import open_sequence
 
-    model = import_checkpoint(checkpoint, layers_of(architecture))
+    if levels and click.get_current_context().get_parameter_source("percentile") is ParameterSource.COMMANDLINE:
+        raise InputError(f"--levels: expected --levels or --percentile, got both ({levels} and {percentile:g})")
+    if checkpoint.suffix == ".safetensors":
+        model = load_model(checkpoint)
+    else:
+        model = import_checkpoint(checkpoint, layers_of(architecture))
     crops = calibration_crops(open_sequence(calibration))
     crops = tqdm(crops, total=CALIBRATION_CROPS, desc="calibrating", disable=None)
-    model = convert(model, crops, normalisation, percentile)
+    model = convert(model, crops, normalisation, percentile, levels)
     provenance = {**model.provenance, "calibration": printable(Path(calibration).name)}
     write_model(replace(model, provenance=provenance), output)
     scales = ", ".join(f"{name} {scale.mean():.2f}" for name, scale in model.scales.items())
-    click.echo(f"{output}: {architecture}, {model.normalisation}; activation at one spike per step: {scales}")
+    click.echo(f"{output}: {model.normalisation}; activation at one spike per step: {scales}")
 
 
 @weights.command("fixed-point")

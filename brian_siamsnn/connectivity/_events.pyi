@@ -73,3 +73,15 @@ def gate(
     strip: int,
     threads: int,
 ) -> int: ...
+def any_of(
+    spikes: np.ndarray,
+    amplitude: np.ndarray,
+    arrived: np.ndarray,
+    images: int,
+    shape_in: Shape,
+    shape_out: Shape,
+    kernel: int,
+    stride: int,
+    strip: int,
+    threads: int,
+) -> int: ...

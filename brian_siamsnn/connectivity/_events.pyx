@@ -39,6 +39,9 @@ cdef extern from "pooling_kernel.h" namespace "siamsnn":
         const int32_t*, int, const real*, int, real*, real*, int32_t*, real*,
         const ConvolutionGeometry&, int, int) nogil
 
+    int64_t or_events[real](
+        const int32_t*, int, const real*, int, real*, const ConvolutionGeometry&, int, int) nogil
+
 
 #: Number of output channels of the first layer that are summed together.
 image_block = IMAGE_BLOCK
@@ -228,4 +231,31 @@ def gate(const int32_t[::1] spikes, const real[::1] amplitude, real[::1] sums, r
     with nogil:
         events = gate_events(&spikes[0], n, &amplitude[0], amplitude_stride, &sums[0], &maximum[0],
                              leaders, &passed[0], g, strip, threads)
+    return events
+
+
+def any_of(const int32_t[::1] spikes, const real[::1] amplitude, real[::1] arrived,
+           int images, tuple shape_in, tuple shape_out, int kernel, int stride, int strip, int threads):
+    """Add up what arrives at each pooling window in a time step (``or_pool.toml``).
+
+    Parameters are as for `pool`, except for this one.
+
+    Parameters
+    ----------
+    arrived : ndarray
+        Sum of the amplitudes that arrived at each gate, changed in place.
+
+    Returns
+    -------
+    int
+        Number of events: spikes times windows.
+    """
+    cdef ConvolutionGeometry g = geometry(images, shape_in, shape_out, kernel, stride, 1, 16)
+    cdef int n = spikes.shape[0]
+    cdef int amplitude_stride = amplitude.shape[0] > 1
+    cdef int64_t events
+    if n == 0:
+        return 0
+    with nogil:
+        events = or_events(&spikes[0], n, &amplitude[0], amplitude_stride, &arrived[0], g, strip, threads)
     return events

@@ -1,7 +1,9 @@
 """The first layer: a dense convolution of the image, once an image.
 
 The input is coded by real values (paper, III.D), so the current that the first
-layer receives is the same in every step.
+layer receives is the same in every step. It is rounded to a multiple of 2^-16 of
+the threshold, so that sums over steps are exact and all devices give the same
+spikes.
 """
 
 from __future__ import annotations

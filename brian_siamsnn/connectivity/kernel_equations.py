@@ -35,7 +35,7 @@ def check_kernel_equations(equations: NeuronEquations, layer: Layer) -> None:
         If ``on_pre`` differs from that of the shipped models, a variable that the kernel writes has another type or is
         shared, or the amplitude is a subexpression that changes within a time step.
     """
-    names = ("rate",) if isinstance(layer, Convolution) else ("max_pool", "max_pool_first", "max_pool_all")
+    names = ("rate",) if isinstance(layer, Convolution) else ("max_pool", "max_pool_first", "max_pool_all", "or_pool")
     advice = "use connectivity='synapses'"
     known = {plain(model.on_pre): model for model in map(load_equations, names)}
     like = known.get(plain(equations.on_pre))

@@ -68,8 +68,22 @@ class SharedKernel(ABC):
             Synaptic events: spikes times fan-out.
         """
 
-    def reset(self) -> None:  # noqa: B027  # a convolution keeps nothing from step to step
+    # a convolution keeps nothing from step to step
+    def reset(self) -> None:  # noqa: B027
         """Forget the spikes of the last image."""
+
+    def kept(self) -> np.ndarray | None:
+        """Return a copy of what is kept from step to step; None if that is nothing."""
+        return None
+
+    def keep(self, kept: np.ndarray | None) -> None:  # noqa: B027
+        """Go on from what `kept` returned.
+
+        Parameters
+        ----------
+        kept : ndarray or None
+            What `kept` returned.
+        """
 
 
 class SharedKernelConvolution(SharedKernel):
@@ -146,16 +160,17 @@ class SharedKernelConvolution(SharedKernel):
 
 
 class SharedKernelPooling(SharedKernel):
-    """The synapses of ``max_pool.toml``, ``max_pool_first.toml`` or ``max_pool_all.toml`` as one kernel.
+    """The synapses of a pooling gate as one kernel.
 
-    The variables of the postsynaptic neurons say which of the three it is.
+    The variables of the postsynaptic neurons say whether it is ``max_pool.toml``, ``max_pool_first.toml``,
+    ``max_pool_all.toml`` or ``or_pool.toml``.
 
     Parameters
     ----------
     projection : Projection
         Of a `MaxPool`, and shapes of one image.
     postsynaptic : mapping of str to ndarray
-        ``m`` and either ``emitted`` and ``rise``, or ``passed`` and perhaps ``leader``.
+        ``m`` and either ``emitted`` and ``rise``, or ``passed`` and perhaps ``leader``; or only ``arrived``.
     batch_size : int
         Images that the groups hold side by side, 1 by default.
     threads : int
@@ -166,18 +181,39 @@ class SharedKernelPooling(SharedKernel):
         self, projection: Projection, postsynaptic: Mapping[str, np.ndarray], batch_size: int = 1, threads: int = 1
     ) -> None:
         super().__init__(projection, postsynaptic, batch_size, threads)
-        self._sums = np.zeros(batch_size * projection.neurons_in, postsynaptic["m"].dtype)
         self._arrive: Callable[..., int]
+        self._state: tuple[np.ndarray, ...]
+        unused = np.zeros(0, np.int32)
+        if "arrived" in postsynaptic:  # an OR keeps nothing from step to step
+            self._dtype = postsynaptic["arrived"].dtype
+            self._sums = np.zeros(0, self._dtype)
+            self._arrive, self._state = _events.any_of, (postsynaptic["arrived"],)
+            return
+        self._dtype = postsynaptic["m"].dtype
+        self._sums = np.zeros(batch_size * projection.neurons_in, self._dtype)
         if "rise" in postsynaptic:
             self._arrive, names = _events.pool, ("m", "emitted", "rise")
         else:
             self._arrive, names = _events.gate, ("m", "leader", "passed")
-        unused = np.zeros(0, np.int32)
-        self._state = tuple(postsynaptic.get(name, unused) for name in names)
+        self._state = (self._sums, *(postsynaptic.get(name, unused) for name in names))
 
     def reset(self) -> None:
         """Forget the spikes of the last image."""
         self._sums[:] = 0
+
+    def kept(self) -> np.ndarray:
+        """Return a copy of the amplitudes that each input has sent."""
+        return self._sums.copy()
+
+    def keep(self, kept: np.ndarray | None) -> None:
+        """Go on from the amplitudes that each input has sent.
+
+        Parameters
+        ----------
+        kept : ndarray
+            What `kept` returned.
+        """
+        self._sums[:] = kept
 
     def deliver(self, spikes: np.ndarray, amplitude: np.ndarray) -> int:
         """Let the spikes of one step arrive, see `SharedKernel.deliver`.
@@ -194,7 +230,7 @@ class SharedKernelPooling(SharedKernel):
         int
             Synaptic events.
         """
-        amplitude = np.asarray(amplitude, self._sums.dtype)
+        amplitude = np.asarray(amplitude, self._dtype)
         layer, shapes = self.projection.layer, (self.projection.shape_in, self.projection.shape_out)
         geometry = (self.batch_size, *shapes, layer.kernel, layer.stride, STRIP, self.threads)
-        return self._arrive(spikes, amplitude, self._sums, *self._state, *geometry)
+        return self._arrive(spikes, amplitude, *self._state, *geometry)

@@ -7,6 +7,10 @@ After t steps, the spikes of a neuron give an estimate of its activation a in th
 where lambda is the scale of the layer. With rate coding, the estimate is the firing rate (Eq. 5) times the scale.
 Activations above the scale cannot be expressed. The estimate is compared with both the clipped activation, which shows
 the error of the spikes, and the unclipped one, which adds the error of the scale.
+
+A wave fires for p steps only, so t is p there. What it computes is the quantised CNN (see `quantised_cnn`): spike
+counts are compared with that too, and all of them must be equal. What is left between the estimate and the activation
+is then the cost of p levels, see `quantisation`.
 """
 
 from __future__ import annotations
@@ -18,10 +22,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..crops import EXEMPLAR_SIZE, SEARCH_SIZE, box_centre, crop, exemplar_side, rgb_image
-from ..defaults import CODING, HIDDEN_CODING, POOLING, STEPS
+from ..defaults import CODING
 from ..model.conversion import SpikingModel
 from ..model.layers import Convolution
 from ..model.numpy_cnn import cnn_activations
+from ..model.quantised_cnn import quantised_counts
 from ..network.runtime import SpikingBranch
 
 if TYPE_CHECKING:
@@ -58,13 +63,16 @@ class LayerInspection:
     relative_error : float
         Like `error`, but in units of the scale.
     rate : float
-        Mean firing rate N / T (Eq. 5).
+        Mean firing rate N / T (Eq. 5); T is the number of steps in which a layer of a wave can fire.
     spikes : int
         Number of spikes.
     silent : float
         Fraction of neurons that never fired.
     saturated : float
-        Fraction of neurons that fired in every step.
+        Fraction of neurons that fired in every step in which they could.
+    differing : int or None
+        Neurons whose spike count differs from the quantised CNN's, over all images; None unless the network is a wave
+        in which the image is shown once.
     relative_error_by_step : ndarray, shape (T,)
         `relative_error` after each step.
     density : ndarray, shape (60, 50)
@@ -81,6 +89,7 @@ class LayerInspection:
     spikes: int
     silent: float
     saturated: float
+    differing: int | None
     relative_error_by_step: np.ndarray
     density: np.ndarray
 
@@ -115,10 +124,10 @@ def inspection_crops(sequence: Sequence, count: int = 4) -> Iterator[np.ndarray]
 def inspect_conversion(
     model: SiameseModel,
     crops: Iterable[np.ndarray],
-    steps: int = STEPS,
+    steps: int | None = None,
     coding: Coding = CODING,
-    hidden_coding: Codings = HIDDEN_CODING,
-    pooling: Codings = POOLING,
+    hidden_coding: Codings | None = None,
+    pooling: Codings | None = None,
     v_init: float | None = None,
     progress: Callable[..., Any] | None = None,
 ) -> list[LayerInspection]:
@@ -130,11 +139,11 @@ def inspect_conversion(
         A converted model; see also `scale_thresholds`.
     crops : iterable of ndarray, shape (H, H, 3)
         Images, RGB, 0 to 255, all of the same size.
-    steps : int
-        Number of time steps T; 20 by default.
+    steps : int, optional
+        Number of time steps T; by default 20, or as many as a wave takes.
     coding : str, path or NeuronEquations
         Neuron model of the last layer; ``"rate"`` by default.
-    hidden_coding : str, path, NeuronEquations or dict
+    hidden_coding : str, path, NeuronEquations or dict, optional
         Neuron model of the other convolutions, or a mapping from layer name to neuron model; ``"rate"`` by default.
     pooling : str, path, NeuronEquations or dict
         Neuron model of the pooling gates, or a mapping from layer name to neuron model; ``"max_pool"`` by default.
@@ -161,10 +170,13 @@ def inspect_conversion(
             branch = SpikingBranch(
                 spiking, len(image), steps, coding, hidden_coding=hidden_coding, pooling=pooling, record=names
             )
-            statistics = {name: _Statistics(name, scale, steps) for name, scale in _scales(model).items()}
+            statistics = {name: _Statistics(name, scale, branch) for name, scale in _scales(model).items()}
         branch.run(image)
+        quantised: dict[str, Any] = {}
+        if branch.wave is not None and branch.wave.waves == 1:
+            quantised = quantised_counts(spiking, branch.first_layer.current(image), branch.wave.p)
         for name, activation in cnn_activations(model, image).items():
-            statistics[name].add(activation, branch.trains(name))
+            statistics[name].add(activation, branch.trains(name), quantised.get(name))
         if progress is not None:
             progress()
     return [layer.result() for layer in statistics.values()]
@@ -183,16 +195,20 @@ def _scales(model):
 class _Statistics:
     """Sums over images, from which the conversion error of a layer is computed."""
 
-    def __init__(self, name, scale, steps):
-        self.name, self.scale, self.steps = name, scale, steps
+    def __init__(self, name, scale, branch):
+        self.name, self.scale, self.steps = name, scale, branch.steps
+        wave = branch.wave
+        # steps over which a neuron's spikes are a mean: all so far, or all in which a layer of a wave can fire
+        self.over = np.arange(1, self.steps + 1) if wave is None else np.full(self.steps, wave.p * wave.waves)
+        self.differing = None
         self.neurons = self.spikes = self.silent = self.saturated = 0
         self.moments = {"clipped": np.zeros(6), "unclipped": np.zeros(6)}
         self.errors = {"clipped": 0.0, "unclipped": 0.0}
-        self.by_step = np.zeros(steps)
+        self.by_step = np.zeros(self.steps)
         self.density = np.zeros(_BINS)
 
-    def add(self, activation, trains):
-        """Add one image: activations (H, W, C) and the spike trains of the same neurons."""
+    def add(self, activation, trains, quantised):
+        """Add one image: activations (H, W, C), spike trains of the same neurons, and perhaps the counts expected."""
         scale = np.broadcast_to(self.scale, activation.shape).ravel()
         a = activation.ravel().astype(np.float64)
         expected = np.clip(a / scale, 0, 1)
@@ -200,19 +216,22 @@ class _Statistics:
         for t in range(self.steps):
             now = trains.step == t
             sent[trains.neuron[now]] += trains.amplitude[now]
-            self.by_step[t] += np.abs(sent / (t + 1) - expected).sum()
-        estimate = scale * sent / self.steps
+            self.by_step[t] += np.abs(sent / self.over[t] - expected).sum()
+        mean = sent / self.over[-1]
+        estimate = scale * mean
         for kind, value in {"clipped": scale * expected, "unclipped": a}.items():
             self.errors[kind] += np.abs(estimate - value).sum()
             squares = (value**2).sum(), (estimate**2).sum(), (value * estimate).sum()
             self.moments[kind] += [a.size, value.sum(), estimate.sum(), *squares]
-        x, y = (np.clip(z, *limits) for z, limits in zip((a / scale, sent / self.steps), DENSITY_RANGE, strict=True))
+        x, y = (np.clip(z, *limits) for z, limits in zip((a / scale, mean), DENSITY_RANGE, strict=True))
         self.density += np.histogram2d(x, y, _BINS, DENSITY_RANGE)[0]
         counts = trains.counts()
         self.neurons += a.size
         self.spikes += int(counts.sum())
         self.silent += int((counts == 0).sum())
-        self.saturated += int((counts == self.steps).sum())
+        self.saturated += int((counts == self.over[-1]).sum())
+        if quantised is not None:
+            self.differing = (self.differing or 0) + int((counts != quantised).sum())
 
     def result(self):
         """Return the conversion error over all images."""
@@ -223,10 +242,11 @@ class _Statistics:
             error=self.errors["clipped"] / self.neurons,
             error_unclipped=self.errors["unclipped"] / self.neurons,
             relative_error=self.by_step[-1] / self.neurons,
-            rate=self.spikes / self.neurons / self.steps,
+            rate=self.spikes / self.neurons / int(self.over[-1]),
             spikes=self.spikes,
             silent=self.silent / self.neurons,
             saturated=self.saturated / self.neurons,
+            differing=self.differing,
             relative_error_by_step=self.by_step / self.neurons,
             density=self.density,
         )

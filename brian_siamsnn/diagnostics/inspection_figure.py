@@ -62,7 +62,7 @@ def inspection_figure(layers: list[LayerInspection], title: str = "") -> Figure:
     for panel in panels[len(layers) :]:
         panel.set_visible(False)
     above.supxlabel("activation of the CNN / scale", fontsize=9)
-    above.supylabel("mean amplitude per step", fontsize=9)
+    above.supylabel("estimate from its spikes / scale", fontsize=9)
     above.colorbar(image, ax=panels.tolist(), label="neurons", shrink=0.9)
 
     axes = below.subplots()

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 __all__ = ["PHASES", "profile_branch"]
 
 #: Phases of a layer within a time step, in order; ``current`` happens once per image. If one pass over the neurons also
-#: does the update or the reset (see layer_objects.py), its time counts as ``threshold``.
+#: does the update or the reset (`FusedPass`), its time counts as ``threshold``.
 PHASES = ("current", "update", "threshold", "input", "reset", "record")
 
 #: Phase of each object of a layer, by the suffix that Brian2 or the branch gives its name.
@@ -60,7 +60,11 @@ def profile_branch(branch: SpikingBranch, images: np.ndarray, repeats: int = 5) 
     if repeats < 1:
         raise InputError(f"repeats: expected 1 or more, got {repeats}")
     branch.run_batch(images)
-    owners = {f"{layer}{suffix}": (layer, phase) for layer in branch.groups for suffix, phase in _SUFFIXES.items()}
+    owners = {
+        f"{group.name}{suffix}": (layer, phase)
+        for layer, group in branch.groups.items()
+        for suffix, phase in _SUFFIXES.items()
+    }
     first = branch.model.layers[0].name
     spent: defaultdict[tuple[str, str], np.ndarray] = defaultdict(lambda: np.zeros(repeats))
     for repeat in range(repeats):

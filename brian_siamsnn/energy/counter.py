@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from ..aliases import Shape
     from ..matching.matchers import SpikingMatcher
+    from ..matching.similarity import Template
     from ..network.runtime import SpikingBranch
     from .operations import OperationCounts
 
@@ -120,6 +121,15 @@ class OperationCounter:
     def search_branch(self) -> SpikingBranch:
         """Branch that processes the search region."""
         return self.matcher.search_branch
+
+    @property
+    def template(self) -> Template | None:
+        """The exemplar of the wrapped matcher, which a tracker can set."""
+        return self.matcher.template
+
+    @template.setter
+    def template(self, template: Template | None) -> None:
+        self.matcher.template = template
 
     def prepare(self) -> None:
         """Generate and compile the code of the equations, which takes a while the first time on a machine."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from ..model.conversion import SpikingModel
+    from ..neurons.waves import Wave
     from .cost_models import CostModel
     from .operations import OperationCounts
     from .pricing import EnergyBreakdown
@@ -23,9 +25,12 @@ __all__ = ["HOST", "bills", "energy_report", "format_report", "format_table"]
 #: Cost model of the host, for what neuromorphic hardware has no figure: the first layer and the tracker.
 HOST = "cmos45-fp32"
 
+#: Cost model of the arithmetic that a quantised CNN needs.
+QUANTISED = "cmos45-int8"
+
 
 def energy_report(
-    frame: OperationCounts, model: SpikingModel, costs: dict[str, CostModel], scales: int
+    frame: OperationCounts, model: SpikingModel, costs: dict[str, CostModel], scales: int, wave: Wave | None = None
 ) -> dict[str, Any]:
     """Compute the energy of a frame on all hardware.
 
@@ -39,12 +44,16 @@ def energy_report(
         Cost models by name, which must include the shipped ones.
     scales : int
         Number of search crops per frame.
+    wave : Wave, optional
+        Timetable of the layers if the coding is a wave, whose crops can follow each other before the one before has
+        left the network; None by default.
 
     Returns
     -------
     dict
         ``frame``: counts; ``layers``: counts by layer; ``cnn``: multiply-accumulates of the CNN; ``hardware``: energy,
-        latency and chips by cost model; ``table3``: rows of Table III. Plain numbers in J, W, s.
+        latency, energy of a tick at rest and chips by cost model; ``table3``: rows of Table III. Plain numbers in J, W,
+        s.
     """
     layers, shapes = model.layers, model.shapes(SEARCH_SIZE)
     crop_macs = sum(convolution_macs(layers, SEARCH_SIZE).values())
@@ -64,9 +73,9 @@ def energy_report(
         if "mac" in cost.constants:
             entry["cnn_energy"] = scales * crop_macs * cost.value("mac")
         if cost.runs != "arrays":
-            entry |= _spiking(frame, cost, costs[HOST], layers, shapes, scales)
+            entry |= _spiking(frame, cost, costs[HOST], layers, shapes, scales, wave)
         hardware[name] = entry
-    rows = list(_table3(frame, cnn, costs, scales))
+    rows = [*_table3(frame, cnn, costs, scales), *(_quantised(frame, cnn, costs, scales, wave) if wave else ())]
     table3 = [row.as_dict() | {"gpu_over_this": row.ratio(rows[0])} for row in rows]
     counts = [_layer_entry(layer) for layer in frame.layers]
     return {"frame": frame.counts, "layers": counts, "cnn": cnn, "hardware": hardware, "table3": table3}
@@ -112,18 +121,28 @@ def _energy(frame, cost, host, layers, shapes):
     return price(frame, cost, host, fit.chips if fit else 1)
 
 
-def _spiking(frame, cost, host, layers, shapes, scales):
+def _spiking(frame, cost, host, layers, shapes, scales, wave):
     fit, energy = cost.fit(layers, shapes), _energy(frame, cost, host, layers, shapes)
     entry = {"bill": asdict(energy), "energy": energy.total}
     if energy.seconds is not None:
+        tick, chips = cost.value("tick"), fit.chips if fit else 1
         # on a chip that delivers spikes at the next tick, each layer after the first adds a tick
-        pipeline = (len(layers) - 1) * cost.value("tick")
+        pipeline = (len(layers) - 1) * tick
+        crop = energy.seconds / scales
         entry["latency"] = {
-            "crop": energy.seconds / scales,
-            "crop_through_pipeline": energy.seconds / scales + pipeline,
+            "crop": crop,
+            "crop_through_pipeline": crop + pipeline,
             "frame": energy.seconds,
             "frame_through_pipeline": energy.seconds + pipeline,
         }
+        if wave is not None:  # the first layer is free again once it has fired and gathered anew
+            interval = 2 * wave.p * wave.waves * tick
+            entry["latency"] |= {
+                "interval_pipelined": interval,
+                "frame_pipelined": crop + pipeline + (scales - 1) * interval,
+            }
+        neurons = sum(math.prod(shape) for shape in shapes.values())
+        entry["tick_at_rest"] = neurons * cost.value("neuron_update") + chips * cost.value("static_power") * tick
     if fit is not None:
         entry["chips_at_least"] = {
             "cores": fit.cores,
@@ -148,6 +167,13 @@ def _table3(frame, cnn, costs, scales):
     yield corrected("  with gates, matching, first layer, tracker", scales, frame.operations, total, scales * seconds)
     yield cnn_row(f"CNN, {host.title}", scales, cnn["macs_a_frame"], host)
     yield corrected(f"SNN, {host.title}", scales, frame.operations, price(frame, host, host).total, None)
+
+
+def _quantised(frame, cnn, costs, scales, wave):
+    """Rows for the quantised CNN that a wave computes, on the same arithmetic."""
+    cost = costs[QUANTISED]
+    yield cnn_row(f"CNN of {wave.p} levels, {cost.title}", scales, cnn["macs_a_frame"], cost)
+    yield corrected(f"SNN, {cost.title}", scales, frame.operations, price(frame, cost, cost).total, None)
 
 
 def format_table(head: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
@@ -200,6 +226,12 @@ def format_report(report: dict[str, Any]) -> str:
         if reasons := entry.get("chips_at_least", {}).get("reasons"):
             too_small.setdefault("; ".join(reasons), []).append(entry["title"])
     notes = [f"Does not fit on one chip of {'; '.join(titles)}: {reasons}." for reasons, titles in too_small.items()]
+    notes += [_pipelined(entry) for entry in spiking[:1] if "interval_pipelined" in entry.get("latency", {})]
+    at_rest = [f"{entry['title']} {_number(1e6 * rest)}" for entry in spiking if (rest := entry.get("tick_at_rest"))]
+    notes += [f"A tick without a spike costs (µJ, neuron updates and static power): {'; '.join(at_rest)}."]
+    notes += [
+        "Memory accesses are not counted, in the CNN or in the spiking network; they can exceed all of the above."
+    ]
     return "\n\n".join([summary, *tables, "\n".join(notes)]).rstrip()
 
 
@@ -251,6 +283,14 @@ def _time(entry):
     if "latency" not in entry:
         return ""
     return "{:.0f} ({:.0f}) ms".format(*(1e3 * entry["latency"][k] for k in ("frame", "frame_through_pipeline")))
+
+
+def _pipelined(entry):
+    latency = {key: 1e3 * seconds for key, seconds in entry["latency"].items()}
+    return (
+        f"A wave's crops can follow each other every {latency['interval_pipelined']:.0f} ms on {entry['title']}: "
+        f"{1e3 / latency['interval_pipelined']:.0f} crops a second, a frame in {latency['frame_pipelined']:.0f} ms."
+    )
 
 
 def _chips(entry):

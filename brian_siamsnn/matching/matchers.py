@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..crops import EXEMPLAR_SIZE, SEARCH_SIZE, STRIDE
-from ..defaults import CODING, HIDDEN_CODING, LAMBDA_T, LAMBDA_V, MATCHING, POOLING, SCALES, STEPS, TAU
+from ..defaults import CODING, LAMBDA_T, LAMBDA_V, MATCHING, SCALES, TAU, WAVE_MATCHING
 from ..errors import InputError
 from ..model.conversion import SpikingModel
 from ..model.files import load_model
@@ -37,16 +37,17 @@ class SpikingMatcher:
     ----------
     model : str, path or SiameseModel
         Name of a shipped model, a model file, or a loaded model; it must be converted.
-    steps : int
-        T, the time steps that each crop is shown for; 20 by default.
-    matching : {"hsm", "psm", "tsm"}
-        Similarity of spike trains, ``"hsm"`` by default; see `similarity.matching_kernel`.
+    steps : int, optional
+        T, the time steps that each crop is shown for; by default 20, or as many as a wave takes.
+    matching : {"hsm", "psm", "tsm"}, optional
+        Similarity of spike trains; ``"hsm"`` by default, ``"psm"`` with a wave. See `similarity.matching_kernel`.
     coding : str, path or NeuronEquations
-        Neuron equations of the output layer, ``"rate"`` by default.
-    hidden_coding : str, path, NeuronEquations or dict
-        Neuron equations of the convolutions before it, ``"rate"`` by default; see `Branch`.
-    pooling : str, path or NeuronEquations
-        Gate of the pooling layers, ``"max_pool"`` by default.
+        Neuron equations of the output layer, ``"rate"`` by default; ``"wave"`` is the coding of all layers.
+    hidden_coding : str, path, NeuronEquations or dict, optional
+        Neuron equations of the convolutions before it, ``"rate"`` by default, and those of the last with a
+        wave; see `Branch`.
+    pooling : str, path or NeuronEquations, optional
+        Gate of the pooling layers; ``"max_pool"`` by default, ``"or_pool"`` with a wave.
     v_init : float, optional
         Membrane potential before the first step, in thresholds; the model's own by default.
     tau : int
@@ -70,6 +71,8 @@ class SpikingMatcher:
         Simulates one crop of 127 x 127 pixels.
     search_branch : SpikingBranch
         Simulates ``crops`` crops of 255 x 255 pixels side by side.
+    template : Template or None
+        The exemplar that `set_exemplar` stored; each of several trackers that share the matcher sets its own.
     spikes : int
         Spikes of all layers since the matcher was built, or since `reset_counts`.
     operations : int
@@ -86,12 +89,12 @@ class SpikingMatcher:
     def __init__(
         self,
         model: FilePath | SiameseModel,
-        steps: int = STEPS,
-        matching: str = MATCHING,
+        steps: int | None = None,
+        matching: str | None = None,
         coding: Codings = CODING,
         *,
-        hidden_coding: Codings = HIDDEN_CODING,
-        pooling: Codings = POOLING,
+        hidden_coding: Codings | None = None,
+        pooling: Codings | None = None,
         v_init: float | None = None,
         tau: int = TAU,
         lambda_v: float = LAMBDA_V,
@@ -105,17 +108,20 @@ class SpikingMatcher:
         model = load_model(model)
         _check_stride(model.layers)
         spiking = SpikingModel.from_model(model, v_init)
-        self._kernel = matching_kernel(matching, steps, tau, lambda_v, lambda_t)
-        if not self._kernel.any():
-            raise InputError(
-                "matching: expected lambda_v or lambda_t above 0, got 0 for both: nothing would be compared"
-            )
-        self._name, self.crops = matching, crops
+        self.crops = crops
         network: dict[str, Any] = {"steps": steps, "coding": coding, "hidden_coding": hidden_coding, "pooling": pooling}
         self.exemplar_branch = SpikingBranch(spiking, EXEMPLAR_SIZE, threads=threads, **network)
         self.search_branch = SpikingBranch(spiking, SEARCH_SIZE, threads=threads, batch_size=crops, **network)
         self._convolutions = {layer.name for layer in convolutions(model.layers)}
-        self._template: Template | None = None
+        self._active = self._active_steps()
+        self._name = matching = matching or (MATCHING if self.search_branch.wave is None else WAVE_MATCHING)
+        kernel = matching_kernel(matching, self.search_branch.steps, tau, lambda_v, lambda_t)
+        if not kernel.any():
+            raise InputError(
+                "matching: expected lambda_v or lambda_t above 0, got 0 for both: nothing would be compared"
+            )
+        self._kernel = kernel[np.ix_(self._active, self._active)]
+        self.template: Template | None = None
         self._patience = early_stop
         self.reset_counts()
 
@@ -133,10 +139,17 @@ class SpikingMatcher:
         """Mean firing rate N / T (Eq. 5) of each layer since counting began."""
         return {layer: self._spikes[layer] / neuron_steps for layer, neuron_steps in self._neuron_steps.items()}
 
+    def _active_steps(self):
+        """Steps in which the last layer can fire: all, or those of the last window of a wave."""
+        wave, steps = self.search_branch.wave, self.search_branch.steps
+        if wave is None:
+            return np.arange(steps)
+        return np.flatnonzero(wave.fires(wave.onset(len(self._convolutions) - 1), steps))
+
     def _embed(self, branch, crops):
         trains = branch.run_batch(np.asarray(crops))
         self._count(branch)
-        return [one.dense() for one in trains]
+        return [one.dense()[self._active] for one in trains]
 
     def _count(self, branch):
         for layer, spikes in branch.spikes.items():
@@ -162,7 +175,7 @@ class SpikingMatcher:
         crop : ndarray of uint8, shape (127, 127, 3)
             RGB, the object in the middle.
         """
-        self._template = Template.from_trains(self._embed(self.exemplar_branch, [crop])[0], self._kernel)
+        self.template = Template.from_trains(self._embed(self.exemplar_branch, [crop])[0], self._kernel)
 
     def match(self, crops: np.ndarray | list[np.ndarray]) -> np.ndarray:
         """Compare search crops with the exemplar.
@@ -187,19 +200,22 @@ class SpikingMatcher:
                 f"match: this matcher was built with crops={self.crops}, got {len(crops)} crops; "
                 f"build SpikingMatcher with crops={len(crops)}"
             )
-        if self._template is None:
+        if self.template is None:
             raise InputError("match: no exemplar yet; call set_exemplar(crop) first")
         if self._patience is not None:
-            return self._match_until_decided(np.asarray(crops), self._template)
-        return np.stack([self._template.match(trains) for trains in self._embed(self.search_branch, crops)])
+            return self._match_until_decided(np.asarray(crops), self.template)
+        return np.stack([self.template.match(trains) for trains in self._embed(self.search_branch, crops)])
 
-    def _match_until_decided(self, crops, templates):
-        branch = self.search_branch
-        responses, peak, since = 0, None, 0
+    def _match_until_decided(self, crops, template):
+        branch, number_of = self.search_branch, {int(step): k for k, step in enumerate(self._active)}
+        responses, peak, since, matched = 0, None, 0, 0
         with closing(branch.stepwise(crops)) as steps:
             for step, fired in enumerate(steps):
-                template = templates.at(step)
-                responses = responses + np.stack([template.match(one[None]) for one in fired])
+                if step not in number_of:  # the last layer of a wave still gathers
+                    continue
+                matched += 1
+                part = template.at(number_of[step])
+                responses = responses + np.stack([part.match(one[None]) for one in fired])
                 highest = int(responses.max(0).argmax())
                 # a map without any spike has no peak
                 since = since + 1 if highest == peak and responses.any() else 0
@@ -207,7 +223,7 @@ class SpikingMatcher:
                 if since == self._patience:
                     break
         self._count(branch)
-        return responses * np.float32(branch.steps / branch.steps_run)
+        return responses * np.float32(len(self._active) / matched)
 
 
 class ConvolutionalMatcher:
@@ -217,6 +233,11 @@ class ConvolutionalMatcher:
     ----------
     model : str, path or SiameseModel
         Name of a shipped model, a model file, or a loaded model; it need not be converted.
+
+    Attributes
+    ----------
+    template : torch.Tensor or None
+        The exemplar that `set_exemplar` stored; each of several trackers that share the matcher sets its own.
 
     Raises
     ------
@@ -230,7 +251,7 @@ class ConvolutionalMatcher:
         model = load_model(model)
         _check_stride(model.layers)
         self._network = SiamFC.from_folded(model.layers, model.weights, model.response_scale, model.response_bias)
-        self._exemplar: torch.Tensor | None = None
+        self.template: torch.Tensor | None = None
         self._model = model
 
     def __repr__(self) -> str:
@@ -254,7 +275,7 @@ class ConvolutionalMatcher:
         crop : ndarray of uint8, shape (127, 127, 3)
             RGB, the object in the middle.
         """
-        self._exemplar = self._embed([crop])
+        self.template = self._embed([crop])
 
     def match(self, crops: np.ndarray | list[np.ndarray]) -> np.ndarray:
         """Compare search crops with the exemplar.
@@ -276,10 +297,10 @@ class ConvolutionalMatcher:
         """
         import torch
 
-        if self._exemplar is None:
+        if self.template is None:
             raise InputError("match: no exemplar yet; call set_exemplar(crop) first")
         with torch.inference_mode():
-            return self._network.response(self._exemplar, self._embed(crops)).numpy()
+            return self._network.response(self.template, self._embed(crops)).numpy()
 
 
 def _check_stride(layers):

@@ -14,7 +14,10 @@ class Matcher(Protocol):
 
     `SpikingMatcher` and `ConvolutionalMatcher` are matchers, and so is
     `OperationCounter`, which wraps one. A matcher that can only take a fixed
-    number of crops says so in an attribute ``crops``.
+    number of crops says so in an attribute ``crops``. A matcher that keeps its
+    exemplar in an attribute ``template`` can be shared by several trackers at no
+    cost: each of them sets its own before it calls `match`. On a matcher without
+    it, a tracker calls `set_exemplar` again after another one has used it.
     """
 
     def set_exemplar(self, crop: np.ndarray) -> None:

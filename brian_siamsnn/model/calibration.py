@@ -47,7 +47,11 @@ def calibration_crops(sequence: Sequence, count: int = CALIBRATION_CROPS) -> Ite
 
 
 def convert(
-    model: SiameseModel, crops: Iterable[np.ndarray], normalisation: str = "layer", percentile: float = PERCENTILE
+    model: SiameseModel,
+    crops: Iterable[np.ndarray],
+    normalisation: str = "layer",
+    percentile: float = PERCENTILE,
+    levels: int | None = None,
 ) -> SiameseModel:
     """Convert a CNN to a spiking network, with activation scales measured on image crops.
 
@@ -61,6 +65,9 @@ def convert(
         One scale per layer, or one per channel; see `ActivationScales`.
     percentile : float
         Percentile of the activations that becomes the scale; 99.9 by default. See `ActivationScales`.
+    levels : int, optional
+        Levels p of a wave that the scales are chosen for, in place of a percentile; see `with_activation_scales`. None
+        by default.
 
     Returns
     -------
@@ -70,7 +77,7 @@ def convert(
     Raises
     ------
     InputError
-        If PyTorch is not installed, there are no crops, or a layer is never active.
+        If PyTorch is not installed, there are no crops, a layer is never active, or `levels` is below 1.
     """
     import torch
 
@@ -86,4 +93,4 @@ def convert(
                 values = network.activations(tensor)
             yield {name: values[name].numpy() for name in names}
 
-    return with_activation_scales(model, activations(), normalisation, percentile)
+    return with_activation_scales(model, activations(), normalisation, percentile, levels)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from .layers import MaxPool
+from .quantised_cnn import grouped_sums
 
 if TYPE_CHECKING:
     from .files import SiameseModel
@@ -39,19 +40,8 @@ def cnn_activations(model: SiameseModel, image: np.ndarray) -> dict[str, np.ndar
         if isinstance(layer, MaxPool):
             x = windows.max((3, 4))
         else:
-            w, b = model.weights[layer.name]
-            x = _convolution(windows, w, b, layer)
+            weights, bias = model.weights[layer.name]
+            x = grouped_sums(windows, weights.astype(np.float32), layer.groups) + bias.astype(np.float32)
+            x = np.maximum(x, 0) if layer.rectify else x
         result[layer.name] = x
     return result
-
-
-def _convolution(windows, weights, bias, layer):
-    """Apply one convolution to windows (H', W', in, k, k), with its rectifier if it has one."""
-    height, width = windows.shape[:2]
-    inputs = layer.in_channels // layer.groups
-    parts = [
-        windows[:, :, g * inputs : (g + 1) * inputs].reshape(height * width, -1) @ w.reshape(len(w), -1).T
-        for g, w in enumerate(np.split(weights.astype(np.float32), layer.groups))
-    ]
-    result = (np.concatenate(parts, axis=1) + bias.astype(np.float32)).reshape(height, width, -1)
-    return np.maximum(result, 0) if layer.rectify else result

@@ -9,10 +9,13 @@ import numpy as np
 from brian2 import get_device
 
 from ..connectivity.first_layer import FirstLayer
-from ..defaults import CODING, HIDDEN_CODING, POOLING, STEPS
+from ..defaults import CODING
 from ..errors import InputError
 from ..model.conversion import SpikingModel
-from .layer_equations import layer_equations
+from ..model.layers import convolutions
+from ..neurons.waves import resolved_steps
+from .layer_equations import layer_equations, network_wave
+from .pixels import check_pixels
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -39,15 +42,17 @@ class Branch(ABC):
         Name of a shipped model, a model file, or a loaded model.
     image_size : int
         Side of the square images, in pixels: 127 (exemplar) or 255 (search).
-    steps : int
-        T, the time steps that each image is shown for; 20 by default.
+    steps : int, optional
+        T, the time steps that each image is shown for; by default 20, or as many as a wave takes.
     coding : str, path or NeuronEquations
-        Neuron equations of the last layer, ``"rate"`` by default.
-    hidden_coding : str, path, NeuronEquations or dict
-        Neuron equations of the convolutions before it, ``"rate"`` by default. A
-        dict gives them by layer name; layers that it does not name get ``"rate"``.
-    pooling : str, path or NeuronEquations
-        Gate of the pooling layers: ``"max_pool"`` (default), ``"max_pool_first"`` or ``"max_pool_all"``.
+        Neuron equations of the last layer, ``"rate"`` by default. ``"wave"``, and any model with a parameter
+        ``onset``, is the coding of all layers; the network gives each its onset (see `waves`).
+    hidden_coding : str, path, NeuronEquations or dict, optional
+        Neuron equations of the convolutions before it, ``"rate"`` by default, and with a wave those of the last
+        layer. A dict gives them by layer name; layers that it does not name get the default.
+    pooling : str, path or NeuronEquations, optional
+        Gate of the pooling layers: ``"max_pool"`` (default), ``"max_pool_first"`` or ``"max_pool_all"``; with a wave
+        ``"or_pool"`` (its default) or ``"max_pool"``, which are both exact.
     dtype : dtype
         Precision of the state variables and weights, single by default.
     record : iterable of str
@@ -63,6 +68,10 @@ class Branch(ABC):
         The spiking network.
     equations : dict of str to NeuronEquations
         By layer.
+    wave : Wave or None
+        When each layer gathers and fires; None unless the coding is a wave.
+    steps : int
+        T.
     shapes : dict of str to tuple
         (height, width, channels) of each layer.
     spikes : dict of str to ndarray of int64, shape (T,)
@@ -85,18 +94,18 @@ class Branch(ABC):
         self,
         model: FilePath | SiameseModel | SpikingModel,
         image_size: int,
-        steps: int = STEPS,
+        steps: int | None = None,
         coding: Codings = CODING,
         *,
-        hidden_coding: Codings = HIDDEN_CODING,
-        pooling: Codings = POOLING,
+        hidden_coding: Codings | None = None,
+        pooling: Codings | None = None,
         dtype: npt.DTypeLike = np.float32,
         record: Iterable[str] = (),
         record_states: Mapping[str, Iterable[str]] | None = None,
         batch_size: int = 1,
     ) -> None:
         for name, number in {"image_size": image_size, "steps": steps, "batch_size": batch_size}.items():
-            if number < 1:
+            if number is not None and number < 1:
                 raise InputError(f"{name}: expected 1 or more, got {number}")
         if get_device().__class__.__name__ != "RuntimeDevice":
             raise InputError(
@@ -104,20 +113,19 @@ class Branch(ABC):
                 f"{get_device().__class__.__name__}; use build_branch(..., device=...) instead of set_device"
             )
         self.model = SpikingModel.of(model)
-        self.image_size, self.steps, self.batch_size = image_size, steps, batch_size
+        self.image_size, self.batch_size = image_size, batch_size
         self.shapes = self.model.shapes(image_size)
         self.projections = self.model.projections(image_size)
         self.first_layer = FirstLayer(self.model)
         self.equations: dict[str, NeuronEquations] = layer_equations(self.model, coding, hidden_coding, pooling)
+        self.wave = network_wave(self.equations)
+        self.steps = resolved_steps(steps, self.wave, len(convolutions(self.model.layers)))
         names = list(self.shapes)
         self.last_layer = names[-1]
         self._recorded = tuple(dict.fromkeys((*self._known("record", record), self.last_layer)))
         states = record_states or {}
         self._recorded_states = {layer: tuple(states[layer]) for layer in self._known("record_states", states)}
         self._dtype = np.dtype(dtype)
-        self.spikes = {name: np.zeros(steps, np.int64) for name in names}
-        self.operations = {name: np.zeros(steps, np.int64) for name in names[1:]}
-        self.steps_run = 0
 
     def _known(self, setting, layers):
         layers = tuple(layers)
@@ -150,7 +158,7 @@ class Branch(ABC):
         Raises
         ------
         InputError
-            If the image has another shape, or the branch was built for several images.
+            If the image has another shape or range, or the branch was built for several images.
         """
         if self.batch_size > 1:
             raise InputError(
@@ -176,7 +184,7 @@ class Branch(ABC):
         Raises
         ------
         InputError
-            If the images have another shape, or there are more or fewer.
+            If the images have another shape or range, or there are more or fewer.
         """
         self._simulate(self._checked_batch(images))
         return [self.trains(self.last_layer, image) for image in range(self.batch_size)]
@@ -188,11 +196,27 @@ class Branch(ABC):
         images = np.asarray(images)
         if images.shape != shape:
             raise InputError(f"{name}: expected shape {shape}, got {images.shape}")
+        check_pixels(name, images)
         return images
 
     @abstractmethod
     def _simulate(self, images: np.ndarray) -> None:
-        """Show images that were checked, and set `spikes`, `operations` and `steps_run`."""
+        """Show images that were checked."""
+
+    @property
+    @abstractmethod
+    def spikes(self) -> dict[str, np.ndarray]:
+        """Spikes of each layer in each step of the last run."""
+
+    @property
+    @abstractmethod
+    def operations(self) -> dict[str, np.ndarray]:
+        """Synaptic events into each layer but the first in each step of the last run."""
+
+    @property
+    @abstractmethod
+    def steps_run(self) -> int:
+        """Steps of the last run."""
 
     def trains(self, layer: str, image: int = 0) -> SpikeTrains:
         """Spikes of a recorded layer in the last run; none before the first run.

@@ -20,13 +20,13 @@ from brian2 import Network, SpikeMonitor, StateMonitor, defaultclock, get_device
 from brian2.devices.device import reset_device
 
 from ..connectivity.explicit import fan_out
-from ..defaults import CODING, STEPS
+from ..defaults import CODING
 from ..errors import InputError
 from ..model.layers import Convolution
 from ..neurons.equations import TIME_STEP
 from ..spikes.trains import SpikeTrains
 from .branch import Branch
-from .brian2_internals import result_file, static_array
+from .brian2_names import result_file, static_array
 from .layer_equations import check_input_current
 from .presentation import Presentation, image_current, initial_statements
 from .synapses import build_synapses
@@ -57,10 +57,10 @@ class CompiledBranch(Branch):
         Name of a shipped model, a model file, or a loaded model.
     image_size : int
         Side of the square images, in pixels: 127 (exemplar) or 255 (search region).
-    steps : int
-        T, the time steps that each image is shown for; 20 by default.
+    steps : int, optional
+        T, the time steps that each image is shown for; by default 20, or as many as a wave takes.
     coding : str, path or NeuronEquations
-        Neuron equations of the last layer, ``"rate"`` by default.
+        Neuron equations of the last layer, ``"rate"`` by default; ``"wave"`` is the coding of all layers.
     directory : path, optional
         Folder for the C++ project, to inspect it; by default a temporary folder that is removed with the branch.
     **options
@@ -86,17 +86,21 @@ class CompiledBranch(Branch):
         self,
         model: FilePath | SiameseModel | SpikingModel,
         image_size: int,
-        steps: int = STEPS,
+        steps: int | None = None,
         coding: Codings = CODING,
         *,
         directory: FilePath | None = None,
         **options: Any,
     ) -> None:
         super().__init__(model, image_size, steps, coding, **options)
-        self.presentation = Presentation(steps, len(self.shapes), self.lag)
+        self.presentation = Presentation(self.steps, len(self.shapes), self.lag)
+        names = list(self.shapes)
+        self._spikes = {name: np.zeros(self.steps, np.int64) for name in names}
+        self._operations = {name: np.zeros(self.steps, np.int64) for name in names[1:]}
+        self._steps_run = 0
         self.equations = {name: self._translated(k, self.equations[name]) for k, name in enumerate(self.shapes)}
         self._trains = {
-            name: [SpikeTrains.empty(shape, steps)] * self.batch_size for name, shape in self.shapes.items()
+            name: [SpikeTrains.empty(shape, self.steps)] * self.batch_size for name, shape in self.shapes.items()
         }
         if directory is None:
             self.directory = Path(tempfile.mkdtemp(prefix=f"brian-siamsnn-{self.device}-"))
@@ -226,6 +230,21 @@ class CompiledBranch(Branch):
             defaultclock.dt = dt
             prefs.update(before)
 
+    @property
+    def spikes(self) -> dict[str, np.ndarray]:
+        """Spikes of each layer in each step of the last run, shape (T,); zeros before the first run."""
+        return self._spikes
+
+    @property
+    def operations(self) -> dict[str, np.ndarray]:
+        """Synaptic events into each layer but the first, likewise."""
+        return self._operations
+
+    @property
+    def steps_run(self) -> int:
+        """Steps of the last run: T; 0 before the first run."""
+        return self._steps_run
+
     def _simulate(self, images):
         currents = [self.first_layer.current(image).ravel() for image in images]
         np.asarray(currents, self._dtype).tofile(self._input)
@@ -237,16 +256,16 @@ class CompiledBranch(Branch):
             )
         self._trains = {name: self._read(k, name) for k, name in enumerate(self.shapes)}
         self._count()
-        self.steps_run = self.steps
+        self._steps_run = self.steps
 
     def _count(self):
         """Count spikes and synaptic events per step."""
-        self.spikes = {name: sum(_by_step(train) for train in trains) for name, trains in self._trains.items()}
+        self._spikes = {name: sum(_by_step(train) for train in trains) for name, trains in self._trains.items()}
         names = list(self.shapes)
         for before, name in zip(names, names[1:], strict=False):
             reached = fan_out(self.projections[name]).ravel()
             channels = self.shapes[before][2]
-            self.operations[name] = sum(
+            self._operations[name] = sum(
                 _by_step(train, reached[train.neuron // channels]) for train in self._trains[before]
             )
 

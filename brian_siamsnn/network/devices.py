@@ -11,12 +11,14 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from ..connectivity.kernel_equations import check_kernel_equations
-from ..defaults import CODING, HIDDEN_CODING, POOLING, STEPS
+from ..defaults import CODING
 from ..environment import available_memory
 from ..errors import InputError
 from ..model.conversion import SpikingModel
+from ..model.layers import convolutions
+from ..neurons.waves import resolved_steps
 from .genn import GennBranch, check_genn, genn_problem
-from .layer_equations import layer_equations
+from .layer_equations import layer_equations, network_wave
 from .memory import REQUIREMENTS
 from .runtime import SpikingBranch
 from .standalone import StandaloneBranch
@@ -96,11 +98,11 @@ class DeviceReport:
 def survey_devices(
     model: FilePath | SiameseModel | SpikingModel,
     image_size: int,
-    steps: int = STEPS,
+    steps: int | None = None,
     coding: Codings = CODING,
     *,
-    hidden_coding: Codings = HIDDEN_CODING,
-    pooling: Codings = POOLING,
+    hidden_coding: Codings | None = None,
+    pooling: Codings | None = None,
 ) -> list[DeviceReport]:
     """Report what each device supports and needs for a model. The survey builds nothing.
 
@@ -110,14 +112,15 @@ def survey_devices(
         Name of a shipped model, a model file, or a loaded model.
     image_size : int
         Side of the square images, in pixels: 127 (exemplar) or 255 (search region).
-    steps : int
-        T, the time steps that each image is shown for; 20 by default.
+    steps : int, optional
+        T, the time steps that each image is shown for; by default 20, or as many as a wave takes.
     coding : str, path or NeuronEquations
-        Neuron equations of the last layer, ``"rate"`` by default.
-    hidden_coding : str, path, NeuronEquations or dict
-        Neuron equations of the convolutions before it, ``"rate"`` by default. A dict gives them by layer name.
-    pooling : str, path or NeuronEquations
-        Gate of the pooling layers, ``"max_pool"`` by default.
+        Neuron equations of the last layer, ``"rate"`` by default; ``"wave"`` is the coding of all layers.
+    hidden_coding : str, path, NeuronEquations or dict, optional
+        Neuron equations of the convolutions before it, ``"rate"`` by default, and those of the last with a
+        wave. A dict gives them by layer name.
+    pooling : str, path or NeuronEquations, optional
+        Gate of the pooling layers; ``"max_pool"`` by default, ``"or_pool"`` with a wave.
 
     Returns
     -------
@@ -131,6 +134,7 @@ def survey_devices(
     """
     model = SpikingModel.of(model)
     equations = layer_equations(model, coding, hidden_coding, pooling)
+    steps = resolved_steps(steps, network_wave(equations), len(convolutions(model.layers)))
     reports = []
     for (device, connectivity), requirement in REQUIREMENTS.items():
         memory, disk = requirement.memory(model, image_size), requirement.disk(model, image_size)
@@ -187,7 +191,7 @@ def _compiler():
 def build_branch(
     model: FilePath | SiameseModel | SpikingModel,
     image_size: int,
-    steps: int = STEPS,
+    steps: int | None = None,
     coding: Codings = CODING,
     *,
     device: str = "runtime",
@@ -201,10 +205,10 @@ def build_branch(
         Name of a shipped model, a model file, or a loaded model.
     image_size : int
         Side of the square images, in pixels: 127 (exemplar) or 255 (search region).
-    steps : int
-        T, the time steps that each image is shown for; 20 by default.
+    steps : int, optional
+        T, the time steps that each image is shown for; by default 20, or as many as a wave takes.
     coding : str, path or NeuronEquations
-        Neuron equations of the last layer, ``"rate"`` by default.
+        Neuron equations of the last layer, ``"rate"`` by default; ``"wave"`` is the coding of all layers.
     device : {"runtime", "cpp_standalone", "genn", "genn_cuda"}
         Where the network runs, ``"runtime"`` by default.
     **options

@@ -7,6 +7,7 @@ Brian2GeNN supports less of Brian2 than the other devices, so the neuron models 
     threshold   v >= v_th                    (v >= v_th) and working
     on_pre      v_post += w * v_th_pre       v_post += w,   with v_th folded into w
     max_pool    a maximum of sums            the inputs that fired as binary digits of a sum (additive_pooling.py)
+    or_pool     arrived_post += beta_pre     arrived_post += w,  with w = 1: whether anything arrived is all that counts
 
 GeNN delivers a spike one step after it was fired. Layer l, counted from 0, therefore works in steps l to l+T-1
 (``working``) and fires l steps later than on the other devices. `GennBranch.trains` subtracts these l steps.
@@ -27,7 +28,7 @@ import numpy as np
 from brian2 import Clock, Network, StateMonitor, prefs
 from brian2.stateupdaters.explicit import ExplicitStateUpdater
 
-from ..defaults import CODING, STEPS
+from ..defaults import CODING, POOLING, WAVE_POOLING
 from ..errors import InputError, reason_of
 from ..model.layers import Convolution
 from ..neurons.equations import TIME_STEP, load_equations
@@ -99,14 +100,16 @@ def check_genn(equations: NeuronEquations, layer: Layer, hidden: bool, steps: in
         If ``on_pre`` differs from that of the shipped models, a pooling window is too large, the amplitude depends on
         the neuron, or the amplitude of a hidden layer has more than two values over time.
     """
-    expected = load_equations("rate" if isinstance(layer, Convolution) else "max_pool").on_pre.strip()
-    if equations.on_pre.strip() != expected:
+    names = ("rate",) if isinstance(layer, Convolution) else (POOLING, WAVE_POOLING)
+    expected = [load_equations(name).on_pre.strip() for name in names]
+    if equations.on_pre.strip() not in expected:
         raise InputError(
-            f"{equations.name}: GeNN expects the on_pre {expected!r}, got {equations.on_pre.strip()!r}; "
-            "use another device"
+            f"{equations.name}: GeNN expects the on_pre {' or '.join(map(repr, expected))}, "
+            f"got {equations.on_pre.strip()!r}; use another device"
         )
     if not isinstance(layer, Convolution):
-        additive_pool(layer, 1.0)
+        if equations.name != WAVE_POOLING:
+            additive_pool(layer, 1.0)
         return
     by_step = shared_amplitude(equations, steps)
     if by_step is None:
@@ -204,10 +207,10 @@ class GennBranch(CompiledBranch):
         Name of a shipped model, a model file, or a loaded model.
     image_size : int
         Side of the square images, in pixels: 127 (exemplar) or 255 (search region).
-    steps : int
-        T, the time steps that each image is shown for; 20 by default.
+    steps : int, optional
+        T, the time steps that each image is shown for; by default 20, or as many as a wave takes.
     coding : str, path or NeuronEquations
-        Neuron equations of the last layer, ``"rate"`` by default.
+        Neuron equations of the last layer, ``"rate"`` by default; ``"wave"`` is the coding of all layers.
     backend : {"cpu", "cuda"}
         C++ on one thread of the processor (default), or an NVIDIA GPU.
     **options
@@ -226,7 +229,7 @@ class GennBranch(CompiledBranch):
         self,
         model: FilePath | SiameseModel | SpikingModel,
         image_size: int,
-        steps: int = STEPS,
+        steps: int | None = None,
         coding: Codings = CODING,
         *,
         backend: str = "cpu",
@@ -251,7 +254,10 @@ class GennBranch(CompiledBranch):
             self._amplitude_by_step[layer.name] = shared_amplitude(equations, self.steps)
         else:  # a gate passes on the amplitude of its inputs
             by_step = self._amplitude_by_step[layer.name] = self._amplitude_by_step[self.model.layers[k - 1].name]
-            equations = additive_pool(layer, by_step.min())
+            if equations.name == WAVE_POOLING:
+                equations = replace(equations, on_pre="arrived_post += w", synapse="w : 1 (constant)")
+            else:
+                equations = additive_pool(layer, by_step.min())
         return genn_equations(equations, self.presentation, k)
 
     def _options(self):
@@ -269,7 +275,8 @@ class GennBranch(CompiledBranch):
     def _connect(self, k, source, target):
         synapses = super()._connect(k, source, target)
         if not isinstance(self.model.layers[k], Convolution):
-            synapses.w = window_weights(self.projections[target.name])
+            binary = self.equations[target.name].name != WAVE_POOLING
+            synapses.w = window_weights(self.projections[target.name]) if binary else 1.0
         return synapses
 
     def _arriving(self, equations, presynaptic):

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from ..defaults import HIDDEN_CODING
+from ..defaults import HIDDEN_CODING, POOLING, WAVE_POOLING
 from ..errors import InputError
 from ..model.layers import Convolution, convolutions
-from ..neurons.equations import NeuronEquations, load_equations
+from ..neurons.equations import NeuronEquations, load_equations, split_values
+from ..neurons.waves import Wave, wave_of
 
 if TYPE_CHECKING:
     from brian2 import NeuronGroup
@@ -17,13 +20,15 @@ if TYPE_CHECKING:
     from ..model.layers import Layer
     from ..neurons.equations import Codings
 
-__all__ = ["check_input_current", "layer_equations"]
+__all__ = ["check_input_current", "layer_equations", "network_wave"]
 
 
 def layer_equations(
-    model: SpikingModel, coding: Codings, hidden_coding: Codings, pooling: Codings
+    model: SpikingModel, coding: Codings, hidden_coding: Codings | None = None, pooling: Codings | None = None
 ) -> dict[str, NeuronEquations]:
     """Neuron equations of every layer.
+
+    A coding with a parameter ``onset`` is a wave (see `waves`): all convolutions use it, each with its own onset.
 
     Parameters
     ----------
@@ -31,10 +36,11 @@ def layer_equations(
         Equations with a parameter ``v_init`` start from its initial potential unless they are given another one.
     coding : str, path or NeuronEquations
         Of the last layer.
-    hidden_coding : str, path, NeuronEquations or dict of str
-        Of the convolutions before it, or of each by its name.
-    pooling : str, path or NeuronEquations
-        Of the pooling layers.
+    hidden_coding : str, path, NeuronEquations or dict of str, optional
+        Of the convolutions before it, or of each by its name; ``"rate"`` by default, and with a wave the same as
+        `coding`.
+    pooling : str, path or NeuronEquations, optional
+        Of the pooling layers; ``"max_pool"`` by default, ``"or_pool"`` with a wave.
 
     Returns
     -------
@@ -44,24 +50,70 @@ def layer_equations(
     Raises
     ------
     InputError
-        If there are no such equations, or no such layer.
+        If there are no such equations, or no such layer; if only some layers are to take part in a wave, or they have
+        different windows.
     """
 
-    def load(given):
+    def load(given, **defaults):
         if isinstance(given, NeuronEquations):
             return given
-        return load_equations(given, defaults={"v_init": model.initial_potential})
+        if "onset" in split_values(os.fspath(given))[1]:
+            raise InputError(f"{given}: a network gives each layer of a wave its onset; leave onset out")
+        return load_equations(given, defaults={"v_init": model.initial_potential, **defaults})
 
-    pool, last = load(pooling), load(coding)
+    last = load(coding)
+    wave = wave_of(last.parameters, last.name)
     hidden = [layer.name for layer in convolutions(model.layers[:-1])]
+    unnamed = load(HIDDEN_CODING) if wave is None else last
     if isinstance(hidden_coding, Mapping):
         if unknown := [name for name in hidden_coding if name not in hidden]:
             raise InputError(f"hidden_coding: {unknown[0]!r} is not a convolution before the last layer {hidden}")
-        of_layer = {name: load(hidden_coding.get(name, HIDDEN_CODING)) for name in hidden}
+        of_layer = {name: load(hidden_coding[name]) if name in hidden_coding else unnamed for name in hidden}
     else:
-        of_layer = dict.fromkeys(hidden, load(hidden_coding))
+        of_layer = dict.fromkeys(hidden, unnamed if hidden_coding is None else load(hidden_coding))
     of_layer[model.layers[-1].name] = last
+    for name, equations in of_layer.items():
+        if wave_of(equations.parameters, equations.name) != wave:
+            raise InputError(
+                f"{name}: a wave needs the same windows in all convolutions; expected {_timetable(last)} as in the "
+                f"last layer, got {_timetable(equations)}; give the wave as coding and leave hidden_coding out"
+            )
+    if wave is not None:
+        of_layer = {name: _with(each, onset=wave.onset(k)) for k, (name, each) in enumerate(of_layer.items())}
+        pool = load(WAVE_POOLING if pooling is None else pooling, beta=last.parameters.get(last.amplitude, 1.0))
+    else:
+        pool = load(POOLING if pooling is None else pooling)
+        if pool.name == WAVE_POOLING:
+            raise InputError(
+                f"pooling: {WAVE_POOLING} is the maximum only in a wave, but the coding is {last.name}; use {POOLING}"
+            )
     return {layer.name: of_layer.get(layer.name, pool) for layer in model.layers}
+
+
+def _with(equations, **values):
+    return replace(equations, parameters={**equations.parameters, **values})
+
+
+def _timetable(equations):
+    wave = wave_of(equations.parameters, equations.name)
+    return f"{equations.name} (no wave)" if wave is None else f"{equations.name} (p={wave.p}, waves={wave.waves})"
+
+
+def network_wave(equations: Mapping[str, NeuronEquations]) -> Wave | None:
+    """The timetable of a network, if its layers work as a wave.
+
+    Parameters
+    ----------
+    equations : dict of str to NeuronEquations
+        By layer, as `layer_equations` returns them.
+
+    Returns
+    -------
+    Wave or None
+        None if the layers all work in every step.
+    """
+    last = list(equations.values())[-1]
+    return wave_of(last.parameters, last.name)
 
 
 def check_input_current(equations: NeuronEquations, layer: Layer, group: NeuronGroup) -> None:

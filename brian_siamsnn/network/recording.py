@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..defaults import CODING, HIDDEN_CODING, STEPS
+from ..defaults import CODING
 from ..errors import InputError
 from ..model.conversion import SpikingModel
 from .runtime import SpikingBranch
@@ -26,9 +26,9 @@ def record_spikes(
     model: FilePath | SiameseModel | SpikingModel,
     image: np.ndarray,
     layers: Iterable[str] | str | None = None,
-    steps: int = STEPS,
+    steps: int | None = None,
     coding: Codings = CODING,
-    hidden_coding: Codings = HIDDEN_CODING,
+    hidden_coding: Codings | None = None,
 ) -> dict[str, SpikeTrains]:
     """Show an image to the network and keep the spikes of its layers.
 
@@ -40,12 +40,13 @@ def record_spikes(
         RGB, 0 to 255; `crops.target_crop` cuts one around a target.
     layers : iterable of str or "all", optional
         Layers to record; only the last one by default.
-    steps : int
-        T, 20 by default.
+    steps : int, optional
+        T; by default 20, or as many as a wave takes.
     coding : str, path or NeuronEquations
-        Neuron equations of the last layer, ``"rate"`` by default.
-    hidden_coding : str, path, NeuronEquations or dict
-        Neuron equations of the convolutions before it, ``"rate"`` by default; a dict gives them by layer.
+        Neuron equations of the last layer, ``"rate"`` by default; ``"wave"`` is the coding of all layers.
+    hidden_coding : str, path, NeuronEquations or dict, optional
+        Neuron equations of the convolutions before it, ``"rate"`` by default, and those of the last with a
+        wave; a dict gives them by layer.
 
     Returns
     -------

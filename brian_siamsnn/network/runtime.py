@@ -9,9 +9,10 @@ spike crosses all layers in the step in which it is fired, as Eq. 2-4 say:
     slot resets       every neuron that fired is reset         v -= v_th
 
 `Network.run` generates all code again at each call, which takes longer than
-simulating a small network. The branch does that once, and then runs the
-network's objects in their order, as `Network.run` does. Its clock is set to zero
-for each image: ``t`` in an equation is the time since the image was shown.
+simulating a small network. The branch does that once (`stepping`), and then runs
+the network's objects in their order and on their clocks, as `Network.run` does.
+All clocks are set to zero for each image: ``t`` in an equation is the time since
+the image was shown.
 """
 
 from __future__ import annotations
@@ -21,35 +22,27 @@ from operator import methodcaller
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from brian2 import Clock, Network, ms
+from brian2 import Clock, Network
 
 from ..connectivity.explicit import fan_out
 from ..connectivity.kernel_equations import check_kernel_equations, plain
 from ..connectivity.shared_kernel import SharedKernelConvolution, SharedKernelPooling
-from ..defaults import CODING, STEPS
+from ..defaults import CODING
 from ..environment import available_threads
-from ..errors import InputError, reason_of
+from ..errors import InputError
 from ..model.fixed_point_weights import shared_units
 from ..model.layers import Convolution
-from ..neurons.equations import TIME_STEP
+from ..neurons.equations import SCHEDULE, TIME_STEP
 from ..spikes.trains import SpikeTrains
 from .branch import Branch, checked_connectivity
-from .brian2_internals import (
-    calls_of,
-    check_compiled,
-    code_generation,
-    fuse_passes,
-    remove_broken_modules,
-    reset_state,
-    set_step,
-    state_arrays,
-    step_counter,
-    use_branchless_threshold,
-    value_array,
-)
+from .brian2_cache import remove_broken_modules
+from .brian2_code import FusedPass, code_generation
+from .brian2_state import reset_state, state_arrays, value_array, without_warning
 from .layer_equations import check_input_current
 from .memory import check_memory
+from .resting import RestingLayers
 from .step_objects import KernelInput, SpikeCounter, SpikeRecorder, StateRecorder
+from .stepping import SteppedNetwork
 from .synapses import build_synapses
 
 if TYPE_CHECKING:
@@ -59,7 +52,7 @@ if TYPE_CHECKING:
     from ..model.conversion import SpikingModel
     from ..model.files import SiameseModel
     from ..neurons.equations import Codings
-    from .brian2_internals import Call
+    from .brian2_code import Call
 
 __all__ = ["SpikingBranch"]
 
@@ -75,11 +68,14 @@ class SpikingBranch(Branch):
         Shared kernels (default), or every weight a Brian2 synapse; both give the same spikes.
     threads : int, optional
         Threads of the kernels; by default all processors that this process may use.
+    prefix : str
+        What the names of the Brian2 objects begin with, nothing by default. Branches in one `brian2.Network` need
+        different names: with ``prefix="search_"``, the group of conv1 is named ``search_conv1``.
 
     Attributes
     ----------
     network : brian2.Network
-        Everything that a step runs.
+        Everything that a step runs. Objects may be added (`add`) and removed, and it may be run itself (`show`).
     groups : dict of str to brian2.NeuronGroup
         By layer. With a batch, image n has the neurons n*N to (n+1)*N - 1, N being those of one image.
     clock : brian2.Clock
@@ -106,20 +102,23 @@ class SpikingBranch(Branch):
         self,
         model: FilePath | SiameseModel | SpikingModel,
         image_size: int,
-        steps: int = STEPS,
+        steps: int | None = None,
         coding: Codings = CODING,
         *,
         connectivity: str = "kernel",
         threads: int | None = None,
+        prefix: str = "",
         **options: Any,
     ) -> None:
         super().__init__(model, image_size, steps, coding, **options)
         self._explicit = checked_connectivity(connectivity) == "synapses"
         self.threads = threads or available_threads()
+        self._prefix = _checked_prefix(prefix)
         check_memory(self.model, image_size, self.batch_size, connectivity)
         remove_broken_modules()
-        self.clock = Clock(dt=TIME_STEP, name="image_clock")
+        self.clock = Clock(dt=TIME_STEP, name=f"{prefix}image_clock")
         self.groups: dict[str, Any] = {}
+        self._passes: dict[str, FusedPass] = {}
         self._inputs: dict[str, Any] = {}
         self._counters: dict[str, SpikeCounter] = {}
         self._recorders: dict[str, SpikeRecorder] = {}
@@ -132,9 +131,18 @@ class SpikingBranch(Branch):
                 equations = self.equations[layer.name]
                 unit_spikes = equations.parameters.get(equations.amplitude) == 1
         parts = (self.groups, self._inputs, self._counters, self._recorders, self._state_recorders)
-        self.network = Network(*(item for part in parts for item in part.values()))
-        self._ready: list[Call] = []
-        self._trains: dict[str, list[SpikeTrains]] = {}  # of the last run, made when they are asked for
+        self.network = Network(*(without_warning(item) for part in parts for item in part.values()))
+        self.network.schedule = list(SCHEDULE)
+        self._stepped = SteppedNetwork(
+            self.network,
+            self.clock,
+            self.steps,
+            self.groups,
+            self._passes,
+            self._recorded_states,
+            RestingLayers(self.model, self.equations, self.groups, self.steps) if self.wave else None,
+        )
+        self._trains: dict[str, tuple[int, list[SpikeTrains]]] = {}  # made when they are asked for
 
     def _add_layer(self, k, layer, unit_spikes):
         """Add the neurons of one layer, its input from the layer before, and what counts and records it."""
@@ -152,11 +160,11 @@ class SpikingBranch(Branch):
                 value_array(group, "I")[:] = np.tile(bias, group.N // len(bias))
             before = self.model.layers[k - 1].name
             connect = self._connect_synapses if self._explicit else self._connect_kernel
-            self._inputs[name] = connect(k, self.groups[before], group, weights, units)
+            self._inputs[name] = connect(k, before, name, weights, units)
         # a kernel counts its own events; explicit synapses are counted where the spikes come from
         following = self.model.layers[k + 1].name if k + 1 < len(self.model.layers) else None
         counted = fan_out(self.projections[following]) if self._explicit and following else None
-        self._counters[name] = SpikeCounter(group, self.steps, 10 * k + 1, counted, self.shapes[name][2])
+        self._counters[name] = SpikeCounter(group, 10 * k + 1, counted, self.shapes[name][2])
         if name in self._recorded:
             self._recorders[name] = SpikeRecorder(group, equations.amplitude, 10 * k + 1)
         if name in self._recorded_states:
@@ -165,10 +173,9 @@ class SpikingBranch(Branch):
     def _group(self, k, layer, equations, fixed_point):
         """The neurons of layer number k, which fire in its turn within a step."""
         size = self.batch_size * int(np.prod(self.shapes[layer.name]))
-        group = equations.group(size, layer.name, self.clock, self._dtype)
+        group = equations.group(size, f"{self._prefix}{layer.name}", self.clock, self._dtype)
         thresholder = group.thresholder["spike"]
         thresholder.when, thresholder.order = "thresholds", 10 * k
-        use_branchless_threshold(group)
         check_input_current(equations, layer, group)
         if layer.name in self._recorded_states:
             for variable in self._recorded_states[layer.name]:
@@ -177,16 +184,16 @@ class SpikingBranch(Branch):
                         f"record_states: {layer.name}: expected variables of {equations.name} "
                         f"{sorted(group.equations.names)}, got {variable!r}"
                     )
-        else:  # a recorded layer keeps its passes apart, or v would be recorded after its reset
-            fuse_passes(group, equations, update=k == 0 or (fixed_point and plain(equations.update) == "v+=I"))
+        update = k == 0 or (fixed_point and plain(equations.update) == "v+=I")
+        self._passes[layer.name] = FusedPass(group, equations, update)
         return group
 
     def _connect_synapses(self, k, source, target, weights, units):
-        presynaptic, equations = self.equations[source.name], self.equations[target.name]
+        presynaptic, equations = self.equations[source], self.equations[target]
         synapses = build_synapses(
-            self.projections[target.name],
-            source,
-            target,
+            self.projections[target],
+            self.groups[source],
+            self.groups[target],
             equations.synapse,
             equations.arriving(presynaptic),
             weights,
@@ -196,18 +203,57 @@ class SpikingBranch(Branch):
         return synapses
 
     def _connect_kernel(self, k, source, target, weights, units):
-        common = self.projections[target.name], state_arrays(target), self.batch_size, self.threads
+        common = self.projections[target], state_arrays(self.groups[target]), self.batch_size, self.threads
         if weights is None:
             kernel: Any = SharedKernelPooling(*common)
         else:
             kernel = SharedKernelConvolution(*common, weights=weights, units=units)
-        amplitude = self.equations[source.name].amplitude
-        return KernelInput(kernel, source, amplitude, f"{target.name}_input", self.steps, 10 * k - 5)
+        amplitude = self.equations[source].amplitude
+        return KernelInput(kernel, self.groups[source], amplitude, f"{self.groups[target].name}_input", 10 * k - 5)
 
     @property
     def codegen(self) -> str | None:
         """Code generation that Brian2 chose for the neurons: ``"cython"`` or ``"numpy"``; None before `prepare`."""
-        return code_generation(self.groups[self.last_layer]) if self._ready else None
+        return code_generation(self.groups[self.last_layer], self._passes[self.last_layer])
+
+    def add(self, *objects: Any) -> None:
+        """Add Brian2 objects of your own to the network: monitors, groups, synapses, operations.
+
+        They run in their slots and on their clocks, as `brian2.Network.run` would run them. ``t`` is 0 at the start of
+        every image; variables of your own objects keep their values from image to image. The layers that they look at
+        are simulated in separate passes, so that they see every variable as the equations say.
+
+        Parameters
+        ----------
+        *objects : brian2.BrianObject or container of them
+            The objects.
+        """
+        self.network.add(*objects)
+
+    def show(self, image: np.ndarray) -> None:
+        """Set everything to its state before the first step, and the input current to that of an image.
+
+        After this, ``branch.network.run(branch.steps * ms)`` does the same as `run`.
+
+        Parameters
+        ----------
+        image : ndarray, shape (image_size, image_size, 3), or (batch_size, image_size, image_size, 3)
+            RGB, 0 to 255; as many images as the branch was built for.
+
+        Raises
+        ------
+        InputError
+            If the image is invalid.
+        """
+        image, size = np.asarray(image), self.image_size
+        single = self.batch_size == 1 and image.ndim == 3
+        self._show(self._checked("image", image, (size, size, 3))[None] if single else self._checked_batch(image))
+
+    def _show(self, images):
+        self.reset()
+        current = value_array(self.groups[self.model.layers[0].name], "I").reshape(self.batch_size, -1)
+        for row, image in zip(current, images, strict=True):
+            row[:] = self.first_layer.current(image, self.threads).ravel()
 
     def prepare(self) -> None:
         """Let Brian2 generate and compile the code of all equations; otherwise the first run does.
@@ -217,16 +263,14 @@ class SpikingBranch(Branch):
         InputError
             If Brian2 cannot generate code for the equations, or Cython does not compile it.
         """
-        if not self._ready:
-            try:
-                self.network.run(0 * ms, namespace={})
-            except Exception as error:  # Brian2's code generation raises exceptions of many types
-                raise InputError(f"Brian2 cannot generate code for these equations: {reason_of(error)}") from error
-            check_compiled(self.network.sorted_objects)
-            self._ready = [call for item in self.network.sorted_objects if item.active for call in calls_of(item)]
+        self._stepped.prepare()
 
     def reset(self) -> None:
-        """Set every state variable to its value before the first step, and forget all spikes."""
+        """Set every state variable to its value before the first step, forget all spikes, and set the time to 0.
+
+        Of what was added, the variables keep their values; see `add`.
+        """
+        self._stepped.restart()
         for name, group in self.groups.items():
             reset_state(group, self.equations[name].initial)
         for connection in self._inputs.values():
@@ -238,7 +282,6 @@ class SpikingBranch(Branch):
             for item in part.values():
                 item.reset()
         self._trains.clear()
-        set_step(self.clock, 0)
 
     def _simulate(self, images):
         for _ in self._advance(images, methodcaller("run")):
@@ -279,44 +322,54 @@ class SpikingBranch(Branch):
                 flat[neurons] = 0
 
     def _advance(self, images, execute):
-        """Start afresh and run step by step; counts are gathered at the end, or when the generator is closed."""
-        self.prepare()
-        self.reset()
-        current = value_array(self.groups[self.model.layers[0].name], "I").reshape(self.batch_size, -1)
-        for row, image in zip(current, images, strict=True):
-            row[:] = self.first_layer.current(image, self.threads).ravel()
-        step = step_counter(self.clock)
-        try:
-            for k in range(1, self.steps + 1):
-                for call in self._ready:
-                    execute(call)
-                set_step(self.clock, k)
-                self._trains.clear()  # whoever asks for them between two steps gets those so far
-                yield k
-        except Exception as error:  # raised by the equations, such as a division by zero
-            raise InputError(f"step {int(step[0])}: these equations cannot be run: {reason_of(error)}") from error
-        finally:
-            self.steps_run = int(step[0])
-            self.spikes = {name: counter.spikes.copy() for name, counter in self._counters.items()}
-            self.operations = {name: self._events(name).copy() for name in self._inputs}
+        """Start afresh and run step by step."""
+        self._show(images)
+        self._stepped.prepare()
+        return self._stepped.run(execute)
 
-    def _events(self, name):
-        if not self._explicit:
-            return self._inputs[name].events
-        names = list(self.shapes)
-        return self._counters[names[names.index(name) - 1]].events
+    @property
+    def steps_run(self) -> int:
+        """Steps since the image was shown: T, or fewer if the run was stopped early; 0 before the first run."""
+        return len(self._counters[self.last_layer].spikes)
+
+    @property
+    def spikes(self) -> dict[str, np.ndarray]:
+        """Spikes of each layer in each step of the last run, over all its images; zeros for steps not run."""
+        return {name: self._by_step(counter.spikes) for name, counter in self._counters.items()}
+
+    @property
+    def operations(self) -> dict[str, np.ndarray]:
+        """Synaptic events into each layer but the first, likewise."""
+        # explicit synapses are counted where the spikes come from
+        counted = self._counters if self._explicit else self._inputs
+        sources = list(self.shapes) if self._explicit else list(self._inputs)
+        return {
+            name: self._by_step(counted[source].events) for name, source in zip(self._inputs, sources, strict=False)
+        }
+
+    def _by_step(self, counts):
+        return np.array(counts + [0] * (self.steps - len(counts)), np.int64)
 
     def _trains_of(self, layer, image):
-        if layer not in self._trains:
+        if layer not in self._trains or self._trains[layer][0] != self.steps_run:
             neuron, step, amplitude = self._recorders[layer].spikes()
-            shape = self.shapes[layer]
+            shape, steps = self.shapes[layer], max(self.steps, self.steps_run)
             number, neuron = np.divmod(neuron, int(np.prod(shape)))
-            self._trains[layer] = [
-                SpikeTrains(neuron[mine], step[mine], amplitude[mine], shape, self.steps)
-                for mine in (number == n for n in range(self.batch_size))
-            ]
-        return self._trains[layer][image]
+            self._trains[layer] = (
+                self.steps_run,
+                [
+                    SpikeTrains(neuron[mine], step[mine], amplitude[mine], shape, steps)
+                    for mine in (number == n for n in range(self.batch_size))
+                ],
+            )
+        return self._trains[layer][1][image]
 
     def _states_of(self, layer, variable):
         values = self._state_recorders[layer].values[variable]
         return np.array(values).reshape(len(values), len(self.groups[layer]))
+
+
+def _checked_prefix(prefix):
+    if prefix and not (prefix.isidentifier() and prefix.isascii()):
+        raise InputError(f"prefix: expected letters, digits and underscores, a letter first, got {prefix!r}")
+    return prefix

@@ -15,13 +15,13 @@ from brian2 import Function, NeuronGroup, defaultclock, prefs
 from ..connectivity.blocks import KERNELS, blocked_kernel, kernel_block
 from ..connectivity.kernel_equations import check_kernel_equations
 from ..connectivity.shared_kernel import STRIP
-from ..defaults import CODING, STEPS
+from ..defaults import CODING
 from ..environment import available_threads
 from ..errors import InputError
 from ..model.layers import Convolution
 from ..neurons.equations import TIME_STEP
 from .branch import checked_connectivity
-from .brian2_internals import array_name, spike_list_name
+from .brian2_names import array_name, spike_list_name
 from .compiled import CompiledBranch
 
 if TYPE_CHECKING:
@@ -60,6 +60,8 @@ _CALLS = {
     "{count}, {m}, {emitted}, {rise}, g, {strip}, {threads});",
     "gate": "g.groups = 1; g.block = 16; siamsnn::gate_events<{real}>(spikes, n, amplitude.data(), 1, "
     "{count}, {m}, {leader}, {passed}, g, {strip}, {threads});",
+    "or_pool": "g.groups = 1; g.block = 16; siamsnn::or_events<{real}>(spikes, n, amplitude.data(), 1, "
+    "{arrived}, g, {strip}, {threads});",
 }
 
 
@@ -74,10 +76,10 @@ class StandaloneBranch(CompiledBranch):
         Name of a shipped model, a model file, or a loaded model.
     image_size : int
         Side of the square images, in pixels: 127 (exemplar) or 255 (search region).
-    steps : int
-        T, the time steps that each image is shown for; 20 by default.
+    steps : int, optional
+        T, the time steps that each image is shown for; by default 20, or as many as a wave takes.
     coding : str, path or NeuronEquations
-        Neuron equations of the last layer, ``"rate"`` by default.
+        Neuron equations of the last layer, ``"rate"`` by default; ``"wave"`` is the coding of all layers.
     connectivity : {"kernel", "synapses"}
         Event-driven shared kernels (default), or explicit `brian2.Synapses`.
     threads : int, optional
@@ -97,7 +99,7 @@ class StandaloneBranch(CompiledBranch):
         self,
         model: FilePath | SiameseModel | SpikingModel,
         image_size: int,
-        steps: int = STEPS,
+        steps: int | None = None,
         coding: Codings = CODING,
         *,
         connectivity: str = "kernel",
@@ -165,8 +167,9 @@ class StandaloneBranch(CompiledBranch):
             weights = blocked_kernel(self.model.weights[name][0], layer.groups, block)
             tables[f"_{name}_weights"] = weights.astype(self._dtype)
         else:
-            form = "max_pool" if "rise" in target.variables else "gate"
-            held = {key: target.variables.get(key) for key in ("m", "emitted", "rise", "leader", "passed")}
+            forms = {"arrived": "or_pool", "rise": "max_pool", "passed": "gate"}
+            form = next(form for variable, form in forms.items() if variable in target.variables)
+            held = {key: target.variables.get(key) for key in ("arrived", "m", "emitted", "rise", "leader", "passed")}
             values |= {key: array_name(variable) if variable else "(int32_t*)nullptr" for key, variable in held.items()}
             values["count"] = array_name(holder.variables["count"])
             holder.run_regularly(

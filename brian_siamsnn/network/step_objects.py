@@ -2,17 +2,17 @@
 
 They read the spike list of a group directly, so nothing has to be compiled for
 them. Each runs in the slot ``thresholds``; its ``order`` says where among the
-layers (see `runtime`).
+layers (see `runtime`). What they keep grows by one entry a step, however long
+the network is run, and is part of what `Network.store` stores.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from brian2.core.base import BrianObject
 
-from .brian2_internals import SpikeList, step_counter, value_array
+from .brian2_state import StepObject, value_array
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -24,24 +24,13 @@ if TYPE_CHECKING:
 __all__ = ["KernelInput", "SpikeCounter", "SpikeRecorder", "StateRecorder"]
 
 
-class _StepObject(BrianObject):
-    """An object that runs once a step in the slot ``thresholds``, on the clock of a group."""
-
-    def __init__(self, group: NeuronGroup, order: int, name: str) -> None:
-        super().__init__(clock=group.clock, when="thresholds", order=order, name=name)
-        self._spikes = SpikeList(group)
-        self._step = step_counter(group.clock)
-
-
-class SpikeCounter(_StepObject):
+class SpikeCounter(StepObject):
     """Counts the spikes of a layer in each step, and their synaptic events where no kernel does.
 
     Parameters
     ----------
     group : brian2.NeuronGroup
         The layer.
-    steps : int
-        T.
     order : int
         When it runs within the slot.
     fan_out : ndarray of int, shape (H, W), optional
@@ -51,34 +40,47 @@ class SpikeCounter(_StepObject):
 
     Attributes
     ----------
-    spikes : ndarray of int64, shape (T,)
-        Spikes in each step.
-    events : ndarray of int64, shape (T,)
-        Spikes times fan-out.
+    spikes : list of int
+        Spikes in each step since the last reset.
+    events : list of int
+        Spikes times fan-out, likewise.
     """
 
-    def __init__(
-        self, group: NeuronGroup, steps: int, order: int, fan_out: np.ndarray | None = None, channels: int = 1
-    ) -> None:
+    def __init__(self, group: NeuronGroup, order: int, fan_out: np.ndarray | None = None, channels: int = 1) -> None:
         super().__init__(group, order, f"{group.name}_count")
-        self.spikes, self.events = np.zeros(steps, np.int64), np.zeros(steps, np.int64)
+        self.spikes: list[int] = []
+        self.events: list[int] = []
         self._fan_out = None if fan_out is None else fan_out.ravel()
         self._channels = channels
 
     def run(self) -> None:
         """Count the spikes of this step."""
-        fired, step = self._spikes.neurons, self._step[0]
-        self.spikes[step] = len(fired)
+        fired = self._spikes.neurons
+        self.spikes.append(len(fired))
         if self._fan_out is not None:
-            self.events[step] = self._fan_out[fired // self._channels % self._fan_out.size].sum()
+            self.events.append(int(self._fan_out[fired // self._channels % self._fan_out.size].sum()))
 
     def reset(self) -> None:
         """Start from zero."""
-        self.spikes[:] = 0
-        self.events[:] = 0
+        self.spikes.clear()
+        self.events.clear()
+
+    def kept(self) -> tuple[list[int], list[int]]:
+        """Return copies of the counts."""
+        return list(self.spikes), list(self.events)
+
+    def keep(self, kept: tuple[list[int], list[int]]) -> None:
+        """Go on from copies of the counts.
+
+        Parameters
+        ----------
+        kept : tuple of list
+            What `kept` returned.
+        """
+        self.spikes[:], self.events[:] = kept
 
 
-class SpikeRecorder(_StepObject):
+class SpikeRecorder(StepObject):
     """Keeps the spikes of a layer.
 
     Parameters
@@ -107,6 +109,20 @@ class SpikeRecorder(_StepObject):
         self.neurons: list[np.ndarray] = []
         self.amplitudes: list[np.ndarray] = []
 
+    def kept(self) -> tuple[list[np.ndarray], list[np.ndarray]]:
+        """Return the spikes of each step and their amplitudes."""
+        return list(self.neurons), list(self.amplitudes)
+
+    def keep(self, kept: tuple[list[np.ndarray], list[np.ndarray]]) -> None:
+        """Go on from the spikes of each step and their amplitudes.
+
+        Parameters
+        ----------
+        kept : tuple of list
+            What `kept` returned.
+        """
+        self.neurons, self.amplitudes = map(list, kept)
+
     def spikes(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """All recorded spikes, by step and then by neuron.
 
@@ -125,7 +141,7 @@ class SpikeRecorder(_StepObject):
         return neurons, np.repeat(np.arange(len(counts)), counts), amplitudes
 
 
-class StateRecorder(_StepObject):
+class StateRecorder(StepObject):
     """Keeps state variables of a layer, as they are when the threshold is tested.
 
     Parameters
@@ -154,8 +170,22 @@ class StateRecorder(_StepObject):
         for values in self.values.values():
             values.clear()
 
+    def kept(self) -> dict[str, list[np.ndarray]]:
+        """Return the values of each step by variable."""
+        return {name: list(values) for name, values in self.values.items()}
 
-class KernelInput(_StepObject):
+    def keep(self, kept: dict[str, list[np.ndarray]]) -> None:
+        """Go on from the values of each step.
+
+        Parameters
+        ----------
+        kept : dict of str to list
+            What `kept` returned.
+        """
+        self.values = {name: list(values) for name, values in kept.items()}
+
+
+class KernelInput(StepObject):
     """Runs the shared kernel between two groups, in place of their Synapses.
 
     Parameters
@@ -168,32 +198,43 @@ class KernelInput(_StepObject):
         Variable of ``source`` that holds what a spike carries.
     name : str
         Name of the Brian2 object.
-    steps : int
-        T.
     order : int
         When it runs within the slot.
 
     Attributes
     ----------
-    events : ndarray of int64, shape (T,)
-        Synaptic events in each step: spikes times fan-out.
+    events : list of int
+        Synaptic events in each step since the last reset: spikes times fan-out.
     """
 
-    def __init__(
-        self, kernel: SharedKernel, source: NeuronGroup, amplitude: str, name: str, steps: int, order: int
-    ) -> None:
+    def __init__(self, kernel: SharedKernel, source: NeuronGroup, amplitude: str, name: str, order: int) -> None:
         super().__init__(source, order, name)
         self.kernel = kernel
-        self.events = np.zeros(steps, np.int64)
+        self.events: list[int] = []
         self._amplitude = value_array(source, amplitude)
 
     def run(self) -> None:
         """Deliver the spikes of this step."""
         fired, amplitude = self._spikes.neurons, self._amplitude
         carried = amplitude if amplitude.size == 1 else amplitude[fired]
-        self.events[self._step[0]] = self.kernel.deliver(fired, carried)
+        self.events.append(self.kernel.deliver(fired, carried))
 
     def reset(self) -> None:
         """Forget the spikes of the last image."""
-        self.events[:] = 0
+        self.events.clear()
         self.kernel.reset()
+
+    def kept(self) -> tuple[list[int], Any]:
+        """Return a copy of the events and of what the kernel keeps."""
+        return list(self.events), self.kernel.kept()
+
+    def keep(self, kept: tuple[list[int], Any]) -> None:
+        """Go on from a copy of the events and of what the kernel keeps.
+
+        Parameters
+        ----------
+        kept : tuple
+            What `kept` returned.
+        """
+        self.events[:] = kept[0]
+        self.kernel.keep(kept[1])

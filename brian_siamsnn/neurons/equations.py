@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from ..aliases import FilePath
 
-__all__ = ["TIME_STEP", "Coding", "Codings", "NeuronEquations", "load_equations", "split_values"]
+__all__ = ["SCHEDULE", "TIME_STEP", "Coding", "Codings", "NeuronEquations", "load_equations", "split_values"]
 
 
 #: A neuron model: its name, its file, or the equations themselves.
@@ -35,6 +35,9 @@ Codings: TypeAlias = Coding | Mapping[str, Coding]
 
 #: Time step of the simulation; the same as TrueNorth's tick.
 TIME_STEP = 1 * ms
+
+#: Order of the slots within a time step, set for every network: what runs must not depend on a preference.
+SCHEDULE = ("start", "groups", "thresholds", "synapses", "resets", "end")
 
 
 @dataclass(frozen=True, repr=False)

@@ -13,7 +13,7 @@ import numpy as np
 from brian2 import Clock, Network, SpikeMonitor, StateMonitor, Synapses, get_device, ms, network_operation, prefs
 
 from ..errors import InputError
-from .equations import NeuronEquations, load_equations
+from .equations import SCHEDULE, NeuronEquations, load_equations
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -178,7 +178,9 @@ def _simulate(equations, current, spikes, weights):
         if inputs is not None:
             inputs.value = spikes[step]
 
-    Network(*objects, set_input).run(len(current) * ms, namespace={})
+    network = Network(*objects, set_input)
+    network.schedule = list(SCHEDULE)
+    network.run(len(current) * ms, namespace={})
     steps = np.round(np.asarray(fired.t_) / clock.dt_).astype(int)
     recorded = [{name: np.array(getattr(monitor, f"{name}_")[:]).reshape(-1) for name in names} for monitor in states]
     return NeuronRun(steps.tolist(), np.array(getattr(fired, f"{equations.amplitude}_")[:]).tolist(), *recorded)

@@ -11,6 +11,7 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import dataclass, fields
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -25,19 +26,24 @@ from ..defaults import (
     POOLING,
     STEPS,
     TAU,
+    WAVE_MATCHING,
+    WAVE_POOLING,
 )
 from ..defaults import SCALES as DEFAULT_SCALES
 from ..errors import InputError
 from ..files import find, printable
 from ..matching.similarity import MATCHINGS
+from ..model.layers import convolutions
+from ..neurons.waves import resolved_steps, wave_of
 from .tracker import SCALES, SiameseTracker
 
 if TYPE_CHECKING:
     from ..aliases import FilePath
     from ..matching.matchers import ConvolutionalMatcher, SpikingMatcher
     from ..model.files import SiameseModel
+    from ..neurons.waves import Wave
 
-__all__ = ["PAPER_CONFIGS", "TrackerConfig", "identity_hash"]
+__all__ = ["TrackerConfig", "identity_hash"]
 
 #: Settings that name neuron equations, and all settings that mean nothing to the CNN.
 _EQUATIONS = ("coding", "hidden_coding", "pooling")
@@ -57,22 +63,25 @@ class TrackerConfig:
         Name of a shipped model, a model file, or a loaded model; ``"compact"`` by default.
     tracker : {"snn", "cnn"}
         The spiking network (default), or the CNN that it was converted from.
-    steps : int
-        T, the time steps that an image is shown for; 20 by default.
-    matching : {"hsm", "psm", "tsm"}
-        Similarity of spike trains (Eq. 6-9), ``"hsm"`` by default; see `similarity.matching_kernel`.
+    steps : int, optional
+        T, the time steps that an image is shown for; by default 20, or as many as a wave takes.
+    matching : {"hsm", "psm", "tsm"}, optional
+        Similarity of spike trains (Eq. 6-9); ``"hsm"`` by default, ``"psm"`` with a wave. See
+        `similarity.matching_kernel`.
     coding : str or path
-        Neuron equations of the output layer, ``"rate"`` by default; see `load_equations`.
+        Neuron equations of the output layer, ``"rate"`` by default; see `load_equations`. ``"wave"``, or
+        ``"wave:p=4,waves=1"`` with values, is the coding of all layers.
     tau : int
         Response period threshold of Eq. 8, in steps; 1 by default.
     lambda_v : float
         Weight of potential matching in Eq. 9, 1 by default.
     lambda_t : float
         Weight of temporal matching in Eq. 9, 20 by default.
-    hidden_coding : str or path
-        Neuron equations of the convolutions before the output layer, ``"rate"`` by default.
-    pooling : str or path
-        Gate of the pooling layers, ``"max_pool"`` by default.
+    hidden_coding : str or path, optional
+        Neuron equations of the convolutions before the output layer; ``"rate"`` by default, and with a wave those of
+        the output layer.
+    pooling : str or path, optional
+        Gate of the pooling layers; ``"max_pool"`` by default, ``"or_pool"`` with a wave.
     v_init : float, optional
         Membrane potential before the first step, in thresholds; the model's own by default.
     threshold_scale : float
@@ -94,35 +103,61 @@ class TrackerConfig:
 
     model: FilePath | SiameseModel = MODEL
     tracker: str = "snn"
-    steps: int = STEPS
-    matching: str = MATCHING
+    steps: int | None = None
+    matching: str | None = None
     coding: str = CODING
     tau: int = TAU
     lambda_v: float = LAMBDA_V
     lambda_t: float = LAMBDA_T
-    hidden_coding: str = HIDDEN_CODING
-    pooling: str = POOLING
+    hidden_coding: str | None = None
+    pooling: str | None = None
     v_init: float | None = None
     threshold_scale: float = 1.0
     early_stop: int | None = None
     scales: int = DEFAULT_SCALES
 
     def __post_init__(self) -> None:
-        for name, allowed in {"tracker": ("snn", "cnn"), "matching": MATCHINGS, "scales": tuple(SCALES)}.items():
+        matchings = (*MATCHINGS, None)
+        for name, allowed in {"tracker": ("snn", "cnn"), "matching": matchings, "scales": tuple(SCALES)}.items():
             if getattr(self, name) not in allowed:
                 raise InputError(f"{name}: expected one of {list(allowed)}, got {getattr(self, name)!r}")
-        if self.steps < 1:
+        if self.steps is not None and self.steps < 1:
             raise InputError(f"steps: expected 1 or more, got {self.steps}")
         self._model_file()
         self._equation_files()
+        if self.wave is not None and self.tracker == "snn":
+            resolved_steps(self.steps, self.wave, self._convolution_count())
 
     def __repr__(self) -> str:
-        changed = (f"{name}={value!r}" for name, value in self._changed().items())
-        return f"TrackerConfig({', '.join(changed)})"
+        changed = (f for f in fields(self) if getattr(self, f.name) != f.default)
+        return f"TrackerConfig({', '.join(f'{f.name}={getattr(self, f.name)!r}' for f in changed)})"
 
-    def _changed(self):
-        """Settings that differ from their defaults."""
-        return {f.name: getattr(self, f.name) for f in fields(self) if getattr(self, f.name) != f.default}
+    @cached_property
+    def wave(self) -> Wave | None:
+        """Timetable of the layers; None unless the coding is a wave."""
+        from ..neurons.equation_files import EquationFile
+        from ..neurons.equations import split_values
+
+        name, given = split_values(self.coding)
+        parameters, _ = EquationFile.read(name).values({}, dict(given))
+        return wave_of(parameters, name)
+
+    def _convolution_count(self):
+        from ..model.files import load_model
+
+        return len(convolutions(load_model(self.model).layers))
+
+    @cached_property
+    def _implied(self):
+        """The values of those settings that follow from the coding, unless they are given."""
+        if self.wave is None:
+            return {"steps": STEPS, "matching": MATCHING, "hidden_coding": HIDDEN_CODING, "pooling": POOLING}
+        return {
+            "steps": self.wave.steps(self._convolution_count()),
+            "matching": WAVE_MATCHING,
+            "hidden_coding": self.coding,
+            "pooling": WAVE_POOLING,
+        }
 
     def _model_file(self):
         """Path of the model file; None for a model that is an object."""
@@ -134,12 +169,17 @@ class TrackerConfig:
         """Paths of the neuron equations, by setting."""
         from ..neurons.equations import split_values
 
-        return {name: find("equations", split_values(getattr(self, name))[0], ".toml") for name in _EQUATIONS}
+        given = {name: getattr(self, name) or self._implied[name] for name in _EQUATIONS}
+        return {name: find("equations", split_values(value)[0], ".toml") for name, value in given.items()}
 
     @property
     def settings(self) -> dict[str, Any]:
-        """All settings by name, as plain values; None for those that mean nothing to the CNN."""
+        """All settings by name, as plain values; None for those that mean nothing to the CNN.
+
+        Settings that were left to follow from the coding have the values that follow.
+        """
         values = {f.name: getattr(self, f.name) for f in fields(self)}
+        values |= {name: value for name, value in self._implied.items() if values[name] is None}
         values["model"] = "object" if self._model_file() is None else str(self.model)
         return {name: None if self.tracker == "cnn" and name in _SPIKING else value for name, value in values.items()}
 
@@ -169,15 +209,15 @@ class TrackerConfig:
             parts = ["SiamFC"]
         else:
             coding, _, values = printable(Path(self.coding).name).partition(":")
-            parts = [f"SiamSNN+{self.matching.upper()}"]
+            parts = [f"SiamSNN+{(self.matching or self._implied['matching']).upper()}"]
             if coding != CODING:
                 parts[0] += "+TS" if coding == "two_status" else f"+{coding.removesuffix('.toml')}"
             parts += [values] if values else []
-            changed = self._changed()
+            usual = {f.name: f.default for f in fields(self)} | self._implied
             parts += [
-                f"{'T' if name == 'steps' else name}={_short(changed[name])}"
+                f"{'T' if name == 'steps' else name}={_short(getattr(self, name))}"
                 for name in _SPIKING
-                if name in changed and name not in ("matching", "coding")
+                if name not in ("matching", "coding") and getattr(self, name) not in (None, usual[name])
             ]
         if self.scales != DEFAULT_SCALES:
             parts.append(f"{self.scales} scale{'s' * (self.scales > 1)}")
@@ -199,7 +239,7 @@ class TrackerConfig:
         if self._model_file() is None:
             raise InputError("model: expected a name or a file for the command line, got an object; save it first")
         options = {f.name: getattr(self, f.name) for f in fields(self) if getattr(self, f.name) is not None}
-        for name in ("model", *_EQUATIONS):
+        for name in {"model", *_EQUATIONS} & options.keys():
             if Path(options[name]).is_file():
                 options[name] = Path(options[name]).resolve()
         return [text for name, value in options.items() for text in (f"--{name.replace('_', '-')}", str(value))]
@@ -292,13 +332,3 @@ def _short(value):
 
 def _sha256(path):
     return hashlib.sha256(Path(path).read_bytes()).hexdigest()
-
-
-#: Rows of the paper's Table I: Eq. 6 alone, Eq. 8 alone, both (Eq. 9), and both with Eq. 12 at the output.
-PAPER_CONFIGS = {
-    "SiamFC": {"tracker": "cnn"},
-    "SiamSNN+PSM": {"matching": "psm"},
-    "SiamSNN+TSM": {"matching": "tsm"},
-    "SiamSNN+HSM": {"matching": "hsm"},
-    "SiamSNN+HSM+TS": {"matching": "hsm", "coding": "two_status"},
-}

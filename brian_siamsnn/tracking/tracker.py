@@ -9,7 +9,8 @@ matcher that turns exemplar and search crops into response maps
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+from weakref import WeakValueDictionary
 
 import cv2
 import numpy as np
@@ -69,8 +70,14 @@ SCALES = {
 }
 
 
+#: The tracker that used each matcher last, by the matcher's identity: a user's own need not be hashable.
+_last_user: WeakValueDictionary[int, SiameseTracker] = WeakValueDictionary()
+
+
 class SiameseTracker:
     """Tracks one object.
+
+    Several trackers may share a matcher; each has its own exemplar.
 
     Parameters
     ----------
@@ -115,6 +122,8 @@ class SiameseTracker:
         self._penalties = np.where(exponents == 0, 1.0, self._search.penalty)
         self._middle = scales // 2
         self._centre: np.ndarray | None = None
+        self._exemplar: np.ndarray | None = None
+        self._template: Any = None
         self.score = float("nan")
         self.response: np.ndarray | None = None
 
@@ -152,7 +161,7 @@ class SiameseTracker:
         self._first_size = self._size.copy()
         self._fill = image.mean((0, 1)).tolist()
         exemplar = crop(image, centre, exemplar_side(*self._size), EXEMPLAR_SIZE, self._fill)
-        self.matcher.set_exemplar(exemplar)
+        self._set_exemplar(exemplar)
         self.score, self.response = float("nan"), None
 
     @property
@@ -189,6 +198,7 @@ class SiameseTracker:
         image = rgb_image(image)
         side = exemplar_side(*self._size) * SEARCH_SIZE / EXEMPLAR_SIZE
         crops = [crop(image, self._centre, side * factor, SEARCH_SIZE, self._fill) for factor in self._factors]
+        self._own_exemplar()
         responses = self.matcher.match(crops)
         if not np.isfinite(responses).all() or responses.min() == responses.max():
             self.score = float(responses.max())  # NaN if there is one
@@ -202,6 +212,22 @@ class SiameseTracker:
         self.score, self.response = float(large[best].max()), responses[best]
         self._move(self._peak(large[best]) * side * self._factors[best] / SEARCH_SIZE, self._factors[best], image)
         return self.box
+
+    def _set_exemplar(self, crop):
+        self.matcher.set_exemplar(crop)
+        self._exemplar, self._template = crop, getattr(self.matcher, "template", None)
+        _last_user[id(self.matcher)] = self
+
+    def _own_exemplar(self):
+        """Let the matcher compare with this tracker's exemplar, whichever tracker used it last."""
+        if _last_user.get(id(self.matcher)) is self:
+            return
+        if self._template is None:
+            self._set_exemplar(self._exemplar)
+        else:
+            matcher: Any = self.matcher
+            matcher.template = self._template
+            _last_user[id(self.matcher)] = self
 
     def _peak(self, response):
         """Displacement (y, x) of the windowed response's peak, in crop pixels."""

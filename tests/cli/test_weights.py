@@ -28,6 +28,24 @@ def test_a_checkpoint_of_another_architecture_is_refused_and_nothing_is_written(
     assert not (tmp_path / "m.safetensors").exists()
 
 
+def test_scales_for_levels_replace_those_of_a_model_file(tmp_path):
+    pytest.importorskip("torch", reason="calibration needs the CNN")
+    source, output = find("weights", "compact", ".safetensors"), tmp_path / "four.safetensors"
+    output_of("weights", "import", source, "--levels", 4, "--output", output)
+    before, after = load_model("compact"), load_model(output)
+    assert after.initial_potential == 0.5 and "4 levels" in after.normalisation
+    for name, (w, b) in before.weights.items():
+        np.testing.assert_array_equal(after.weights[name][0], w)
+        np.testing.assert_array_equal(after.weights[name][1], b)
+        assert after.scales[name].mean() < before.scales[name].mean()
+
+
+def test_levels_and_a_percentile_contradict_each_other(tmp_path, capsys):
+    arguments = ["--levels", 4, "--percentile", 99, "--output", tmp_path / "m.safetensors"]
+    assert command("weights", "import", "any.pth", *arguments) == 2
+    assert_names(last_error(capsys), "--levels", "--percentile", 4, 99)
+
+
 # fixed point
 
 

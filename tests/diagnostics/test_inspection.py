@@ -5,6 +5,7 @@ import pytest
 
 from brian_siamsnn.diagnostics.inspection import inspect_conversion, inspection_crops
 from brian_siamsnn.diagnostics.inspection_figure import inspection_figure
+from brian_siamsnn.diagnostics.quantisation import level_costs
 from brian_siamsnn.model.conversion import scale_thresholds
 from brian_siamsnn.model.files import SiameseModel, load_model
 from brian_siamsnn.model.layers import Convolution
@@ -140,3 +141,37 @@ def test_firing_rates_of_the_shipped_network_follow_the_activations(shipped):
 def test_the_figure_shows_the_correlation_of_each_layer(shipped):
     titles = [axes.get_title() for axes in inspection_figure(shipped).axes]
     assert any(title.startswith("conv5: r = 0.") for title in titles)
+
+
+# waves
+
+
+def test_a_fixed_point_wave_differs_nowhere_from_the_quantised_cnn():
+    crops = [image(127, seed) for seed in (1, 2)]
+    layers = inspect_conversion(load_model("compact_fixed"), crops, coding="wave:p=3")
+    assert [layer.differing for layer in layers] == [0] * 5
+    assert all(layer.spikes > 0 for layer in layers)
+
+
+def test_a_layer_of_a_wave_by_hand():
+    """Scale 2, p = 4, from 0.5: inputs of 0, .3, .5, .75 and 2 thresholds a step are 0, 1.7, 2.5, 3.5 and 8.5."""
+    (layer,) = inspect_conversion(one_layer([-1.0, 0.6, 1.0, 1.5, 4.0]), [BLACK], coding="wave", v_init=0.5)
+    assert layer.spikes == 4 * (0 + 1 + 2 + 3 + 4)
+    assert layer.rate == pytest.approx(10 / 20)
+    assert (layer.silent, layer.saturated, layer.differing) == (0.2, 0.2, 0)
+    # estimates 0 .5 1 1.5 2 for 0 .6 1 1.5 4
+    assert layer.error == pytest.approx(0.1 / 5)
+    assert layer.error_unclipped == pytest.approx(2.1 / 5)
+
+
+def test_only_a_single_wave_is_compared_with_the_quantised_cnn():
+    assert inspect_conversion(one_layer([0.5]), [BLACK], steps=4)[0].differing is None
+    assert inspect_conversion(one_layer([0.5]), [BLACK], coding="wave:waves=2")[0].differing is None
+
+
+def test_the_cost_of_levels_by_hand():
+    """Activations 0.6, 1 and 1.5 at p = 4 and scale 2 are rounded to 0.5, 1 and 1.5."""
+    (cost,) = level_costs(one_layer([0.6, 1.0, 1.5]), [BLACK], 4)
+    assert cost.error == pytest.approx(0.1 / np.sqrt(0.36 + 1 + 2.25), rel=0.05)
+    assert cost.by_levels[4] == cost.best_error <= 1.01 * cost.error
+    assert list(cost.by_levels) == [2, 4, 8] and cost.by_levels[8] < cost.by_levels[2]

@@ -10,6 +10,7 @@ from brian_siamsnn.energy.plots import plot_energy_against_steps, plot_energy_by
 from brian_siamsnn.energy.report import bills, energy_report, format_report, format_table
 from brian_siamsnn.model.conversion import SpikingModel
 from brian_siamsnn.model.layers import COMPACT
+from brian_siamsnn.neurons.waves import Wave
 from brian_siamsnn.palette import BLUE
 from tests.helpers.messages import assert_shows
 
@@ -68,6 +69,37 @@ def test_table_three_on_truenorth_as_printed_and_corrected(report):
 
 def test_the_text_gives_the_number_of_neurons_and_the_chip_capacity(report):
     assert_shows(format_report(report), "170,336", "131,072")
+
+
+# waves
+
+
+def test_a_waves_crops_follow_each_other(frame, model, costs):
+    """p = 3 and ticks of 1 ms: a crop every 6 ms; the two steps of this frame are one crop."""
+    report = energy_report(frame, model, costs, scales=1, wave=Wave(3))
+    latency = report["hardware"]["truenorth"]["latency"]
+    assert latency["interval_pipelined"] == pytest.approx(6e-3)
+    assert latency["frame_pipelined"] == pytest.approx(2e-3 + 4e-3)  # four layers later
+    several = energy_report(frame, model, costs, scales=2, wave=Wave(3, waves=2))["hardware"]["truenorth"]["latency"]
+    assert several["interval_pipelined"] == pytest.approx(12e-3)
+    assert several["frame_pipelined"] == pytest.approx(1e-3 + 4e-3 + 12e-3)
+
+
+def test_the_quantised_cnn_has_a_row_beside_the_wave(frame, model, costs):
+    rows = energy_report(frame, model, costs, scales=3, wave=Wave(4))["table3"][-2:]
+    macs = 22_325_952 + 10_764_800 + 10_077_696 + 12_960_000 + 7_312_896
+    int8 = costs["cmos45-int8"]
+    assert rows[0]["energy"] == pytest.approx(3 * macs * int8.value("mac"))
+    assert rows[1]["energy"] == pytest.approx(
+        610 * int8.value("synaptic_operation") + 2 * 170_336 * int8.value("neuron_update") + 37 * int8.value("mac")
+    )
+
+
+def test_a_tick_at_rest_by_hand(report):
+    """170,336 neurons of Loihi on two chips."""
+    rest = report["hardware"]["loihi"]["tick_at_rest"]
+    assert rest == pytest.approx(170_336 * 8.1e-11 + 2 * 0.1044 * 1e-3)
+    assert report["hardware"]["truenorth"]["tick_at_rest"] == 0
 
 
 def test_text_is_aligned_in_columns():

@@ -91,7 +91,7 @@ def test_matching_stops_once_the_peak_has_settled(patience):
         matcher.set_exemplar(exemplar)
     full.match(crops)
     trains = [one.dense() for one in (full.search_branch.trains("conv5", n) for n in range(2))]
-    parts = [np.stack([full._template.at(t).match(one[t : t + 1]) for one in trains]) for t in range(steps)]
+    parts = [np.stack([full.template.at(t).match(one[t : t + 1]) for one in trains]) for t in range(steps)]
     partial = np.cumsum(parts, axis=0)
     peaks = [int(maps.max(0).argmax()) for maps in partial]
     stays = [len(set(peaks[n - patience : n + 1])) == 1 if n >= patience else False for n in range(steps)]

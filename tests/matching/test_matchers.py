@@ -1,10 +1,14 @@
 """Matchers refuse incompatible networks and settings."""
 
 import numpy as np
+import pytest
 
+from brian_siamsnn.energy.counter import OperationCounter
 from brian_siamsnn.matching.matchers import SpikingMatcher
 from brian_siamsnn.model.files import SiameseModel, load_model
 from brian_siamsnn.model.layers import Convolution
+from brian_siamsnn.sequences.synthetic import SyntheticSequence
+from brian_siamsnn.tracking.tracker import SiameseTracker
 from tests.helpers.messages import refused
 
 
@@ -18,3 +22,25 @@ def test_a_model_with_incompatible_strides_is_refused():
 def test_too_many_steps_are_refused():
     with refused("steps", 1, 5000, 10**9):
         SpikingMatcher(load_model("compact"), steps=10**9)
+
+
+@pytest.mark.parametrize("counted", [False, True])
+def test_two_trackers_on_one_matcher_give_the_boxes_of_two_matchers(counted):
+    """Two objects in one video: the exemplars are different crops of the same frames."""
+    sequence = SyntheticSequence(frames=3)
+    frames = list(sequence)
+    boxes = [sequence.first_box, np.array([60.0, 40.0, 50.0, 40.0])]
+
+    def matcher():
+        one = SpikingMatcher("compact", steps=3, crops=1)
+        return OperationCounter(one) if counted else one
+
+    def tracked(trackers):
+        for tracker, box in zip(trackers, boxes, strict=True):
+            tracker.init(frames[0], box)
+        # interleaved, as in a loop over frames
+        return [[tracker.update(frame).tolist() for tracker in trackers] for frame in frames[1:]]
+
+    shared = matcher()
+    alone = tracked([SiameseTracker(matcher(), 1) for _ in boxes])
+    assert tracked([SiameseTracker(shared, 1) for _ in boxes]) == alone

@@ -138,3 +138,36 @@ def test_trains_between_two_steps_are_those_so_far(model):
         np.testing.assert_array_equal(so_far[:step], whole[:step])
         assert not so_far[step:].any()
     np.testing.assert_array_equal(branch.trains(branch.last_layer).dense(), whole)
+
+
+def _scaled(kind):
+    shown = image(SIZE)
+    return {
+        "0 to 1": (shown / 255, ["float64", 0, 1, "255"]),
+        "16 bits": (shown.astype(np.uint16) * 257, ["uint16", 0, 65535, "257"]),
+        "negative": (shown - 128.0, ["float64", -128, 127]),
+        "too bright": (shown * 2.0, ["float64", 0, 510]),
+        "not a number": (np.where(shown == 0, np.nan, shown), ["float64", "NaN"]),
+        "infinite": (np.where(shown == 0, np.inf, shown), ["float64", "infinity"]),
+        "boolean": (shown > 128, ["bool", "np.uint8"]),
+    }[kind]
+
+
+@pytest.mark.parametrize("kind", ["0 to 1", "16 bits", "negative", "too bright", "not a number", "infinite", "boolean"])
+def test_pixels_out_of_range_are_refused(model, kind):
+    shown, named = _scaled(kind)
+    assert image(SIZE).min() == 0
+    assert image(SIZE).max() == 255
+    branch = SpikingBranch(model, SIZE, 2)
+    for show in (branch.run, branch.show):
+        with refused("image", *named):
+            show(shown)
+
+
+def test_pixels_of_any_type_are_shown_alike(model):
+    branch = SpikingBranch(model, SIZE, STEPS)
+    expected = branch.run(image(SIZE))
+    for kind in (np.int16, np.uint16, np.int64, np.float32, np.float64):
+        assert branch.run(image(SIZE).astype(kind)) == expected
+    black = np.zeros((SIZE, SIZE, 3))
+    assert branch.run(black) == branch.run(black.astype(np.uint8))

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from brian2.utils.filelock import FileLock
 
-from brian_siamsnn.network import brian2_internals as internals
+from brian_siamsnn.network import brian2_cache as cache
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="libraries of Linux")
@@ -19,7 +19,7 @@ def test_an_incomplete_module_in_brian2s_cache_is_removed(tmp_path):
         (tmp_path / names[name]).write_bytes(content)
     for length in range(0, len(library), len(library) // 40):
         (tmp_path / "cut").write_bytes(library[:length])
-        assert not internals.is_whole(tmp_path / "cut")
+        assert not cache.is_whole(tmp_path / "cut")
     with FileLock(str(tmp_path / "_cython_magic_held.lock")):  # compiled by another process
-        internals.remove_broken_modules(tmp_path)
+        cache.remove_broken_modules(tmp_path)
     assert {path.name for path in tmp_path.glob("*.so")} == {names["whole"], names["held"]}

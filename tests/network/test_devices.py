@@ -22,6 +22,7 @@ from tests.helpers.reference import NETWORKS, SMALLEST, image, small_model
 SIZE, STEPS = 26, 12
 
 CEIL = "two_status:reading=ceil,beta=0.625,p=4"
+LOWERED = "two_status:reading=floor_from_zero,beta=0.625,p=2"
 
 
 def reference(model, coding, images, **options):
@@ -81,6 +82,18 @@ def needs(device):
             {"connectivity": "synapses"},
             marks=[pytest.mark.standalone, pytest.mark.slow],
         ),
+        pytest.param("cpp_standalone", NETWORKS["pools"], "wave", {}, marks=[pytest.mark.standalone, pytest.mark.slow]),
+        pytest.param(
+            "cpp_standalone",
+            SMALLEST,
+            "wave:p=2,waves=3",
+            {"connectivity": "synapses"},
+            marks=[pytest.mark.standalone, pytest.mark.slow],
+        ),
+        pytest.param("genn", NETWORKS["pools"], "wave", {}, marks=[pytest.mark.genn, pytest.mark.slow]),
+        pytest.param(
+            "genn", SMALLEST, "wave:p=2,waves=3", {"pooling": "max_pool"}, marks=[pytest.mark.genn, pytest.mark.slow]
+        ),
         pytest.param("genn", NETWORKS["groups"], CEIL, {}, marks=[pytest.mark.genn, pytest.mark.slow]),
         pytest.param("genn", NETWORKS["pools"], "rate", {}, marks=[pytest.mark.genn, pytest.mark.slow]),
         pytest.param("genn_cuda", NETWORKS["groups"], CEIL, {}, marks=[pytest.mark.genn, pytest.mark.slow]),
@@ -131,7 +144,9 @@ class OnRuntime(GennBranch):
         self._count()
 
 
-@pytest.mark.parametrize(("network", "coding"), [("groups", "rate"), ("groups", CEIL), ("pools", "rate")])
+@pytest.mark.parametrize(
+    ("network", "coding"), [("groups", "rate"), ("groups", CEIL), ("pools", "rate"), ("pools", "wave")]
+)
 def test_the_genn_network_gives_the_same_spikes_with_a_delay(without_genn, network, coding):
     model = small_model(NETWORKS[network])
     layers = tuple(layer.name for layer in model.layers)
@@ -141,20 +156,23 @@ def test_the_genn_network_gives_the_same_spikes_with_a_delay(without_genn, netwo
     assert_same(branch, model, coding, images)
     # the last layer is silent until spikes have had time to reach it, in every frame
     steps = np.round(np.array(branch.monitors["conv3"].t_) * 1000).astype(int) % branch.presentation.length
-    assert steps.min() >= len(layers) - 1
+    first = branch.wave.onset(2) if branch.wave else 0
+    assert steps.min() >= first + len(layers) - 1
 
 
-@pytest.mark.parametrize("network", ["groups", "pools"])
-def test_the_genn_network_uses_nothing_that_genn_refuses(without_genn, network):
+@pytest.mark.parametrize(
+    ("network", "coding", "hidden"),
+    [("groups", CEIL, LOWERED), ("pools", CEIL, LOWERED), ("pools", "wave", None)],
+)
+def test_the_genn_network_uses_nothing_that_genn_refuses(without_genn, network, coding, hidden):
     model = small_model(NETWORKS[network])
-    hidden = "two_status:reading=floor_from_zero,beta=0.625,p=2"
-    network = OnRuntime(model, SIZE, STEPS, CEIL, hidden_coding=hidden, dtype=np.float64).network
+    network = OnRuntime(model, SIZE, STEPS, coding, hidden_coding=hidden, dtype=np.float64).network
     synapses = [obj for obj in network.objects if isinstance(obj, brian2.Synapses)]
     assert len(synapses) == len(model.layers) - 1
     for obj in synapses:
         assert list(obj._pathways) == [obj.pre]  # one pathway, and none at the presynaptic reset
         # one variable, changed by addition, with no presynaptic variables
-        assert obj.pre.code in ("v_post += w", "code_post += w")
+        assert obj.pre.code in ("v_post += w", "code_post += w", "arrived_post += w")
         assert not [e for e in obj.equations.values() if e.type != "parameter"]
         assert obj.pre.variables["delay"].scalar and obj.pre.variables["delay"].get_value() == 0
         pairs = np.stack([obj.i[:], obj.j[:]])
@@ -186,7 +204,6 @@ def test_amplitudes_per_neuron_are_refused(without_genn):
 
 
 PAIR = np.stack([image(SIZE, 1), image(SIZE, 2)])
-LOWERED = "two_status:reading=floor_from_zero,beta=0.625,p=2"
 
 
 def test_a_hidden_layer_with_an_amplitude_other_than_1_gives_the_same_spikes(without_genn):

@@ -5,7 +5,8 @@ import pytest
 from brian_siamsnn.files import find
 from brian_siamsnn.matching.matchers import SpikingMatcher
 from brian_siamsnn.model.files import load_model
-from brian_siamsnn.tracking.config import PAPER_CONFIGS, TrackerConfig
+from brian_siamsnn.tracking.config import TrackerConfig
+from brian_siamsnn.tracking.presets import PAPER_CONFIGS, PRESETS
 from brian_siamsnn.tracking.tracker import SiameseTracker
 from tests.helpers.messages import refused
 
@@ -94,3 +95,37 @@ def test_repr_shows_differences_from_the_defaults():
 def test_the_cnn_has_no_spiking_matcher():
     with refused("tracker", "'snn'", "'cnn'"):
         TrackerConfig(tracker="cnn").build_spiking_matcher()
+
+
+# waves and presets
+
+
+def test_the_steps_of_a_wave_follow_from_its_window():
+    assert TrackerConfig(coding="wave").settings["steps"] == 20
+    assert TrackerConfig(coding="wave:p=3").settings["steps"] == 15
+    assert TrackerConfig(coding="wave:p=3,waves=2").settings["steps"] == 21
+    assert TrackerConfig().settings["steps"] == 20
+
+
+def test_what_follows_from_the_coding_changes_no_hash_when_it_is_given():
+    given = {"steps": 15, "matching": "psm", "hidden_coding": "wave:p=3", "pooling": "or_pool"}
+    assert TrackerConfig(coding="wave:p=3", **given).hash == TrackerConfig(coding="wave:p=3").hash
+    assert (
+        TrackerConfig(steps=20, matching="hsm", hidden_coding="rate", pooling="max_pool").hash == TrackerConfig().hash
+    )
+
+
+def test_contradicting_steps_of_a_wave_are_named():
+    with refused("steps", "p=3", 15, 20):
+        TrackerConfig(coding="wave:p=3", steps=20)
+
+
+def test_a_wave_is_part_of_the_label():
+    assert TrackerConfig(coding="wave:p=3", matching="psm").label == "SiamSNN+PSM+wave, p=3"
+    assert TrackerConfig(coding="wave", steps=20).label == "SiamSNN+PSM+wave"
+    assert TrackerConfig(coding="wave", matching="hsm").label == "SiamSNN+HSM+wave"
+
+
+def test_the_preset_is_the_papers_configuration():
+    assert TrackerConfig(**PRESETS["paper"]).hash == TrackerConfig(coding="two_status").hash
+    assert TrackerConfig(**PRESETS["paper"]).label == "SiamSNN+HSM+TS"

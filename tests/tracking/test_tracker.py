@@ -236,3 +236,46 @@ def test_a_target_grows_to_at_most_twice_the_image(box, width):
     for _ in range(120):
         *_, w, h = tracker.update(frame)
     np.testing.assert_allclose((w, h), (width, width * 0.8))
+
+
+# several trackers on one matcher
+
+
+class Recognised:
+    """A matcher without a template whose response is the brightness of its exemplar."""
+
+    def __init__(self):
+        self.embedded = 0
+
+    def set_exemplar(self, image):
+        self._brightness, self.embedded = image.mean(), self.embedded + 1
+
+    def match(self, crops):
+        responses = np.zeros((len(crops), 17, 17), np.float32)
+        responses[:, 8, 8] = self._brightness
+        return responses
+
+
+class RecognisedByTemplate(Recognised):
+    """The same, with its exemplar as a template."""
+
+    @property
+    def template(self):
+        return self._brightness
+
+    @template.setter
+    def template(self, template):
+        self._brightness = template
+
+
+@pytest.mark.parametrize(("kind", "embedded"), [(Recognised, 4), (RecognisedByTemplate, 2)])
+def test_trackers_that_share_a_matcher_keep_their_exemplars(kind, embedded):
+    matcher = kind()
+    dark, bright = np.full_like(BLACK, 20), np.full_like(BLACK, 200)
+    first, second = SiameseTracker(matcher, 1), SiameseTracker(matcher, 1)
+    first.init(dark, (100, 80, 40, 40))
+    second.init(bright, (100, 80, 40, 40))
+    for tracked, brightness in ((first, 20), (second, 200), (second, 200)):
+        tracked.update(BLACK)
+        assert tracked.response.max() == brightness
+    assert matcher.embedded == embedded  # the two exemplars, and two changes of the tracker

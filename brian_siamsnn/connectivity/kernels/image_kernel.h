@@ -3,6 +3,9 @@
 // Each output sums its window line by line and pixel by pixel, so the result does not depend on the number of threads,
 // which a BLAS library does not guarantee. On x86-64 processors with AVX2 and FMA or with AVX-512, products and sums
 // are fused (rounded once), which is a third faster; without them each product is rounded too, so last bits can differ.
+//
+// The result is rounded to a multiple of 2^-16 of the threshold. A membrane potential then sums the current of several
+// steps without rounding, in whatever way a compiler adds or multiplies, and all devices give the same spikes.
 #ifndef BRIAN_SIAMSNN_IMAGE_KERNEL_H
 #define BRIAN_SIAMSNN_IMAGE_KERNEL_H
 
@@ -16,6 +19,10 @@ namespace siamsnn {
 
 // Number of output channels that are summed together.
 constexpr int IMAGE_BLOCK = 16;
+
+// Adding and subtracting it rounds a single-precision number below 64 to a multiple of 2^-16 (the spacing of single
+// precision between 128 and 256), and a larger one, which is far above the threshold, a little more coarsely.
+constexpr float ROUNDING = 192.0f;
 
 struct ImageGeometry {
     int width, channels;                      // of the image, channels last
@@ -37,7 +44,10 @@ SIAMSNN_INLINE void sum_windows(const float* image, const float* weights, const 
             for (int p = 0; p < Places; p++)
                 for (int q = 0; q < vectors; q++) sum[p][q] += image[p * step + k] * *(const V*)(weights + q * width);
     for (int p = 0; p < Places; p++, current += g.out_channels)
-        for (int o = 0; o < channels; o++) current[o] = sum[p][o / width][o % width] + bias[o];
+        for (int o = 0; o < channels; o++) {
+            const float exact = sum[p][o / width][o % width] + bias[o] + ROUNDING;
+            current[o] = exact - ROUNDING;
+        }
 }
 
 // Computes one block of channels of one output row.

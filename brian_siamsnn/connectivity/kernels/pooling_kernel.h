@@ -11,7 +11,7 @@
 namespace siamsnn {
 
 // Calls arrive(window, neuron, sum of the neuron's amplitudes so far, amplitude of the spike) for each spike and each
-// window that contains it. sums has one entry per presynaptic neuron. One thread processes all windows of a strip, so
+// window that contains it. sums has one entry per presynaptic neuron, or is null if no sums are kept. One thread processes all windows of a strip, so
 // each window receives its spikes in the order of their neuron index.
 template <typename Real, typename Arrive>
 int64_t each_window(const int32_t* spikes, int n, const Real* amplitude, int amplitude_stride, Real* sums,
@@ -23,7 +23,7 @@ int64_t each_window(const int32_t* spikes, int n, const Real* amplitude, int amp
         for (int q = task * SUMMED; q < std::min(n, (task + 1) * SUMMED); q++)
             sums[spikes[q]] += amplitude[q * amplitude_stride];
     };
-    parallel_for((n + SUMMED - 1) / SUMMED, threads, sum);
+    if (sums) parallel_for((n + SUMMED - 1) / SUMMED, threads, sum);
     const int strips = (g.out_height + strip - 1) / strip;
     std::atomic<int64_t> events{0};
     auto add = [&](int task) {
@@ -44,7 +44,7 @@ int64_t each_window(const int32_t* spikes, int n, const Real* amplitude, int amp
                     for (int oy = oy0; oy <= oy1; oy++)
                         for (int ox = ox0; ox <= ox1; ox++)
                             arrive((((int64_t)image * g.out_height + oy) * g.out_width + ox) * g.channels + spikes[q] - first,
-                                   spikes[q], sums[spikes[q]], amplitude[q * amplitude_stride]);
+                                   spikes[q], sums ? sums[spikes[q]] : Real(0), amplitude[q * amplitude_stride]);
             }
         }
         events += arrived;
@@ -78,6 +78,15 @@ int64_t gate_events(const int32_t* spikes, int n, const Real* amplitude, int amp
                            passed[j] = carried;
                            if (leader) leader[j] = i;
                        });
+}
+
+// or_pool.toml: what arrives at each window in this step. A wave's spikes all carry the same, so their order is nothing
+// that a sum could show.
+template <typename Real>
+int64_t or_events(const int32_t* spikes, int n, const Real* amplitude, int amplitude_stride, Real* arrived,
+                  const ConvolutionGeometry& g, int strip, int threads) {
+    return each_window<Real>(spikes, n, amplitude, amplitude_stride, nullptr, g, strip, threads,
+                             [=](int64_t j, int32_t, Real, Real carried) { arrived[j] += carried; });
 }
 
 }  // namespace siamsnn

@@ -1,8 +1,7 @@
 {# USES_VARIABLES { N } #}
 {# Brian2's threshold template without branches, because the processor cannot predict which neurons fire (about one in
    ten). First the condition is evaluated for a chunk of neurons, in a loop that the compiler can vectorise; then the
-   indices of those that fire are written, eight at a time, from a table of all 256 cases. Refractory neurons are not
-   supported. #}
+   indices of those that fire are written, eight at a time, from a table of all 256 cases. #}
 {% extends 'common_group.pyx' %}
 
 {% block template_support_code %}
@@ -60,7 +59,7 @@ cdef extern from *:
     _vectorisation_idx = 1
     {{ scalar_code | autoindent }}
 
-    cdef size_t _count = 0, _first, _number, _k
+    cdef size_t _count = 0, _begun, _first, _number, _k
     cdef char _fired[NEURONS_AT_ONCE]
     for _first in range(0, N, NEURONS_AT_ONCE):
         _number = min(<size_t>NEURONS_AT_ONCE, <size_t>N - _first)
@@ -70,11 +69,18 @@ cdef extern from *:
             _vectorisation_idx = _idx
             {{ vector_code | autoindent }}
             _fired[_k] = 1 if _cond else 0
+        {% if _uses_refractory %}
+        _begun = _count
+        {% endif %}
         _count = append({{_eventspace}}, _count, _fired, _first, _number)
+        {% if _uses_refractory %}
+        for _k in range(_begun, _count):
+            {{not_refractory}}[{{_eventspace}}[_k]] = False
+            {{lastspike}}[{{_eventspace}}[_k]] = {{t}}
+        {% endif %}
     {{_eventspace}}[N] = _count
 {% endblock %}
 
 {% block after_code %}
-    {% set _eventspace = get_array_name(eventspace_variable) %}
-    {{_eventspace}}[N] = 0
+    # EMPTY_CODE_BLOCK  -- the end of a run is in Python, see SharedCode
 {% endblock %}

@@ -1,0 +1,96 @@
+"""The quantised CNN: what a wave computes, without neurons.
+
+With p levels, a convolution of the quantised CNN turns the integer counts n of the layer before it into
+
+    n' = clip(floor(v_init + sum_j w_j n_j + p b), 0, p)
+
+with weights w and bias b in units of the threshold (a clip-floor-shift activation, Bu 2022). The sum of the first layer
+is p times its input current. Max pooling takes the largest count. A spiking network in wave coding fires each of its
+neurons n' times. With fixed-point weights all sums are exact, and the counts are equal as integers.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ..errors import InputError
+from .layers import MaxPool
+
+if TYPE_CHECKING:
+    from .conversion import SpikingModel
+
+__all__ = ["quantised_counts"]
+
+
+def quantised_counts(model: SpikingModel, current: np.ndarray, p: int) -> dict[str, np.ndarray]:
+    """Compute the counts of every layer of the quantised CNN for one image.
+
+    Parameters
+    ----------
+    model : SpikingModel
+        Weights, biases and initial potential, in units of the threshold.
+    current : ndarray, shape (H, W, C)
+        Input current of the first layer per step, from `FirstLayer.current`.
+    p : int
+        Levels besides zero: the window of the wave.
+
+    Returns
+    -------
+    dict of str to ndarray of int64, shape (H', W', C')
+        Counts by layer, 0 to p.
+
+    Raises
+    ------
+    InputError
+        If `p` is below 1.
+    """
+    if p < 1:
+        raise InputError(f"p: expected 1 level or more, got {p}")
+    result: dict[str, np.ndarray] = {}
+    n = _counts(model.initial_potential + p * np.asarray(current, np.float64), p)
+    result[model.layers[0].name] = n
+    for layer in model.layers[1:]:
+        # NumPy's stubs allow a single axis only
+        windows = np.lib.stride_tricks.sliding_window_view(  # type: ignore[call-overload]
+            n, (layer.kernel, layer.kernel), (0, 1)
+        )[:: layer.stride, :: layer.stride]
+        if isinstance(layer, MaxPool):
+            n = windows.max((3, 4))
+        else:
+            weights, bias = model.weights[layer.name]
+            sums = grouped_sums(windows.astype(np.float64), weights.astype(np.float64), layer.groups)
+            n = _counts(model.initial_potential + sums + p * bias.astype(np.float64), p)
+        result[layer.name] = n
+    return result
+
+
+def _counts(potential, p):
+    return np.clip(np.floor(potential), 0, p).astype(np.int64)
+
+
+def grouped_sums(windows: np.ndarray, weights: np.ndarray, groups: int) -> np.ndarray:
+    """Weighted sums over the windows of a convolution.
+
+    Parameters
+    ----------
+    windows : ndarray, shape (H', W', in, kernel, kernel)
+        Inputs of every output position.
+    weights : ndarray, shape (out, in/groups, kernel, kernel)
+        Weights, of the same type.
+    groups : int
+        Groups of the convolution.
+
+    Returns
+    -------
+    ndarray, shape (H', W', out)
+        Sums, without bias.
+    """
+    height, width, channels = windows.shape[:3]
+    inputs = channels // groups
+    parts = [
+        windows[:, :, g * inputs : (g + 1) * inputs].reshape(height * width, -1) @ w.reshape(len(w), -1).T
+        for g, w in enumerate(np.split(weights, groups))
+    ]
+    return np.concatenate(parts, axis=1).reshape(height, width, -1)

@@ -1,0 +1,104 @@
+"""Which steps the code of a layer can be left out in, because the layer of a wave rests.
+
+A neuron of ``wave.toml`` changes only while it gathers or fires. Its update is needed in the steps of gathering; its
+threshold is out of reach outside those of firing. The gates between two convolutions fire with the first of them. In
+the step after a window, threshold and reset run once more, which clears the list of spikes and leaves v_th as the
+equations say.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ..connectivity.kernel_equations import plain
+from ..model.layers import Convolution
+from ..neurons.equations import load_equations
+from ..neurons.waves import Wave
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from brian2.core.base import BrianObject
+
+    from ..model.conversion import SpikingModel
+    from ..neurons.equations import NeuronEquations
+
+__all__ = ["RestingLayers"]
+
+_TEXTS = ("model", "update", "threshold", "reset", "amplitude")
+
+#: Largest value of a pixel.
+_WHITE = 255
+
+
+class RestingLayers:
+    """The layers of a wave and the steps in which they work.
+
+    Parameters
+    ----------
+    model : SpikingModel
+        The network.
+    equations : mapping of str to NeuronEquations
+        By layer.
+    groups : mapping of str to brian2.NeuronGroup
+        By layer.
+    steps : int
+        T.
+    """
+
+    def __init__(
+        self, model: SpikingModel, equations: Mapping[str, NeuronEquations], groups: Mapping[str, Any], steps: int
+    ) -> None:
+        self._model, self._equations, self._groups, self._steps = model, equations, groups, steps
+
+    def working_steps(self) -> dict[str, dict[BrianObject, np.ndarray]]:
+        """Steps in which each object of a layer has something to do, as the variables of the layers are now.
+
+        Returns
+        -------
+        dict of str to dict of brian2.BrianObject to ndarray of bool, shape (T,)
+            By layer and object. A layer with other equations than those that ship is not in it, and neither is one
+            whose potentials could reach the threshold of depression.
+        """
+        result: dict[str, dict[BrianObject, np.ndarray]] = {}
+        fires = None
+        for layer in self._model.layers:
+            group, equations = self._groups[layer.name], self._equations[layer.name]
+            if not isinstance(layer, Convolution):
+                if fires is not None and _is_shipped(equations, "or_pool", "max_pool"):
+                    result[layer.name] = _of_group(group, fires, np.zeros(self._steps, bool))
+                continue
+            fires = None
+            if _is_shipped(equations, "wave") and equations.parameters["alpha"] > self._reach(layer):
+                p, waves, onset = (int(np.asarray(getattr(group, name))) for name in ("p", "waves", "onset"))
+                wave = Wave(p, waves)
+                fires = wave.fires(onset, self._steps)
+                result[layer.name] = _of_group(group, fires, wave.gathers(onset, self._steps))
+        return result
+
+    def _reach(self, layer):
+        """A bound of the potentials of a convolution: everything positive arrives, and nothing is ever fired."""
+        weights, bias = self._model.weights[layer.name]
+        equations, first = self._equations[layer.name], layer is self._model.layers[0]
+        before = _WHITE if first else equations.parameters["beta"]
+        step = (np.maximum(weights, 0).sum((1, 2, 3)) * before + np.maximum(bias, 0)).max()
+        return equations.initial.get("v", 0.0) + float(step) * self._steps
+
+
+def _is_shipped(equations, *names):
+    texts = [[plain(getattr(each, text)) for text in _TEXTS] for each in (equations, *map(load_equations, names))]
+    return texts[0] in texts[1:]
+
+
+def _of_group(group, fires, gathers):
+    # the first step sets v_th, and the one after a window clears what it left
+    tested = fires | np.append(True, fires[:-1])
+    objects = {group.thresholder["spike"]: tested, group.resetter["spike"]: tested}
+    for item in group.contained_objects:
+        if item.name == f"{group.name}_update":
+            objects[item] = gathers
+        elif item is getattr(group, "subexpression_updater", None):
+            objects[item] = tested
+    return objects

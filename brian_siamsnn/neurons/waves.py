@@ -1,0 +1,173 @@
+"""When the layers of a wave gather and fire.
+
+In wave coding (``wave.toml``) each layer has the two statuses of Eq. 12, one window of p steps later than the layer
+before it. While convolution k, counted from 0, fires, convolution k+1 gathers:
+
+    convolution k fires in steps    k p ... (k+1) p - 1,    and again 2p, 4p, ... steps later with waves > 1
+
+The gates of a pooling layer fire with the convolution before them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ..defaults import STEPS
+from ..errors import InputError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+__all__ = ["Wave", "resolved_steps", "wave_of"]
+
+
+@dataclass(frozen=True)
+class Wave:
+    """The timetable of a wave.
+
+    Parameters
+    ----------
+    p : int
+        Steps of a window; also the number of levels that the spike count of a neuron can express besides zero.
+    waves : int
+        How often the image crosses the network, 2p steps apart; 1 by default.
+    """
+
+    p: int
+    waves: int = 1
+
+    def onset(self, convolution: int) -> int:
+        """First step in which a convolution fires.
+
+        Parameters
+        ----------
+        convolution : int
+            Number of the convolution, counted from 0.
+
+        Returns
+        -------
+        int
+            k p, counted from 0.
+        """
+        return convolution * self.p
+
+    def steps(self, convolutions: int) -> int:
+        """T, the steps until the last convolution has fired.
+
+        Parameters
+        ----------
+        convolutions : int
+            Convolutions of the network.
+
+        Returns
+        -------
+        int
+            (convolutions + 2 (waves - 1)) p.
+        """
+        return (convolutions + 2 * (self.waves - 1)) * self.p
+
+    def fires(self, onset: int, steps: int) -> np.ndarray:
+        """Steps in which a layer is in potentiation.
+
+        Parameters
+        ----------
+        onset : int
+            First step in which it fires.
+        steps : int
+            T.
+
+        Returns
+        -------
+        ndarray of bool, shape (T,)
+            True where it may fire.
+        """
+        turn = np.arange(steps) - onset + self.p
+        return (turn >= 0) & (turn < 2 * self.p * self.waves) & (turn % (2 * self.p) >= self.p)
+
+    def gathers(self, onset: int, steps: int) -> np.ndarray:
+        """Steps in which the input current of a layer is added to its potentials.
+
+        Parameters
+        ----------
+        onset : int
+            First step in which it fires.
+        steps : int
+            T.
+
+        Returns
+        -------
+        ndarray of bool, shape (T,)
+            True for the windows before those in which it fires. What would have been added before step 0 is added in
+            step 0.
+        """
+        turn = np.arange(steps) - onset + self.p
+        gathers = (turn >= 0) & (turn < 2 * self.p * self.waves) & (turn % (2 * self.p) < self.p)
+        gathers[:1] |= turn[:1] > 0
+        return gathers
+
+
+def wave_of(parameters: Mapping[str, float], name: str) -> Wave | None:
+    """Read the timetable from the parameters of a neuron model.
+
+    Parameters
+    ----------
+    parameters : mapping of str to number
+        Values by name. A model with a parameter ``onset`` takes part in a wave.
+    name : str
+        Name of the model, for messages.
+
+    Returns
+    -------
+    Wave or None
+        None if the model has no onset.
+
+    Raises
+    ------
+    InputError
+        If it has an onset, but no window ``p``.
+    """
+    if "onset" not in parameters:
+        return None
+    if "p" not in parameters:
+        raise InputError(
+            f"{name}: a neuron model with a parameter 'onset' takes part in a wave and needs its window; "
+            "expected a parameter 'p', the number of steps, with a whole number as its default"
+        )
+    return Wave(int(parameters["p"]), int(parameters.get("waves", 1)))
+
+
+def resolved_steps(steps: int | None, wave: Wave | None, convolution_count: int) -> int:
+    """T, the steps that an image is shown for.
+
+    Parameters
+    ----------
+    steps : int or None
+        What was asked for; None for the default: 20, or as many as the wave takes.
+    wave : Wave or None
+        Timetable of the network.
+    convolution_count : int
+        Number of its convolutions.
+
+    Returns
+    -------
+    int
+        T.
+
+    Raises
+    ------
+    InputError
+        If another number was asked for than the wave takes.
+    """
+    if wave is None:
+        return STEPS if steps is None else steps
+    needed = wave.steps(convolution_count)
+    if steps is not None and steps != needed:
+        windows = f"{convolution_count}" if wave.waves == 1 else f"({convolution_count} + 2*{wave.waves - 1})"
+        raise InputError(
+            f"steps: a wave of p={wave.p} crosses {convolution_count} convolutions in "
+            f"{windows} * {wave.p} = {needed} steps, got {steps}; leave steps out, or choose another p"
+        )
+    return needed
