@@ -165,7 +165,8 @@ def shared_amplitude(equations: NeuronEquations, steps: int) -> np.ndarray | Non
         Network(group, monitor).run(steps * TIME_STEP, namespace={})
     finally:
         prefs.codegen.target = target
-    return np.asarray(getattr(monitor, f"{equations.amplitude}_")).ravel()
+    # Brian2 2.10 and newer give a view of memory that ends with the monitor
+    return np.array(getattr(monitor, f"{equations.amplitude}_")).ravel()
 
 
 class GennBranch(CompiledBranch):
