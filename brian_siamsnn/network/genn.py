@@ -99,6 +99,11 @@ def check_genn(equations: NeuronEquations, layer: Layer, hidden: bool, steps: in
         If ``on_pre`` differs from that of the shipped models, a pooling window is too large, the amplitude depends on
         the neuron, or the amplitude of a hidden layer has more than two values over time.
     """
+    if equations.refractory:
+        raise InputError(
+            f"{equations.name}: GeNN expects neurons without a refractory period, got refractory = "
+            f"{equations.refractory.strip()!r}; use the devices runtime or cpp_standalone"
+        )
     expected = load_equations("rate" if isinstance(layer, Convolution) else "max_pool").on_pre.strip()
     if equations.on_pre.strip() != expected:
         raise InputError(
