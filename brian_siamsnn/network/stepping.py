@@ -126,7 +126,7 @@ class SteppedNetwork:
         codes |= {one.thresholder: [one.code] for one in fused}
         for item in objects:
             check_compiled(item.name, codes.get(item, item.code_objects))
-            yield item.clock, calls_of(item, codes.get(item))
+            yield item.clock, calls_of(item, codes.get(item), strict=item in self._own)
 
     def restart(self) -> None:
         """Set the time to 0, with all that keeps times (`time_records`)."""
