@@ -11,7 +11,7 @@ import click
 from tqdm import tqdm
 
 from ..environment import quiet
-from .options import coding_options, model_option
+from .options import coding_options, compilation_shown, model_option, seed_option
 
 if TYPE_CHECKING:
     from typing import Any
@@ -39,6 +39,7 @@ _COLUMNS = (
 @click.argument("source", default="synthetic")
 @model_option
 @coding_options
+@seed_option
 @click.option(
     "--frames",
     type=click.IntRange(1),
@@ -60,6 +61,7 @@ def inspect_command(
     pooling: str,
     v_init: float | None,
     threshold_scale: float,
+    seed: int | None,
     frames: int,
     output: Path | None,
 ) -> None:
@@ -72,6 +74,8 @@ def inspect_command(
     network tracks worse than the CNN: the first layer with a large error is
     where the loss starts.
     """
+    import brian2
+
     from ..diagnostics.inspection import inspect_conversion, inspection_crops
     from ..diagnostics.inspection_figure import inspection_figure
     from ..model.conversion import scale_thresholds
@@ -81,7 +85,9 @@ def inspect_command(
     sequence = open_sequence(source)
     network = scale_thresholds(load_model(model), threshold_scale)
     quiet()
-    with tqdm(total=frames, desc="comparing", unit=" images", disable=None) as bar:
+    if seed is not None:
+        brian2.seed(seed)
+    with tqdm(total=frames, desc="comparing", unit=" images", disable=None) as bar, compilation_shown():
         layers = inspect_conversion(
             network, inspection_crops(sequence, frames), steps, coding, hidden_coding, pooling, v_init, bar.update
         )

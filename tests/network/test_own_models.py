@@ -93,7 +93,7 @@ def test_a_variable_with_a_unit_is_named(altered):
         SpikingBranch(small_model(NETWORKS["plain"]), SIZE, coding=path)
 
 
-@pytest.mark.parametrize(("added", "named"), [("I/v", "divide"), ("v/v", "invalid")])
+@pytest.mark.parametrize(("added", "named"), [("I/v", "divide"), ("sqrt(v)/v", "invalid")])
 def test_a_division_by_zero_is_refused_in_a_network_and_for_one_neuron(altered, added, named):
     """Brian2's NumPy code would go on with infinity, or with no number, and its Cython code stops."""
     path = altered(("v += I", f"v += {added}"))  # v is 0 before the first step
