@@ -55,7 +55,7 @@ def prepare_attached(network: Network, attached: Iterable[BrianObject]) -> None:
     network : brian2.Network
         The network that they are part of.
     attached : iterable of brian2.BrianObject
-        The objects, in the order in which they run.
+        Those that are active, in the order in which they run.
 
     Raises
     ------
@@ -78,11 +78,10 @@ def prepare_attached(network: Network, attached: Iterable[BrianObject]) -> None:
         if item._network not in (None, network.id):
             raise InputError(f"{item.name}: it has been run in another network; an object belongs to one network")
         item._network = network.id
-        if item.active:
-            try:
-                item.before_run(namespace)
-            except Exception as error:  # Brian2 raises exceptions of many types
-                raise InputError(f"{item.name}: Brian2 cannot prepare this object: {reason_of(error)}") from error
+        try:
+            item.before_run(namespace)
+        except Exception as error:  # Brian2 raises exceptions of many types
+            raise InputError(f"{item.name}: Brian2 cannot prepare this object: {reason_of(error)}") from error
 
 
 def finish_attached(attached: Iterable[BrianObject]) -> None:
@@ -91,11 +90,10 @@ def finish_attached(attached: Iterable[BrianObject]) -> None:
     Parameters
     ----------
     attached : iterable of brian2.BrianObject
-        The objects.
+        Those that `prepare_attached` prepared.
     """
     for item in attached:
-        if item.active:
-            item.after_run()
+        item.after_run()
 
 
 def _namespace_of_caller() -> dict[str, Any]:

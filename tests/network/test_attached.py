@@ -422,6 +422,7 @@ def test_an_invalid_prefix_is_refused(model):
 
 @pytest.mark.parametrize("connectivity", ["kernel", "synapses"])
 def test_a_branch_that_is_never_run_leaves_no_warnings(model, connectivity):
+    gc.collect()  # what other tests left
     with catch_logs() as logs:
         branch = SpikingBranch(model, SIZE, STEPS, connectivity=connectivity)
         del branch
