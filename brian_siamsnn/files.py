@@ -1,11 +1,12 @@
-"""Finding the files shipped with the package, and writing results without ever leaving half a file."""
+"""Finding the files shipped with the package, names for other libraries, and writing a file whole or not at all."""
 
 from __future__ import annotations
 
 import json
 import os
 import secrets
-from contextlib import suppress
+import tempfile
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,9 +15,11 @@ import numpy as np
 from .errors import InputError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from .aliases import FilePath
 
-__all__ = ["PACKAGE", "find", "names", "write_json", "write_whole"]
+__all__ = ["PACKAGE", "find", "names", "openable", "printable", "write_json", "write_whole"]
 
 #: Folder of the installed package.
 PACKAGE = Path(__file__).resolve().parent
@@ -83,6 +86,49 @@ def names(folder: str, suffix: str) -> list[str]:
 def _shipped(folder):
     # package data once installed; top-level folders in a checkout
     return next(path for path in (PACKAGE / "data" / folder, PACKAGE.parent / folder) if path.is_dir())
+
+
+def printable(name: FilePath) -> str:
+    """Convert a file name to text that can be printed and stored.
+
+    Parameters
+    ----------
+    name : str or path
+        A file name; on Linux any bytes, which Python represents by surrogates where they are not UTF-8.
+
+    Returns
+    -------
+    str
+        The name, with ``\\xe9`` for a byte that is not UTF-8.
+    """
+    return os.fsencode(name).decode(errors="backslashreplace")
+
+
+@contextmanager
+def openable(path: FilePath) -> Iterator[str]:
+    """Give a file a name that OpenCV and FFmpeg open as a file, as a context manager.
+
+    FFmpeg takes the letters before a colon for a protocol, unless the path is absolute. OpenCV ends the process for a
+    name that is not UTF-8, so such a file gets a symbolic link for as long as the context lasts.
+
+    Parameters
+    ----------
+    path : str or path
+        A file, which need not exist.
+
+    Yields
+    ------
+    str
+        An absolute path of the same file.
+    """
+    path = os.path.abspath(path)
+    if printable(path) == path:
+        yield path
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        link = os.path.join(folder, "link" + printable(os.path.splitext(path)[1]))
+        os.symlink(path, link)
+        yield link
 
 
 def write_whole(path: FilePath, content: bytes) -> None:

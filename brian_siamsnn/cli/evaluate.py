@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from ..errors import InputError
+from ..files import printable
 from ..sequences.datasets import DATASETS, SUBSETS, open_dataset
 from ..sequences.otb import canonical
 from .options import config_options
@@ -82,7 +83,7 @@ def evaluate_command(
     """
     from ..evaluation.report import write_report
 
-    names = [canonical(name.strip()) for name in sequences.split(",") if name.strip()]
+    names = [canonical(printable(name.strip())) for name in sequences.split(",") if name.strip()]
     if annotations is not None and (root is not None or not boxes):
         got = "ROOT as well" if root is not None else "no --boxes"
         raise InputError(f"--annotations: expected with --boxes and without ROOT, got {got}")

@@ -11,6 +11,7 @@ import click
 from tqdm import tqdm
 
 from ..environment import quiet
+from ..files import printable
 from .options import coding_options, compilation_shown, model_option, seed_option
 
 if TYPE_CHECKING:
@@ -104,6 +105,7 @@ def inspect_command(
     settings = config.settings
     title = f"{Path(model).stem} on {sequence.name}, T = {settings['steps']}; output {coding}"
     title += f", hidden {settings['hidden_coding']}" * (settings["hidden_coding"] != coding)
+    title = printable(title)
     _write(folder, layers, inspection_figure(layers, title))
     click.echo(_table(layers))
     if config.wave is not None:

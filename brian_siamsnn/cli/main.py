@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 from typing import TYPE_CHECKING
 
@@ -10,7 +11,9 @@ import click
 import cv2
 
 from .. import __version__
+from ..environment import import_brian2
 from ..errors import InputError, reason_of
+from ..files import printable
 from .bench import bench_command
 from .devices import devices_command
 from .doctor import doctor_command
@@ -65,6 +68,15 @@ def main(arguments: list[str] | None = None) -> NoReturn:
     # OpenCV and FFmpeg also report a broken video on stderr, at length; OpenCV 5 moved the switch
     (cv2.setLogLevel if hasattr(cv2, "setLogLevel") else cv2.utils.logging.setLogLevel)(0)
     os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")
+    arguments = sys.argv[1:] if arguments is None else arguments
+    # Brian2 writes sys.argv into a file in UTF-8 when it is imported, and names of files may be any bytes
+    sys.argv = [printable(argument) for argument in sys.argv]
+    # otherwise left to the commands, because the import takes a second
+    if isinstance(signal.getsignal(signal.SIGINT), signal.Handlers):
+        import_brian2()
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):  # not if a program has replaced it
+            stream.reconfigure(errors="backslashreplace")
     try:
         code = cli.main(args=arguments, prog_name="brian-siamsnn", standalone_mode=False)
     except click.ClickException as error:

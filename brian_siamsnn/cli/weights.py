@@ -10,6 +10,7 @@ from tqdm import tqdm
 
 from ..crops import EXEMPLAR_SIZE, SEARCH_SIZE
 from ..errors import InputError
+from ..files import printable
 from ..model.activation_scales import PERCENTILE
 
 __all__ = ["weights"]
@@ -83,7 +84,7 @@ def import_command(
     crops = calibration_crops(open_sequence(calibration))
     crops = tqdm(crops, total=CALIBRATION_CROPS, desc="calibrating", disable=None)
     model = convert(model, crops, normalisation, percentile, levels)
-    provenance = {**model.provenance, "calibration": Path(calibration).name}
+    provenance = {**model.provenance, "calibration": printable(Path(calibration).name)}
     write_model(replace(model, provenance=provenance), output)
     scales = ", ".join(f"{name} {scale.mean():.2f}" for name, scale in model.scales.items())
     click.echo(f"{output}: {model.normalisation}; activation at one spike per step: {scales}")
@@ -136,7 +137,7 @@ def export_command(model: str, output: Path, image_size: int) -> None:
     """
     from ..model.conversion import SpikingModel
     from ..model.files import load_model
-    from ..model.nir_graphs import write_nir
+    from ..model.nir_files import write_nir
 
     spiking = SpikingModel.from_model(load_model(model))
     write_nir(spiking, image_size, output)
@@ -150,15 +151,30 @@ def export_command(model: str, output: Path, image_size: int) -> None:
 @weights.command("import-nir")
 @click.argument("graph", type=click.Path(path_type=Path))
 @click.option("--output", required=True, type=click.Path(path_type=Path), help="Model file to write (.safetensors).")
-def import_nir_command(graph: Path, output: Path) -> None:
+@click.option(
+    "--dt",
+    type=click.FloatRange(0, min_open=True),
+    help="Time step that the graph was written with, in its unit of time [default: 1]; 0.0001 for spikingjelly's.",
+)
+def import_nir_command(graph: Path, output: Path, dt: float | None) -> None:
     """Make a model file from a NIR GRAPH.
 
     The graph must be a chain of Conv2d and IF nodes, written by any program.
+    Its neurons become neurons that are reset by subtraction.
     """
     from ..model.conversion import unit_scales
     from ..model.files import write_model
-    from ..model.nir_graphs import read_nir
+    from ..model.nir_files import read_graph
+    from ..model.nir_graphs import from_nir, resets_hard
 
-    spiking = read_nir(graph)
-    write_model(unit_scales(spiking, {"source": graph.name}), output)
+    content = read_graph(graph)
+    spiking = from_nir(content, dt)
+    if resets_hard(content):
+        click.echo(
+            f"note: {graph}: in NIR a neuron that fires is set to v_reset = 0 (hard reset). Here it is reset by "
+            "subtraction, as in sinabs; for a hard reset, as in spikingjelly and norse, give a neuron model with the "
+            "reset v = 0 as --coding and --hidden-coding (docs/interchange.md)",
+            err=True,
+        )
+    write_model(unit_scales(spiking, {"source": printable(graph.name)}), output)
     click.echo(f"{output}: {len(spiking.layers)} layers, weights in units of spikes")

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..errors import InputError
+from ..files import printable
 from .report import make_report
 from .result_files import read_annotations, read_results
 from .scores import score_boxes
@@ -57,7 +58,7 @@ def _label(path):
     try:
         return json.loads((path / "manifest.json").read_text(encoding="utf-8"))["label"]
     except (OSError, ValueError, KeyError, TypeError):
-        return path.stem if path.is_file() else path.absolute().name
+        return printable(path.stem if path.is_file() else path.absolute().name)
 
 
 def dataset_truth(dataset: Dataset) -> dict[str, tuple[np.ndarray, tuple[str, ...]]]:

@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..errors import InputError
+from ..files import printable
 from ..sequences.annotations import polygon_to_box, read_boxes
 from ..sequences.otb import ATTRIBUTE_NAMES, ATTRIBUTES, canonical, window_rows
 
@@ -106,7 +107,7 @@ def _name(file):
     name = file.stem
     if file.parent.name and name == f"{file.parent.name}_001":
         name = file.parent.name
-    return canonical(name)
+    return canonical(printable(name))
 
 
 def _json(path):

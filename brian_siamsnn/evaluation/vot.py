@@ -18,7 +18,7 @@ import numpy as np
 from ..crops import rgb_image
 from ..errors import InputError
 from ..sequences.annotations import polygon_to_box
-from ..sequences.frames import read_image
+from ..sequences.images import read_image
 from ..tracking.tracker import SiameseTracker
 
 if TYPE_CHECKING:

@@ -9,9 +9,12 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import multiprocessing
+import sys
 import threading
 from typing import TYPE_CHECKING, Any
 
+from ..environment import import_brian2
 from ..errors import InputError
 
 if TYPE_CHECKING:
@@ -114,6 +117,9 @@ def _client(workers, scheduler, patience):
             "several workers: expected Dask distributed, which is not installed; "
             "pip install 'brian_siamsnn[evaluate]', or use --workers 1"
         ) from None
+    if getattr(multiprocessing.current_process(), "_inheriting", False):
+        # this process is a worker that imports the script which starts workers; the one that started it says so
+        sys.exit(1)
     with contextlib.ExitStack() as stack:
         # Dask repeats the job of a worker that dies, so there is no need to log it
         stack.enter_context(dask.config.set({"distributed.logging.distributed": "critical"}))
@@ -121,7 +127,15 @@ def _client(workers, scheduler, patience):
         if scheduler is None:
             environment = {name: "1" for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")}
             stack.enter_context(dask.config.set({"distributed.nanny.pre-spawn-environ": environment}))
-            scheduler = LocalCluster(n_workers=workers, threads_per_worker=1, processes=True, dashboard_address=None)
+            try:
+                scheduler = LocalCluster(
+                    n_workers=workers, threads_per_worker=1, processes=True, dashboard_address=None
+                )
+            except RuntimeError:
+                raise InputError(
+                    "several workers: they end while starting; a script that starts them must do so under "
+                    "if __name__ == '__main__':, because every worker imports the script first"
+                ) from None
             stack.callback(_close, scheduler)
         try:
             client = Client(scheduler, timeout=patience, set_as_default=False)
@@ -143,7 +157,7 @@ def _close(cluster_or_client):
 
 
 def _prepare_workers(client, attempts=5):
-    plugin = _import_brian2()
+    plugin = _brian2_plugin()
     for attempt in range(attempts):
         try:
             client.register_plugin(plugin, name=_TOPIC)
@@ -155,7 +169,7 @@ def _prepare_workers(client, attempts=5):
                 ) from None
 
 
-def _import_brian2():
+def _brian2_plugin():
     """Plugin that imports Brian2 when a worker starts.
 
     On import, Brian2 installs a handler for Ctrl-C, which is possible only in the
@@ -166,7 +180,7 @@ def _import_brian2():
 
     class ImportBrian2(WorkerPlugin):
         def setup(self, worker):
-            import brian2  # noqa: F401
+            import_brian2()
 
     return ImportBrian2()
 

@@ -10,27 +10,28 @@ a reader must set to get the same spikes.
 
 from __future__ import annotations
 
-import io
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..errors import InputError
-from ..files import write_whole
+from ..environment import check_version
+from ..errors import InputError, reason_of
 from .conversion import SpikingModel
 from .files import SiameseModel
 from .layers import Convolution, MaxPool, convolutions
 
 if TYPE_CHECKING:
+    from types import ModuleType
+
     import nir
 
-    from ..aliases import FilePath
-
-__all__ = ["from_nir", "read_nir", "to_nir", "write_nir"]
+__all__ = ["from_nir", "nir_package", "resets_hard", "to_nir"]
 
 #: Reset of the neurons. NIR cannot express it, so it is written into the metadata of the node.
 _RESET = "subtract"
+
+#: Resistances beyond these bounds are 1/dt of a program that counts in seconds rather than gains of a network.
+_NEAR_ONE = 0.1, 10.0
 
 
 def to_nir(model: SpikingModel, image_size: int) -> nir.NIRGraph:
@@ -63,7 +64,7 @@ def to_nir(model: SpikingModel, image_size: int) -> nir.NIRGraph:
     InputError
         If the model has max pooling, for which NIR has no node, or the package nir is not installed.
     """
-    nir = _nir()
+    nir = nir_package()
     pools = [layer.name for layer in model.layers if isinstance(layer, MaxPool)]
     if pools:
         raise InputError(
@@ -96,17 +97,22 @@ def to_nir(model: SpikingModel, image_size: int) -> nir.NIRGraph:
     return nir.NIRGraph(nodes, list(zip(names, names[1:], strict=False)))
 
 
-def from_nir(graph: nir.NIRGraph) -> SpikingModel:
+def from_nir(graph: nir.NIRGraph, dt: float | None = None) -> SpikingModel:
     """Convert a NIR graph to a spiking network.
 
     The graph must be a chain of alternating ``Conv2d`` and ``IF``, as `to_nir` and many other programs write it.
-    Resistances and thresholds that are constant over a feature map are folded into its weights: w R / v_th. NIR does
-    not specify the reset; neurons are reset by subtraction. A graph whose metadata ask for another reset is rejected.
+    Resistances and thresholds that are constant over a feature map are folded into its weights, w R dt / v_th. Neurons
+    are reset by subtraction, whereas those of NIR are set to ``v_reset`` (a hard reset, see `resets_hard`). A graph
+    whose metadata ask for another reset is rejected.
 
     Parameters
     ----------
     graph : nir.NIRGraph
         The graph.
+    dt : float, optional
+        Time step of the simulation in the graph's unit of time. By default 1, as in graphs of `to_nir`; it must be
+        given if a resistance is far from 1. Programs that count in seconds write R = 1/dt: spikingjelly with
+        dt = 0.0001.
 
     Returns
     -------
@@ -117,8 +123,11 @@ def from_nir(graph: nir.NIRGraph) -> SpikingModel:
     ------
     InputError
         If the graph branches, does not begin with three channels, or has a node, padding, dilation or reset that
-        networks of this package do not support; the message names the node.
+        networks of this package do not support; the message names the node. If a resistance needs a time step, or the
+        time step is not positive and finite.
     """
+    if dt is not None and not 0 < dt < float("inf"):
+        raise InputError(f"dt: expected a positive, finite time step, got {dt}")
     chain = _chain(graph)
     if len(chain) % 2 or not chain:
         raise InputError(f"NIR graph: expected alternating Conv2d and IF, got {_described(chain)}")
@@ -130,13 +139,19 @@ def from_nir(graph: nir.NIRGraph) -> SpikingModel:
                 raise InputError(
                     f"{node_name}: expected {expected}, got {type(node).__name__}; a graph must alternate Conv2d and IF"
                 )
-        w, groups = _grouped(name, convolution)
-        b = np.asarray(convolution.bias, np.float32)
-        layer = _layer(f"conv{k // 2 + 1}", name, convolution, w, groups)
-        gain = _gain(neurons_name, neurons, layer.out_channels)
+        try:
+            w, groups = _grouped(name, convolution)
+            b = np.asarray(convolution.bias, np.float32)
+            layer = _layer(f"conv{k // 2 + 1}", name, convolution, w, groups)
+            gain = _gain(neurons_name, neurons, layer.out_channels, dt)
+            potentials[neurons_name] = _initial(neurons_name, neurons)
+            weights[layer.name] = w * gain[:, None, None, None], b * gain
+        except InputError:
+            raise
+        except (TypeError, ValueError, ArithmeticError, AttributeError) as error:  # nir.read accepts anything
+            problem = f"expected the numbers of a Conv2d and an IF, got others ({reason_of(error)})"
+            raise InputError(f"{name} and {neurons_name}: {problem}") from None
         layers.append(layer)
-        weights[layer.name] = w * gain[:, None, None, None], b * gain
-        potentials[neurons_name] = _initial(neurons_name, neurons)
     if len(set(potentials.values())) > 1:
         raise InputError(f"v_init: expected the same in all layers, got {potentials}")
     # checks shapes and numbers
@@ -144,61 +159,42 @@ def from_nir(graph: nir.NIRGraph) -> SpikingModel:
     return SpikingModel(checked.layers, checked.weights, next(iter(potentials.values())))
 
 
-def write_nir(model: SpikingModel, image_size: int, path: FilePath) -> None:
-    """Write a spiking network to a NIR file (HDF5), whole or not at all.
+def resets_hard(graph: nir.NIRGraph) -> bool:
+    """Whether a graph leaves the reset to NIR, whose neurons are set to ``v_reset`` when they fire.
 
     Parameters
     ----------
-    model : SpikingModel
-        The spiking network.
-    image_size : int
-        Side of the square images in pixels.
-    path : str or path
-        The file, which is replaced if it exists.
-
-    Raises
-    ------
-    InputError
-        As for `to_nir`, or if the file cannot be written.
-    """
-    nir, content = _nir(), io.BytesIO()
-    nir.write(content, to_nir(model, image_size))
-    write_whole(path, content.getvalue())
-
-
-def read_nir(path: FilePath) -> SpikingModel:
-    """Read a spiking network from a NIR file.
-
-    Parameters
-    ----------
-    path : str or path
-        The file.
+    graph : nir.NIRGraph
+        The graph.
 
     Returns
     -------
-    SpikingModel
-        The spiking network, see `from_nir`.
+    bool
+        True unless the metadata of its neurons ask for reset by subtraction, as in graphs of `to_nir`.
+    """
+    return any(
+        type(node).__name__ == "IF" and (node.metadata or {}).get("reset") != _RESET for node in graph.nodes.values()
+    )
+
+
+def nir_package() -> ModuleType:
+    """Import the package nir.
+
+    Returns
+    -------
+    module
+        The package.
 
     Raises
     ------
     InputError
-        As for `from_nir`, or if the file does not exist or is not a NIR graph.
+        If it is not installed, or older than needed.
     """
-    nir = _nir()
-    if not Path(path).is_file():
-        raise InputError(f"{path}: no such file")
-    try:
-        graph = nir.read(path)
-    except Exception as error:  # h5py and nir raise many types
-        raise InputError(f"{path}: not a NIR file ({str(error).splitlines()[0]})") from None
-    return from_nir(graph)
-
-
-def _nir():
     try:
         import nir
     except ImportError:
         raise InputError("NIR graphs need the package nir: pip install 'brian_siamsnn[nir]'") from None
+    check_version("nir", "1.0.8", "NIR graphs")  # older versions keep no metadata of a node
     return nir
 
 
@@ -264,8 +260,8 @@ def _layer(name, node_name, node, w, groups):
     return Convolution(name, w.shape[1] * groups, w.shape[0], w.shape[2], int(strides.pop()), groups)
 
 
-def _gain(name, neurons, channels):
-    """Return R / v_th of each channel, after checking that the neurons can be reset by subtraction."""
+def _gain(name, neurons, channels, dt):
+    """Return R dt / v_th of each channel, after checking that the neurons can be reset by subtraction."""
     values = {}
     for key in ("r", "v_threshold"):
         array = np.asarray(getattr(neurons, key), np.float32)
@@ -273,13 +269,22 @@ def _gain(name, neurons, channels):
         if not np.isfinite(array).all() or not (array > 0).all() or (array != array[:, :1]).any():
             raise InputError(f"{name}: expected the same positive {key} over each of {channels} feature maps")
         values[key] = array[:, 0]
+    r = values["r"]
+    if dt is None and not (_NEAR_ONE[0] <= r.min() and r.max() <= _NEAR_ONE[1]):
+        raise InputError(
+            f"{name}: r: expected about 1 where a step is one unit of time, got {r.max():g}; give the time step that "
+            f"the graph was written with as --dt (dt in Python): {1 / r.max():g} if it is 1/r, as in graphs of "
+            "spikingjelly, or 1 if r is meant as it is"
+        )
     v_reset = getattr(neurons, "v_reset", None)
     if v_reset is not None and (wrong := np.ravel(v_reset)[np.ravel(v_reset) != 0]).size:
         raise InputError(f"{name}: v_reset: expected 0, because neurons are reset by subtraction, got {wrong[0]:g}")
     reset = (neurons.metadata or {}).get("reset", _RESET)
     if reset != _RESET:
         raise InputError(f"{name}: reset in its metadata: expected {_RESET!r}, got {reset!r}")
-    return np.broadcast_to(values["r"] / values["v_threshold"], channels)
+    # in double precision, so that r dt = 1 exactly for r = 1/dt
+    gain = r.astype(float) * (dt or 1) / values["v_threshold"]
+    return np.broadcast_to(gain.astype(np.float32), channels)
 
 
 def _initial(name, neurons):

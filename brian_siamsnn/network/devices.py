@@ -17,7 +17,8 @@ from ..errors import InputError
 from ..model.conversion import SpikingModel
 from ..model.layers import convolutions
 from ..neurons.waves import resolved_steps
-from .genn import GennBranch, check_genn, genn_problem
+from .genn import GennBranch, check_genn
+from .genn_installation import genn_problem
 from .layer_equations import layer_equations, network_wave
 from .memory import REQUIREMENTS
 from .runtime import SpikingBranch

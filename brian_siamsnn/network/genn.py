@@ -18,7 +18,6 @@ from __future__ import annotations
 import io
 import os
 import re
-import shutil
 from contextlib import redirect_stdout
 from dataclasses import replace
 from pathlib import Path
@@ -27,6 +26,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from brian2 import Clock, Network, StateMonitor, prefs
 from brian2.stateupdaters.explicit import ExplicitStateUpdater
+from brian2.utils.logger import std_silent
 
 from ..defaults import CODING, POOLING, WAVE_POOLING
 from ..errors import InputError, reason_of
@@ -34,6 +34,7 @@ from ..model.layers import Convolution
 from ..neurons.equations import TIME_STEP, load_equations
 from .additive_pooling import additive_pool, window_weights
 from .compiled import CompiledBranch
+from .genn_installation import compiler_error, genn_problem
 
 if TYPE_CHECKING:
     from typing import Any
@@ -45,39 +46,10 @@ if TYPE_CHECKING:
     from ..neurons.equations import Codings, NeuronEquations
     from .presentation import Presentation
 
-__all__ = ["GennBranch", "check_genn", "genn_equations", "genn_problem", "shared_amplitude"]
+__all__ = ["GennBranch", "check_genn", "genn_equations", "shared_amplitude"]
 
 #: A discrete step: adds the right-hand side of the equation, independently of dt.
 _DISCRETE = ExplicitStateUpdater("x_new = x + f(x, t)")
-
-_HOW = "see docs/devices.md for the installation"
-
-
-def genn_problem(backend: str = "cpu") -> str | None:
-    """Find out why GeNN cannot be used on this machine.
-
-    Parameters
-    ----------
-    backend : {"cpu", "cuda"}
-        Processor or NVIDIA GPU, ``"cpu"`` by default.
-
-    Returns
-    -------
-    str or None
-        The reason, in one line. None if GeNN can be used; Brian2GeNN is then imported and its device registered.
-    """
-    try:
-        import brian2genn  # noqa: F401
-    except Exception as error:  # incompatible versions fail in many ways
-        return f"Brian2GeNN cannot be imported ({type(error).__name__}: {error}); {_HOW}"
-    path = os.environ.get("GENN_PATH")
-    if not path or not (Path(path) / "bin" / "genn-buildmodel.sh").is_file():
-        return f"GENN_PATH: expected the folder of a GeNN 4 source tree, got {path!r}; {_HOW}"
-    if not shutil.which("g++"):
-        return f"GeNN: expected the compiler g++, found none; {_HOW}"
-    if backend == "cuda" and not os.environ.get("CUDA_PATH"):
-        return f"CUDA_PATH: GeNN's CUDA backend expects the folder of the CUDA toolkit there, got nothing; {_HOW}"
-    return None
 
 
 def check_genn(equations: NeuronEquations, layer: Layer, hidden: bool, steps: int) -> None:
@@ -297,11 +269,14 @@ class GennBranch(CompiledBranch):
 
     def _compile(self, device):
         prefs.devices.genn.path = os.environ["GENN_PATH"]
+        before = [len(text) for text in _compiler_output()]
         with redirect_stdout(io.StringIO()):  # Brian2GeNN prints each stage
             try:
                 self.network.run(self.batch_size * self.presentation.length * TIME_STEP, namespace={})
             except (NotImplementedError, RuntimeError) as error:
-                raise InputError(f"{self.device}: the network does not compile: {reason_of(error)}") from error
+                told = [text[start:] for text, start in zip(_compiler_output(), before, strict=True)]
+                reason = compiler_error("\n".join(told)) or reason_of(error)
+                raise InputError(f"{self.device}: the network does not compile: {reason:.300}") from error
 
     def _command(self):
         return ["./main", "test", repr(self.batch_size * self.presentation.length * float(TIME_STEP))]
@@ -315,3 +290,9 @@ class GennBranch(CompiledBranch):
                 f"{np.unique(carried)}; use another device, or rate in the hidden layers"
             )
         return carried.astype(np.float32)
+
+
+def _compiler_output():
+    """Output of the programs that Brian2GeNN started so far, stderr first; Brian2 redirects it into two files."""
+    files = [getattr(std_silent, f"dest_fname_{name}", None) for name in ("stderr", "stdout")]
+    return [Path(file).read_text(errors="replace") if file and os.path.isfile(file) else "" for file in files]

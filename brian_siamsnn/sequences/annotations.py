@@ -1,8 +1,9 @@
 """Reads boxes from the annotation files of tracking benchmarks.
 
-A file has one line per frame, with numbers separated by commas, tabs or spaces:
-either four numbers, a box x, y, w, h, or eight, the corners of a polygon. Boxes
-are returned as x, y, w, h in zero-based pixels.
+A file has one line per frame, with numbers separated by commas, semicolons, tabs
+or spaces: either four numbers, a box x, y, w, h, or eight, the corners of a
+polygon. Where anything but a comma separates the numbers, a comma inside a number
+is a decimal comma. Boxes are returned as x, y, w, h in zero-based pixels.
 """
 
 from __future__ import annotations
@@ -46,8 +47,8 @@ def read_boxes(path: FilePath, origin: int = 0) -> np.ndarray:
     Raises
     ------
     InputError
-        If the file cannot be read or is empty, or if a line does not hold four
-        or eight numbers.
+        If the file cannot be read or is empty, if a line does not hold four or
+        eight numbers, or if it can be read as either.
     """
     path = Path(path)
     try:
@@ -99,15 +100,31 @@ def polygon_to_box(corners: npt.ArrayLike) -> np.ndarray:
     return np.concatenate([corners.mean(axis=0) - (size - 1) / 2, size])
 
 
+def _words(line, location):
+    """Text of each number, with a decimal point."""
+    words = re.split(r"\s*[;\s]\s*", line)
+    commas = sum(re.fullmatch(r"[-+]?\d+,\d+", word) is not None for word in words)
+    if not commas or commas < sum("," in word for word in words) or len(words) not in (4, 8):
+        return re.split(r"\s*[,;\s]\s*", line)
+    if commas == len(words) == 4 and not re.search(r"[;\t]", line):
+        raise InputError(
+            f"{location}: {line[:60]!r} can be four numbers with decimal commas or the four corners of a polygon; "
+            "write decimal points, or only commas between the coordinates of corners"
+        )
+    return [word.replace(",", ".") for word in words]
+
+
 def _parse_line(line, location):
     try:
-        numbers = np.array([float(word) for word in re.split(r"\s*[,\s]\s*", line.strip())])
+        numbers = np.array([float(word) for word in _words(line.strip(), location)])
+    except InputError:
+        raise
     except ValueError:
         numbers = np.empty(0)
     if len(numbers) not in (4, 8) or (np.abs(numbers) > _LARGEST_COORDINATE).any():
         raise InputError(
-            f"{location}: expected 4 numbers (x, y, w, h) or 8 (a polygon) separated by commas, tabs or spaces, none "
-            f"beyond {_LARGEST_COORDINATE:.0e}, got {line.strip()[:60]!r}; write NaN,NaN,NaN,NaN where the target is "
-            "absent"
+            f"{location}: expected 4 numbers (x, y, w, h) or 8 (a polygon), separated by commas, semicolons, tabs or "
+            f"spaces, none beyond {_LARGEST_COORDINATE:.0e}, got {line.strip()[:60]!r}; write NaN,NaN,NaN,NaN where "
+            "the target is absent"
         )
     return polygon_to_box(numbers) if len(numbers) == 8 else numbers

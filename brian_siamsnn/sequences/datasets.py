@@ -12,13 +12,15 @@ synthetic  nothing: three sequences are rendered                  by seed
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..errors import InputError
+from ..files import printable
 from .otb import ATTRIBUTES, OTB2013, canonical
-from .sources import open_sequence
+from .sources import folder_name, open_sequence
 from .synthetic import SyntheticSequence
 
 if TYPE_CHECKING:
@@ -181,22 +183,24 @@ def open_dataset(
 def _folder(root, kind):
     if not root.is_dir():
         raise InputError(f"{root}: expected a folder of sequences; no such folder")
+    name = printable(os.path.basename(os.path.abspath(root)))
     if found := _items(root, kind):  # the folder of a single sequence
-        return Dataset(root.absolute().name, tuple(found))
+        return Dataset(name, tuple(found))
     listed = root / "list.txt"
     if listed.is_file() and kind != "otb":
-        folders = [root / line.strip() for line in listed.read_text(encoding="utf-8").splitlines() if line.strip()]
+        lines = listed.read_text(encoding="utf-8", errors="surrogateescape").splitlines()
+        folders = [root / line.strip() for line in lines if line.strip()]
     else:
         folders = sorted((path for path in root.iterdir() if path.is_dir()), key=lambda path: path.name.lower())
     items, missing, ignored = [], [], []
     for folder in folders:
         if not folder.is_dir():
-            missing.append(folder.name)
+            missing.append(printable(folder.name))
         elif found := _items(folder, kind):
             items += found
         elif not folder.name.startswith("."):
-            ignored.append(folder.name)
-    return Dataset(root.absolute().name, tuple(items), tuple(missing), tuple(ignored))
+            ignored.append(printable(folder.name))
+    return Dataset(name, tuple(items), tuple(missing), tuple(ignored))
 
 
 def _items(folder, kind):
@@ -206,13 +210,14 @@ def _items(folder, kind):
         targets = [path for path in targets if path.stat().st_size]
     for path in targets:
         if path.name == f"{_OTB_BOXES}.txt":
-            return [Item(canonical(folder.absolute().name), str(folder), 1)]
+            return [Item(canonical(folder_name(folder)), str(folder), 1)]
     if targets:
         # open_sequence expects the target's number after the folder's name
-        numbered = [f"{folder}-{path.name.split('.')[1]}" for path in targets]
-        return [Item(canonical(Path(source).name), source, 1) for source in numbered]
+        numbers = [path.name.split(".")[1] for path in targets]
+        name, place = folder_name(folder), os.path.abspath(folder)
+        return [Item(canonical(f"{name}-{number}"), f"{place}-{number}", 1) for number in numbers]
     if kind != "otb" and (folder / "groundtruth.txt").is_file():
-        return [Item(folder.absolute().name, str(folder))]
+        return [Item(folder_name(folder), str(folder))]
     return []
 
 

@@ -1,4 +1,4 @@
-"""Frames from image files, video files and cameras, as a `Sequence`.
+"""Frames in order, as a `Sequence`.
 
 A frame is a uint8 array of shape (H, W, 3) with the channels R, G, B; gray
 images have three equal channels. Frames are read one at a time as they are
@@ -9,24 +9,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import cv2
 import numpy as np
 
 from ..errors import InputError
+from .images import read_images
 
 if TYPE_CHECKING:
     from collections.abc import Collection
 
     from ..aliases import FilePath
 
-__all__ = ["Sequence", "camera_sequence", "image_sequence", "read_image", "video_sequence"]
-
-#: More cameras than any machine has.
-_CAMERAS = 100
+__all__ = ["Sequence", "image_sequence", "starting_at"]
 
 
 @dataclass(eq=False)
@@ -84,51 +79,6 @@ class Sequence:
         return self.boxes[0].copy()
 
 
-def read_image(path: FilePath) -> np.ndarray:
-    """Read an image file.
-
-    Parameters
-    ----------
-    path : path-like
-        File in any format that OpenCV decodes.
-
-    Returns
-    -------
-    ndarray of uint8, shape (H, W, 3)
-        The image, with the channels R, G, B.
-
-    Raises
-    ------
-    InputError
-        If the file cannot be read or decoded, or is a truncated JPEG.
-    """
-    path = Path(path)
-    try:
-        data = path.read_bytes()
-    except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or error
-        raise InputError(f"{path}: expected an image, but it cannot be read ({reason})") from None
-    # OpenCV fills the missing part of a truncated JPEG with gray, and only warns on stderr
-    truncated = data.startswith(b"\xff\xd8") and _is_truncated(data)
-    try:
-        image = None if truncated or not data else cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
-    except cv2.error:  # the header declares more pixels than OpenCV accepts
-        image = None
-    if image is None:
-        problem = "are truncated" if truncated else "cannot be decoded"
-        raise InputError(f"{path}: expected an image, but its {len(data)} bytes {problem}; replace or remove the file")
-    return cv2.cvtColor(image, cv2.COLOR_BGR2RGB)
-
-
-def _is_truncated(jpeg):
-    """Whether a JPEG has no end-of-image marker after its start of scan; an embedded thumbnail has one before it."""
-    position = 2
-    while position + 4 <= len(jpeg) and jpeg[position] == 0xFF and jpeg[position + 1] != 0xDA:
-        is_fill_byte = jpeg[position + 1] == 0xFF  # any number of these may precede a marker
-        position += 1 if is_fill_byte else 2 + int.from_bytes(jpeg[position + 2 : position + 4], "big")
-    return b"\xff\xd9" not in jpeg[position:]
-
-
 def image_sequence(name: str, paths: Collection[FilePath], **known: Any) -> Sequence:
     """Make a sequence from image files.
 
@@ -146,116 +96,49 @@ def image_sequence(name: str, paths: Collection[FilePath], **known: Any) -> Sequ
     Sequence
         The sequence; the files are read while iterating.
     """
-    return Sequence(name, lambda: map(read_image, paths), len(paths), **known)
+    paths = list(paths)
+    return Sequence(name, lambda: read_images(paths), len(paths), **known)
 
 
-def video_sequence(path: FilePath) -> Sequence:
-    """Make a sequence from a video file, using OpenCV.
+def starting_at(sequence: Sequence, start: int) -> Sequence:
+    """Leave out the first frames of a sequence.
 
     Parameters
     ----------
-    path : path-like
-        File in any format that OpenCV decodes.
+    sequence : Sequence
+        The sequence.
+    start : int
+        Number of frames to leave out, 0 or more.
 
     Returns
     -------
     Sequence
-        The sequence. Its `frame_count` is the number given in the file, which
-        some containers only estimate; None if the file gives no number.
+        The sequence from that frame on, with the boxes of these frames; its
+        frames count from 0 again.
 
     Raises
     ------
     InputError
-        If not even one frame can be decoded. While iterating: if the video ends
-        well before the number of frames given in the file.
+        If the sequence has no such frame: at once where its number of frames is
+        known, or when it is iterated over.
     """
-    path = Path(path)
-    capture = _first_frame(
-        str(path),
-        f"{path}: expected a video that OpenCV can decode, got no frame from it; convert it "
-        "(ffmpeg -i IN -c:v libx264 OUT.mp4) or give a folder of images",
-    )
-    fps = _reported(capture, cv2.CAP_PROP_FPS)
-    count = _reported(capture, cv2.CAP_PROP_FRAME_COUNT)
-    capture.release()
-    count = count and int(count)
-    return Sequence(path.stem, partial(_video_frames, path, count, fps), count, fps)
+    if start == 0:
+        return sequence
+    count = sequence.frame_count
 
+    def refusal(count):
+        return InputError(f"{sequence.name}: expected a frame from 0 to {count - 1} to start at, got {start}")
 
-def camera_sequence(index: int) -> Sequence:
-    """Make an endless sequence from a camera.
+    def frames():
+        k = -1
+        for k, frame in enumerate(sequence):
+            if k >= start:
+                yield frame
+        if k < start:
+            raise refusal(k + 1)
 
-    Parameters
-    ----------
-    index : int
-        Index of the camera; 0 is the first one.
-
-    Returns
-    -------
-    Sequence
-        A live sequence without a `frame_count`.
-
-    Raises
-    ------
-    InputError
-        If the camera delivers no frame. While iterating: if it stops.
-    """
-    if not 0 <= index < _CAMERAS:  # OpenCV aborts the process for some indices outside this range
-        raise InputError(f"camera {index:.0f}: expected an index from 0 to {_CAMERAS - 1}")
-    problem = f"camera {index}: expected frames, got none; plug it in, or give another index or a video file"
-    capture = _first_frame(index, problem)
-    fps = _reported(capture, cv2.CAP_PROP_FPS)
-    capture.release()
-    return Sequence(f"camera-{index}", partial(_camera_frames, index, problem), None, fps, live=True)
-
-
-def _reported(capture, prop):
-    """A capture property, or None if it is not a positive number."""
-    value = capture.get(prop)
-    return value if np.isfinite(value) and value > 0 else None
-
-
-def _first_frame(source, problem):
-    """Open a capture and read one frame, which is the only proof that it can be read."""
-    capture = cv2.VideoCapture(source)
-    if not capture.isOpened() or not capture.read()[0]:
-        capture.release()
-        raise InputError(problem)
-    return capture
-
-
-def _captured(source):
-    """Yield the frames of a capture, each with its time in seconds."""
-    capture = cv2.VideoCapture(source)
-    try:
-        while True:
-            read, image = capture.read()
-            if not read:
-                return
-            yield cv2.cvtColor(image, cv2.COLOR_BGR2RGB), capture.get(cv2.CAP_PROP_POS_MSEC) / 1000
-    finally:
-        capture.release()
-
-
-def _camera_frames(index, problem):
-    for frame, _ in _captured(index):
-        yield frame
-    raise InputError(problem)
-
-
-def _video_frames(path, count, fps):
-    read, last = 0, 0.0
-    for frame, seconds in _captured(str(path)):
-        read, last = read + 1, seconds
-        yield frame
-    if count is None or fps is None or read >= count:
-        return
-    # The frame count in a file is often duration times rate, which is wrong where the rate varies or the audio is
-    # longer than the picture. So the missing time decides: the video is incomplete if more than 5 % of it is missing
-    # and at least two frames are; a missing second is always too much.
-    missing = count / fps - last - last / max(read - 1, 1)
-    if missing > min(max(0.05 * count / fps, 1.5 / fps), 1.0):
-        raise InputError(
-            f"{path}: expected {count} frames as given in the file, got {read}: it ends, or cannot be decoded, at "
-            f"frame {read + 1}; repair it or cut it there"
-        )
+    if start < 0 or (count is not None and start >= count):
+        raise refusal(count or 1)
+    boxes = None if sequence.boxes is None else sequence.boxes[start:]
+    left = None if count is None else count - start
+    return Sequence(sequence.name, frames, left, sequence.fps, boxes, sequence.attributes, sequence.live)

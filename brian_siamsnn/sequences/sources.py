@@ -1,7 +1,7 @@
 """Opens anything that can be tracked, with one function.
 
-A source is a video file, a camera, a folder of images, a benchmark sequence, or
-``"synthetic"``. Folders are recognised by their contents:
+A source is a video file, a stream, a camera, a folder of images, a benchmark
+sequence, or ``"synthetic"``. Folders are recognised by their contents:
 
 ==============  ========================================  =======================================
 source          images in                                 ground truth
@@ -30,19 +30,23 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..errors import InputError
+from ..files import printable
 from .annotations import read_boxes
-from .frames import Sequence, camera_sequence, image_sequence, video_sequence
-from .otb import ATTRIBUTES, FRAME_WINDOWS
+from .captures import camera_sequence, is_stream, pipe_sequence, stream_sequence, video_sequence
+from .frames import Sequence, image_sequence
+from .images import IMAGE_SUFFIXES, image_files
+from .otb import ATTRIBUTES, FRAME_WINDOWS, canonical
 from .synthetic import SyntheticSequence
 
 if TYPE_CHECKING:
     from ..aliases import FilePath
 
-__all__ = ["Sequence", "open_sequence"]
+__all__ = ["Sequence", "folder_name", "open_sequence"]
 
-_IMAGE_SUFFIXES = {".jpg", ".jpeg", ".png", ".bmp"}
 _IMAGE_FOLDERS = ("img", "color", "imgs")
 _OTB_BOXES = "groundtruth_rect.txt"
+#: A folder has no number of a target.
+_OTB_FOLDERS = {name.partition("-")[0] for name in ATTRIBUTES}
 
 
 def open_sequence(source: FilePath | int) -> Sequence:
@@ -51,8 +55,9 @@ def open_sequence(source: FilePath | int) -> Sequence:
     Parameters
     ----------
     source : str, path-like or int
-        Path to a video file or a folder, index of a camera (``0`` or ``"0"``),
-        or ``"synthetic"``.
+        Path to a video file or a folder, address of a stream
+        (``"rtsp://camera/1"``), ``"-"`` for the standard input, index of a
+        camera (``0`` or ``"0"``), or ``"synthetic"``.
 
     Returns
     -------
@@ -69,6 +74,10 @@ def open_sequence(source: FilePath | int) -> Sequence:
     path = Path(text)
     if text == "synthetic":
         return SyntheticSequence()
+    if text == "-":
+        return pipe_sequence()
+    if is_stream(text):
+        return stream_sequence(text)
     # os.path.exists returns False where Path.exists raises: for too long a name, or in an unreadable folder
     exists = text and os.path.exists(path)
     if isinstance(source, int) or (re.fullmatch("[0-9]{1,9}", text) and not exists):
@@ -78,21 +87,39 @@ def open_sequence(source: FilePath | int) -> Sequence:
             return _open_folder(path)
         except OSError as error:
             raise InputError(f"{text}: expected a readable folder, but it cannot be read ({error.strerror})") from None
-    if exists and path.suffix.lower() in _IMAGE_SUFFIXES:
+    if exists and path.suffix.lower() in IMAGE_SUFFIXES:
         raise InputError(f"{path}: expected a video or a folder, got one image; give its folder, {path.parent}")
     if exists and path.is_fifo():
-        raise InputError(f"{path}: expected a video file, got a pipe, which can be read only once; save it to a file")
+        return pipe_sequence(path)
     if exists:
         return video_sequence(path)
     target = re.fullmatch(r"(.+)[-._](\d)", path.name)
     if target:
-        annotation = path.with_name(target[1]) / f"groundtruth_rect.{target[2]}.txt"
+        annotation = path.parent / target[1] / f"groundtruth_rect.{target[2]}.txt"
         if os.path.isfile(annotation):
             return _open_otb(annotation.parent, annotation)
     raise InputError(
-        f"{text or repr(text)}: expected a video file, a folder of images, the folder of a benchmark sequence, a "
-        "camera index, or 'synthetic'; no such file or folder"
+        f"{text or repr(text)}: expected a video file, a folder of images, the folder of a benchmark sequence, an "
+        "address such as rtsp://..., - for the standard input, a camera index, or 'synthetic'; no such file or folder"
     )
+
+
+def folder_name(folder: FilePath) -> str:
+    """Name of a sequence in a folder, as text.
+
+    Parameters
+    ----------
+    folder : str or path
+        The folder, or a link to it.
+
+    Returns
+    -------
+    str
+        The folder's name, or the link's. Where only the target of a link has the name of an OTB sequence, that name,
+        which stands for the sequence's window and attributes.
+    """
+    name, target = (printable(Path(path).name) for path in (os.path.abspath(folder), os.path.realpath(folder)))
+    return target if canonical(name) not in _OTB_FOLDERS and canonical(target) in _OTB_FOLDERS else name
 
 
 def _open_folder(folder):
@@ -101,21 +128,22 @@ def _open_folder(folder):
     # Human4 comes with an empty file for its first target
     targets = [path for path in sorted(folder.glob("groundtruth_rect.[0-9].txt")) if path.stat().st_size]
     if len(targets) > 1:
-        choices = " or ".join(_otb_name(path) for path in targets)
-        raise InputError(f"{folder}: expected one target, got {len(targets)}; give {folder.parent / choices}")
+        given = os.path.abspath(folder)
+        choices = " or ".join(f"{given}-{path.name.split('.')[1]}" for path in targets)
+        raise InputError(f"{folder}: expected one target, got {len(targets)}; give {choices}")
     if targets:
         return _open_otb(folder, targets[0])
     images = _images(folder)
     annotation = folder / "groundtruth.txt"
     boxes = _box_per_image(read_boxes(annotation), images, annotation) if annotation.is_file() else None
-    return image_sequence(folder.resolve().name, images, boxes=boxes)
+    return image_sequence(folder_name(folder), images, boxes=boxes)
 
 
 def _open_otb(folder, annotation):
     name = _otb_name(annotation)
     images = _images(folder)
     boxes = read_boxes(annotation, origin=1)
-    first, last = FRAME_WINDOWS.get(folder.resolve().name, (-np.inf, np.inf))
+    first, last = FRAME_WINDOWS.get(canonical(folder_name(folder)), (-np.inf, np.inf))
     inside = np.array([first <= _file_number(path) <= last for path in images])
     if inside.any():
         # depending on the copy of the data set, the annotations cover the window or all images
@@ -123,35 +151,26 @@ def _open_otb(folder, annotation):
             boxes = boxes[inside]
         images = [path for path, kept in zip(images, inside, strict=True) if kept]
     boxes = _box_per_image(boxes, images, annotation)
-    return image_sequence(name, images, boxes=boxes, attributes=ATTRIBUTES.get(name, ()))
+    return image_sequence(name, images, boxes=boxes, attributes=ATTRIBUTES.get(canonical(name), ()))
 
 
 def _otb_name(annotation):
     """Name in the benchmark's tables: the folder's name, plus -1 or -2 if it has two targets."""
     target = annotation.name.split(".")[1]
-    return annotation.parent.resolve().name + (f"-{target}" if target.isdecimal() else "")
+    return folder_name(annotation.parent) + (f"-{target}" if target.isdecimal() else "")
 
 
 def _images(folder):
     """Image files of a sequence in natural order, from the usual subfolders or the folder itself."""
     for candidate in [*(folder / name for name in _IMAGE_FOLDERS), folder]:
         if candidate.is_dir():
-            images = [path for path in candidate.iterdir() if _is_image(path)]
+            images = image_files(candidate)
             if images:
-                return sorted(images, key=_natural_order)
+                return images
     raise InputError(
-        f"{folder}: expected images ({', '.join(sorted(_IMAGE_SUFFIXES))}) in it or in its img/, color/ or imgs/, "
+        f"{folder}: expected images ({', '.join(sorted(IMAGE_SUFFIXES))}) in it or in its img/, color/ or imgs/, "
         "found none; give the folder of one sequence"
     )
-
-
-def _is_image(path):
-    return path.suffix.lower() in _IMAGE_SUFFIXES and not path.name.startswith(".") and not path.is_dir()
-
-
-def _natural_order(path):
-    """Sort key that puts 2.jpg before 10.jpg."""
-    return [(int(part), part) if part.isdecimal() else (0, part) for part in re.split(r"(\d+)", path.name)]
 
 
 def _file_number(path):

@@ -31,7 +31,7 @@ from ..defaults import (
 )
 from ..defaults import SCALES as DEFAULT_SCALES
 from ..errors import InputError
-from ..files import find
+from ..files import find, printable
 from ..matching.similarity import MATCHINGS
 from ..model.layers import convolutions
 from ..neurons.waves import resolved_steps, wave_of
@@ -213,7 +213,7 @@ class TrackerConfig:
         if self.tracker == "cnn":
             parts = ["SiamFC"]
         else:
-            coding, _, values = Path(self.coding).name.partition(":")
+            coding, _, values = printable(Path(self.coding).name).partition(":")
             parts = [f"SiamSNN+{(self.matching or self._implied['matching']).upper()}"]
             if coding != CODING:
                 parts[0] += "+TS" if coding == "two_status" else f"+{coding.removesuffix('.toml')}"
@@ -332,7 +332,7 @@ def identity_hash(identity: dict[str, Any]) -> str:
 
 
 def _short(value):
-    return f"{value:g}" if isinstance(value, float) else Path(str(value)).name
+    return f"{value:g}" if isinstance(value, float) else printable(Path(str(value)).name)
 
 
 def _sha256(path):

@@ -13,6 +13,7 @@ import cv2
 import numpy as np
 
 from ..errors import InputError
+from ..files import openable
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -175,7 +176,8 @@ class VideoWriter:
         self._writer.release()
         self._writer = None
         # OpenCV does not report failed writes; a truncated file has a frame count of zero, or a smaller one
-        capture = cv2.VideoCapture(str(self.path))
+        with openable(self.path) as path:
+            capture = cv2.VideoCapture(path)
         count = int(capture.get(cv2.CAP_PROP_FRAME_COUNT)) if capture.isOpened() else 0
         capture.release()
         if count != self._count:
@@ -187,7 +189,8 @@ class VideoWriter:
         height, width = frame.shape[:2]
         # MPEG-4 divides a second into at most 65535 ticks: it can represent neither 240.1235 frames/s nor 90000
         for fps in (self.fps, round(self.fps), _COMMON_FPS):
-            writer = cv2.VideoWriter(str(self.path), cv2.VideoWriter.fourcc(*"mp4v"), fps, (width, height))
+            with openable(self.path) as path:
+                writer = cv2.VideoWriter(path, cv2.VideoWriter.fourcc(*"mp4v"), fps, (width, height))
             if writer.isOpened():
                 break
         else:

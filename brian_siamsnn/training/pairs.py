@@ -15,6 +15,7 @@ import numpy as np
 from ..crops import EXEMPLAR_SIZE, SEARCH_SIZE, box_centre, exemplar_side
 from ..errors import InputError
 from ..sequences.annotations import read_boxes
+from ..sequences.images import read_image
 from .augmentation import choose_photo_box, crop, disturb, put_before_photo, random_transform
 
 if TYPE_CHECKING:
@@ -121,12 +122,7 @@ def read_photos(folder: FilePath) -> list[str]:
 
 
 # decoding costs more than cropping; 4096 frames of the usual 480x270 are 1.6 GB
-@lru_cache(maxsize=4096)
-def _read_image(file):
-    image = cv2.imread(file)
-    if image is None:
-        raise InputError(f"{file}: not an image that OpenCV can decode")
-    return cv2.cvtColor(image, cv2.COLOR_BGR2RGB)
+_read_image = lru_cache(maxsize=4096)(read_image)
 
 
 def _usable(boxes):

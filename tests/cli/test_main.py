@@ -54,6 +54,32 @@ def test_out_of_memory_suggests_options_that_need_less(fail, capsys):
     assert_names(last_error(capsys), "memory", "9 GiB", "--steps", "--model")
 
 
+IGNORING = """
+import os, signal, click
+from brian_siamsnn.cli import main as command_line
+
+def probe():
+    import brian2
+    os.kill(os.getpid(), signal.SIGINT)
+    click.echo(signal.getsignal(signal.SIGINT).name)
+
+command_line.cli.add_command(click.Command("probe", callback=probe))
+command_line.main(["probe"])
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="signals are POSIX's")
+def test_an_interrupt_that_the_parent_ignores_stays_ignored():
+    """As in ``command &`` in a shell script. Brian2's handler would call the signal's former handler, a number."""
+    done = subprocess.run(
+        ["sh", "-c", 'trap "" INT; exec "$0" -W ignore -c "$1"', sys.executable, IGNORING],
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (0, "SIG_IGN\n", "")
+
+
 def test_a_closed_output_pipe_gives_no_traceback():
     reading, writing = os.pipe()
     os.close(reading)

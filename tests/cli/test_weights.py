@@ -108,6 +108,30 @@ def test_an_exported_model_is_imported_with_the_same_weights(again):
         np.testing.assert_array_equal(found.weights[name][1], b)
 
 
+@pytest.fixture
+def in_seconds(exported):
+    """The graph with r = 1/dt for a step of 0.1 ms, and a reset that NIR defines."""
+    import nir
+
+    graph = nir.read(exported[0])
+    for node in graph.nodes.values():
+        if isinstance(node, nir.IF):
+            node.r, node.metadata = 10_000 * node.r, {}
+    nir.write(exported[0].with_name("seconds.nir"), graph)
+    return exported[0].with_name("seconds.nir")
+
+
+def test_a_graph_in_seconds_needs_its_time_step(in_seconds, tmp_path, capsys):
+    output = tmp_path / "m.safetensors"
+    assert command("weights", "import-nir", in_seconds, "--output", output) == 2
+    assert_names(last_error(capsys), "conv1_spikes", "10000", "--dt", "0.0001")
+    assert not output.exists()
+    assert command("weights", "import-nir", in_seconds, "--output", output, "--dt", "1e-4") == 0
+    assert_names(capsys.readouterr().err.strip(), in_seconds, "v_reset", "--coding", "--hidden-coding")
+    w, expected = (SpikingModel.from_model(load_model(model)).weights["conv1"][0] for model in (output, "compact"))
+    np.testing.assert_array_equal(w, expected)
+
+
 def test_an_imported_model_records_its_source(again):
     assert again.provenance["source"] == "compact.nir"
     assert [layer.name for layer in convolutions(again.layers)] == ["conv1", "conv2", "conv3", "conv4", "conv5"]

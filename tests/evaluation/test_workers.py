@@ -11,7 +11,8 @@ import pytest
 from brian_siamsnn.evaluation.workers import distribute
 from tests.helpers.commands import command
 from tests.helpers.evaluations import box_files_of, scores_of, write_sequence
-from tests.helpers.messages import refused
+from tests.helpers.messages import assert_names, refused
+from tests.helpers.paths import ROOT
 
 
 def start(arguments, folder):
@@ -109,3 +110,39 @@ def test_a_slowly_closing_cluster_loses_no_results(distributed, monkeypatch):
     monkeypatch.setattr(distributed.LocalCluster, "close", slow)
     jobs = {"a": (1,), "b": (2,)}
     assert dict(distribute(lambda number, threads, tell: 10 * number, jobs, workers=2)) == {"a": 10, "b": 20}
+
+
+SCRIPT = """
+import sys
+from brian_siamsnn.evaluation.workers import distribute
+
+def double(number, threads, tell):
+    return 2 * number
+
+def work():
+    print(sorted(distribute(double, {"a": (1,), "b": (2,)}, workers=2)))
+
+if sys.argv[1] == "unguarded" or __name__ == "__main__":
+    work()
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", ["guarded", "unguarded"])
+def test_a_script_that_starts_workers_needs_a_main_guard(kind, tmp_path):
+    """Every worker imports the script first, and would start workers of its own."""
+    pytest.importorskip("distributed", reason="workers are Dask's")
+    (tmp_path / "script.py").write_text(SCRIPT)
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", "script.py", kind],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+    if kind == "guarded":
+        assert (done.returncode, done.stdout, done.stderr) == (0, "[('a', 2), ('b', 4)]\n", "")
+    else:
+        assert done.returncode != 0 and done.stderr.count("Traceback") == 1
+        assert_names(done.stderr.splitlines()[-1], "InputError", "if __name__ == '__main__':")

@@ -78,8 +78,8 @@ def altered(draw, table, values=PLAIN):
 @st.composite
 def image_files(draw):
     """Extension and bytes of an image: gray, colour, with alpha, 16-bit, tiny, intact or damaged."""
-    ending = draw(st.sampled_from([".png", ".jpg", ".bmp"]))
-    deep = ending == ".png" and draw(st.booleans())
+    ending = draw(st.sampled_from([".png", ".jpg", ".bmp", ".tif", ".webp"]))
+    deep = ending in (".png", ".tif") and draw(st.booleans())
     side = draw(st.sampled_from([1, 2, 7, 24]))
     picture = noise(
         side, draw(st.sampled_from([1, 3, 32])), draw(st.sampled_from([1, 3, 4])), np.uint16 if deep else np.uint8

@@ -1,4 +1,4 @@
-"""Fuzz targets for models: model files and PyTorch checkpoints."""
+"""Fuzz targets for models: model files, PyTorch checkpoints and NIR graphs."""
 
 import functools
 import io
@@ -15,9 +15,16 @@ from brian_siamsnn.model.conversion import SpikingModel
 from brian_siamsnn.model.files import _digest, read_model, write_model
 from brian_siamsnn.model.layer_json import layers_to_json
 from brian_siamsnn.model.layers import Convolution, MaxPool, convolutions
+from brian_siamsnn.model.nir_files import read_graph, write_nir
+from brian_siamsnn.model.nir_graphs import from_nir
 from tests.helpers.pickles import poison
 
 from .files import altered, damaged
+
+#: Names of convolutions and of their batch norms in checkpoints.
+_NAMES = [("backbone.{name}.0", "backbone.{name}.1"), ("{name}", "bn{number}"), ("module.{name}", "module.{name}_bn")]
+#: Tensors that a checkpoint may have beside its layers.
+_FURTHER = ["conv3.weight", "conv1.bias", "norm1.weight", "bn.running_mean", "adjust.bias", "bn1.num_batches_tracked"]
 
 LAYERS = (Convolution("conv1", 3, 4, 3, 2), MaxPool("pool1", 2, 2), Convolution("conv2", 4, 6, 3, groups=2))
 
@@ -102,11 +109,15 @@ def checkpoint(data, folder):
             content = data.draw(damaged(content))
     else:
         state = {}
+        convolution, norm = data.draw(st.sampled_from(_NAMES))
         for layer in convolutions(LAYERS):
-            state[f"backbone.{layer.name}.0.weight"] = torch.ones(layer.weight_shape)
+            names = {"name": layer.name, "number": layer.name[-1]}
+            state[f"{convolution.format(**names)}.weight"] = torch.ones(layer.weight_shape)
             for key in ("weight", "bias", "running_mean", "running_var"):
-                state[f"backbone.{layer.name}.1.{key}"] = torch.ones(layer.out_channels)
+                state[f"{norm.format(**names)}.{key}"] = torch.ones(layer.out_channels)
         state["adjust.scale"] = torch.ones(1)
+        for key in data.draw(st.lists(st.sampled_from(_FURTHER), max_size=2, unique=True)):
+            state[key] = torch.ones(data.draw(st.sampled_from([(), (1,), (4,), (4, 3, 3, 3)])))
         for key in data.draw(st.lists(st.sampled_from(sorted(state)), max_size=3, unique=True)):
             value = state[key]
             state[key] = data.draw(
@@ -117,7 +128,7 @@ def checkpoint(data, folder):
                         value.double(),
                         value.to(torch.complex64),
                         value.bool(),
-                        value[:0],
+                        value.reshape(-1)[:0],
                         value.unsqueeze(0),
                         value.to_sparse(),
                         torch.zeros(1).expand(2, 2**40),
@@ -133,7 +144,8 @@ def checkpoint(data, folder):
                     ]
                 )
             )
-        state = data.draw(st.sampled_from([state, {"state_dict": state}, {"model": 3}, [state], torch.ones(2)]))
+        wrapped = [{"net": state, "epoch": 3}, {"a": {"b": state}}, {"net": state, "ema": state}, {1: state}]
+        state = data.draw(st.sampled_from([state, state, state, *wrapped, {"model": 3}, [state], torch.ones(2)]))
         buffer = io.BytesIO()
         torch.save(state, buffer)
         content = buffer.getvalue()
@@ -144,3 +156,40 @@ def checkpoint(data, folder):
         import_checkpoint(path, LAYERS)
     finally:
         assert not marker.exists()
+
+
+@functools.cache
+def graph_bytes():
+    """A small NIR file."""
+    layers = tuple(layer for layer in LAYERS if isinstance(layer, Convolution))
+    rng = np.random.default_rng(0)
+    weights = {c.name: (rng.normal(size=c.weight_shape), rng.normal(size=c.out_channels)) for c in layers}
+    with tempfile.TemporaryDirectory() as folder:
+        write_nir(SpikingModel(layers, weights, 0.5), 15, Path(folder) / "m.nir")
+        return (Path(folder) / "m.nir").read_bytes()
+
+
+def nir_graph(data, folder):
+    """A NIR file that is damaged, or whose nodes have arbitrary values."""
+    import nir
+
+    path = folder / "graph.nir"
+    path.write_bytes(graph_bytes())
+    dt = data.draw(st.sampled_from([None, 1.0, 1e-4, 0.0, -1.0, float("nan")]))
+    if data.draw(st.booleans()):
+        path.write_bytes(data.draw(damaged(graph_bytes())))
+        graph = read_graph(path)
+    else:
+        graph = nir.read(path)
+        for _ in range(data.draw(st.integers(1, 3))):
+            name = data.draw(st.sampled_from(sorted(graph.nodes)))
+            attributes = sorted(vars(graph.nodes[name])) or ["metadata"]
+            attribute = data.draw(st.sampled_from(attributes))
+            before = np.asarray(vars(graph.nodes[name]).get(attribute, 0))
+            arrays = [np.full(np.shape(before), value) for value in (np.nan, 0.0, -1.0, 1e4)]
+            other = [(1, 1), "same", None, 3, {"reset": "zero"}, {"groups": 2}, {"v_init": 1e300}, np.zeros((0, 3))]
+            setattr(graph.nodes[name], attribute, data.draw(st.sampled_from([*arrays, *other, np.zeros(0)])))
+        if data.draw(st.integers(0, 4)) == 0:
+            graph.edges.pop(data.draw(st.integers(0, len(graph.edges) - 1)))
+    model = from_nir(graph, dt)
+    assert all(np.isfinite(part).all() for pair in model.weights.values() for part in pair)

@@ -8,7 +8,7 @@ import numpy as np
 from hypothesis import strategies as st
 
 from brian_siamsnn.sequences.annotations import read_boxes
-from brian_siamsnn.sequences.frames import read_image
+from brian_siamsnn.sequences.images import read_image
 from brian_siamsnn.sequences.sources import open_sequence
 
 from .files import NUMBERS, damaged, image_files, video
@@ -16,7 +16,9 @@ from .files import NUMBERS, damaged, image_files, video
 
 def annotation(data, folder):
     """Arbitrary lines are read as boxes or NaN."""
-    number = st.one_of(NUMBERS.map(str), st.sampled_from(["NaN", "nan", "inf", "", "x", "1_0", "٣", "1e5", "0x1"]))
+    number = st.one_of(
+        NUMBERS.map(str), st.sampled_from(["NaN", "nan", "inf", "", "x", "1_0", "٣", "1e5", "0x1", "61,5", "-0,25"])
+    )
     line = st.lists(number, min_size=1, max_size=9).flatmap(
         lambda words: st.sampled_from([",", "\t", " ", ", ", ";", ",,"]).map(lambda separator: separator.join(words))
     )
@@ -47,7 +49,7 @@ def source_folder(data, folder):
     place.mkdir(exist_ok=True)
     files = data.draw(st.lists(image_files(), max_size=4))
     for k, (ending, content) in enumerate(files):
-        name = data.draw(st.sampled_from(["{0:04d}", "{0}", "a", "._{0}", "x-{0}", "{0}.{0}"])).format(k)
+        name = data.draw(st.sampled_from(["{0:04d}", "{0}", "a", "._{0}", "x-{0}", "{0}.{0}", "1", "1.{0}5"])).format(k)
         (place / f"{name}{ending}").write_bytes(content)
     if data.draw(st.integers(0, 3)) == 0:
         (place / "9.png").mkdir(exist_ok=True)
@@ -74,7 +76,7 @@ def videos():
     with tempfile.TemporaryDirectory() as folder:
         return tuple(
             video(Path(folder) / f"a.{ending}", codec=codec)
-            for ending, codec in (("mp4", "mp4v"), ("avi", "MJPG"), ("avi", "mp4v"))
+            for ending, codec in (("mp4", "mp4v"), ("avi", "MJPG"), ("avi", "mp4v"), ("mkv", "mp4v"))
         )
 
 

@@ -28,7 +28,7 @@ from tests.helpers.matchers import Peak
 from tests.helpers.pictures import noise
 
 from .files import NUMBERS, altered, damaged
-from .model_targets import checkpoint, model_bytes, model_content
+from .model_targets import checkpoint, model_bytes, model_content, nir_graph
 from .source_targets import annotation, image_file, source_folder, video_file
 
 CODE = (
@@ -174,6 +174,7 @@ TARGETS = {
         model_bytes,
         model_content,
         checkpoint,
+        nir_graph,
         annotation,
         image_file,
         source_folder,

@@ -1,14 +1,17 @@
 """NIR graphs: written and read back, run by another simulator, and imported from one."""
 
+from contextlib import nullcontext
 from dataclasses import replace
 
 import numpy as np
 import pytest
 
+from brian_siamsnn.files import find
 from brian_siamsnn.model.conversion import SpikingModel, unit_scales
 from brian_siamsnn.model.files import load_model
 from brian_siamsnn.model.layers import Convolution
-from brian_siamsnn.model.nir_graphs import from_nir, read_nir, to_nir, write_nir
+from brian_siamsnn.model.nir_files import read_nir, write_nir
+from brian_siamsnn.model.nir_graphs import from_nir, resets_hard, to_nir
 from brian_siamsnn.network.runtime import SpikingBranch
 from tests.helpers.messages import refused
 from tests.helpers.reference import NETWORKS, image, small_model
@@ -133,6 +136,125 @@ def test_a_network_built_in_sinabs_runs_after_import(sinabs):
     np.testing.assert_array_equal(spikes(imported)["conv3"].sum(0), counts)
 
 
+# the time step
+
+
+def in_seconds(dt):
+    """A graph as programs that count in seconds write it, spikingjelly for one: r = 1/dt, and no metadata."""
+    graph = to_nir(small_model(NETWORKS["strides"]), SIZE)
+    for node in graph.nodes.values():
+        if isinstance(node, nir.IF):
+            node.r, node.metadata = node.r / dt, {}
+    return graph
+
+
+@pytest.mark.parametrize("dt", [1e-4, 1e-3, 1 / 3, 1.0, 50.0])
+def test_a_graph_in_seconds_has_the_same_weights_with_its_time_step(dt):
+    model = from_nir(in_seconds(dt), dt)
+    for name, (w, b) in small_model(NETWORKS["strides"]).weights.items():
+        np.testing.assert_allclose(model.weights[name][0], w, rtol=2e-7)
+        np.testing.assert_allclose(model.weights[name][1], b, rtol=2e-7)
+
+
+def test_weights_of_a_graph_of_spikingjelly_are_exact():
+    same(from_nir(in_seconds(1e-4), 1e-4), small_model(NETWORKS["strides"]))
+
+
+@pytest.mark.parametrize(("dt", "r"), [(1e-4, "10000"), (1e-3, "1000"), (50.0, "0.02")])
+def test_a_graph_in_seconds_without_a_time_step_is_refused(dt, r):
+    with refused("conv1_spikes", "r", r, "--dt", f"{dt:g}", "spikingjelly"):
+        from_nir(in_seconds(dt))
+
+
+def test_a_resistance_that_is_meant_is_accepted_with_a_time_step_of_one():
+    w, _ = from_nir(in_seconds(1 / 64), 1.0).weights["conv1"]
+    np.testing.assert_array_equal(w, 64 * small_model(NETWORKS["strides"]).weights["conv1"][0])
+
+
+@pytest.mark.parametrize("dt", [0.0, -1e-3, float("nan"), float("inf")])
+def test_a_time_step_that_is_not_positive_is_refused(dt):
+    with refused("dt", dt):
+        from_nir(in_seconds(1e-4), dt)
+
+
+def test_the_reset_of_a_graph_is_hard_unless_its_metadata_say_otherwise():
+    assert resets_hard(in_seconds(1.0)) and not resets_hard(to_nir(small_model(NETWORKS["plain"]), SIZE))
+
+
+@pytest.fixture
+def spikingjelly():
+    pytest.importorskip("spikingjelly", reason="the peer is spikingjelly (pip install spikingjelly)")
+    return pytest.importorskip("spikingjelly.activation_based.nir_exchange", reason="spikingjelly here has no NIR")
+
+
+@pytest.mark.parametrize("network", ["strides", "groups"])
+def test_spikingjelly_fires_the_same_spikes_with_the_exported_graph(network, spikingjelly, tmp_path):
+    import torch
+    from spikingjelly.activation_based.neuron import IFNode
+
+    model = replace(small_model(NETWORKS[network]), initial_potential=0.5)
+    write_nir(model, SIZE, tmp_path / "model.nir")
+    peer, state, out = spikingjelly.import_from_nir(str(tmp_path / "model.nir"), dt=1.0), None, []
+    for neurons in peer.modules():
+        if isinstance(neurons, IFNode):  # not part of NIR: reset by subtraction, and the initial potentials
+            neurons.v_reset, neurons._memories["v"] = None, model.initial_potential
+    pixels = torch.from_numpy(image(SIZE)).permute(2, 0, 1).float()[None]
+    with torch.inference_mode():
+        for _ in range(STEPS):
+            spike, state = peer(pixels, state)
+            out.append(spike[0].permute(1, 2, 0).numpy())
+    expected = spikes(model)[model.layers[-1].name]
+    assert 0.05 < expected.mean() < 0.95
+    np.testing.assert_array_equal(out, expected)
+
+
+def test_snntorch_fires_the_same_spikes_with_the_exported_graph(tmp_path):
+    importer = pytest.importorskip("snntorch.import_nir", reason="the peer is snnTorch (pip install snntorch)")
+    import torch
+    from snntorch import Leaky
+
+    model = replace(small_model(NETWORKS["groups"]), initial_potential=0.5)
+    write_nir(model, SIZE, tmp_path / "model.nir")
+    graph = nir.read(tmp_path / "model.nir")
+    peer = importer.import_from_nir(graph)
+    nodes = [node for node in graph.nodes.values() if isinstance(node, nir.IF)]
+    for neurons, node in zip((m for m in peer.modules() if isinstance(m, Leaky)), nodes, strict=True):
+        neurons.beta.fill_(1.0)
+        neurons.threshold.fill_(1 - 2**-20)  # it fires above the threshold, and these weights often reach it exactly
+        neurons.init_hidden = neurons.reset_delay = True
+        neurons.mem = torch.full((1, *node.v_threshold.shape), model.initial_potential)
+    pixels = torch.from_numpy(image(SIZE)).permute(2, 0, 1).float()[None]
+    with torch.inference_mode():
+        out = [peer(pixels)[0][0].permute(1, 2, 0).numpy() for _ in range(STEPS)]
+    np.testing.assert_array_equal(out, spikes(model)[model.layers[-1].name])
+
+
+def test_a_network_of_spikingjelly_fires_the_same_spikes_after_import(spikingjelly, tmp_path):
+    """Spikingjelly counts in seconds and resets to zero."""
+    import torch
+    from spikingjelly.activation_based.functional import reset_net
+    from spikingjelly.activation_based.layer import Conv2d
+    from spikingjelly.activation_based.neuron import IFNode
+
+    model, parts = small_model(NETWORKS["strides"]), []
+    for layer in model.layers:
+        convolution = Conv2d(layer.in_channels, layer.out_channels, layer.kernel, layer.stride)
+        convolution.weight.data, convolution.bias.data = (torch.from_numpy(a) for a in model.weights[layer.name])
+        parts += [convolution, IFNode(v_reset=0.0)]
+    peer = torch.nn.Sequential(*parts)
+    pixels = torch.from_numpy(image(SIZE)).permute(2, 0, 1).float()[None]
+    spikingjelly.export_to_nir(peer, pixels, str(tmp_path / "peer.nir"))
+    reset_net(peer)
+    with torch.no_grad():
+        expected = [peer(pixels)[0].permute(1, 2, 0).numpy() for _ in range(STEPS)]
+    hard = find("equations", "rate", ".toml").read_text().replace('"v -= v_th"', '"v = 0"')
+    (tmp_path / "hard.toml").write_text(hard)
+    equations = dict.fromkeys(("coding", "hidden_coding"), str(tmp_path / "hard.toml"))
+    trains = spikes(read_nir(tmp_path / "peer.nir", 1e-4), **equations)
+    assert np.sum(expected) > 0
+    np.testing.assert_array_equal(trains["conv3"], expected)
+
+
 @pytest.fixture
 def folded():
     """Weights of conv2, and the model of a graph whose neurons have v_th = 4, R = 1 or 2 and v_init = 1."""
@@ -252,6 +374,14 @@ def test_groups_are_detected_from_the_weights_regardless_of_metadata(grouped):
 def test_max_pooling_is_refused():
     with refused("pool1", "pool2", "NIR"):
         to_nir(small_model(NETWORKS["pools"]), SIZE)
+
+
+@pytest.mark.parametrize(("found", "accepted"), [("1.0.4", False), ("1.0.8", True), ("1.0.10", True), ("2.0rc1", True)])
+def test_nir_is_as_new_as_asked_for(found, accepted, monkeypatch):
+    """Nodes of older versions have no metadata."""
+    monkeypatch.setattr("importlib.metadata.version", lambda package: found)
+    with nullcontext() if accepted else refused("nir", "1.0.8", found):
+        to_nir(small_model(NETWORKS["plain"]), SIZE)
 
 
 def test_a_missing_file_is_named(tmp_path):

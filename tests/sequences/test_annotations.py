@@ -14,10 +14,41 @@ def path(tmp_path):
     return tmp_path / "boxes.txt"
 
 
-@pytest.mark.parametrize("separator", [",", "\t", " ", ", ", "   "])
-def test_numbers_are_separated_by_commas_tabs_or_spaces(path, separator):
+@pytest.mark.parametrize("separator", [",", "\t", " ", ", ", "   ", ";", "; "])
+def test_numbers_are_separated_by_commas_semicolons_tabs_or_spaces(path, separator):
     path.write_text(separator.join(["11", "21.5", "30", "40"]) + "\r\n\n")
     np.testing.assert_array_equal(read_boxes(path), [[11, 21.5, 30, 40]])
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "61,5\t101,25\t20,0\t30,5",
+        "61,5;101,25;20;30,5",
+        "61,5 101,25 20 30,5",
+        "61,50 ; 101,25 ; 2e1 ; 30,5",
+        "61,5\t101,25\t20.0\t30,5",
+    ],
+)
+def test_a_comma_inside_a_number_is_a_decimal_comma(path, line):
+    path.write_text(line)
+    np.testing.assert_array_equal(read_boxes(path), [[61.5, 101.25, 20, 30.5]])
+
+
+def test_a_polygon_may_have_decimal_commas(path):
+    path.write_text("10,5 20 40,5 20 40,5 70 10,5 70")
+    np.testing.assert_allclose(read_boxes(path), [[10.5, 20, 31, 51]])
+
+
+def test_absent_targets_among_decimal_commas(path):
+    path.write_text("1,5\t2,5\t3,5\t4,5\nNaN\tNaN\tNaN\tNaN\n0,0\t0,0\t0,0\t0,0\n-1,5\t2\t3\t4")
+    np.testing.assert_array_equal(read_boxes(path), [[1.5, 2.5, 3.5, 4.5], [np.nan] * 4, [np.nan] * 4, [-1.5, 2, 3, 4]])
+
+
+def test_corners_or_decimal_commas_are_not_guessed(path):
+    path.write_text("1,2,3,4\n61,5 101,3 20,0 30,5")
+    with refused(path, "line 2", "'61,5 101,3 20,0 30,5'"):
+        read_boxes(path)
 
 
 def test_an_origin_of_one_is_subtracted(path):

@@ -5,6 +5,8 @@ import json
 import numpy as np
 import pytest
 
+from brian_siamsnn.sequences.datasets import open_dataset
+from brian_siamsnn.sequences.frames import starting_at
 from brian_siamsnn.sequences.otb import ATTRIBUTE_NAMES, ATTRIBUTES
 from brian_siamsnn.sequences.sources import open_sequence
 from tests.helpers.messages import refused
@@ -46,6 +48,53 @@ def test_the_otb_frame_window_is_applied(tmp_path, annotated):
 
 
 @pytest.fixture
+def link(tmp_path):
+    """A function that replaces a folder by a link to its content elsewhere, as DVC and git-annex do."""
+
+    def replace(folder, name=None, store="3f2a9c"):
+        folder.rename(tmp_path / store)
+        linked = tmp_path / (name or folder.name)
+        linked.symlink_to(tmp_path / store, target_is_directory=True)
+        return linked
+
+    return replace
+
+
+def test_a_linked_folder_keeps_its_name_attributes_and_window(tmp_path, link):
+    sequence = open_sequence(link(write_otb(tmp_path / "David", range(298, 303), ["1,1,5,6"] * 5)))
+    assert (sequence.name, sequence.attributes) == ("David", ATTRIBUTES["David"])
+    assert levels(sequence) == [12, 13, 14]
+
+
+@pytest.mark.parametrize("name", ["DAVID", "today"])
+def test_window_and_attributes_are_those_of_the_link_or_its_target(tmp_path, link, name):
+    folder = write_otb(tmp_path / "David", range(298, 303), ["1,1,5,6"] * 5)
+    (tmp_path / "store").mkdir()
+    sequence = open_sequence(link(folder, name, "store/David"))
+    assert sequence.name == {"DAVID": "DAVID", "today": "David"}[name]
+    assert (sequence.attributes, len(sequence)) == (ATTRIBUTES["David"], 3)
+
+
+def test_a_linked_vot_sequence_keeps_its_name(tmp_path, link):
+    write_images(tmp_path / "bag", ["1.png"])
+    (tmp_path / "bag" / "groundtruth.txt").write_text("1,1,4,4\n")
+    assert open_sequence(link(tmp_path / "bag")).name == "bag"
+
+
+def test_one_of_two_targets_of_a_linked_folder_has_its_attributes(jogging, link):
+    linked = link(jogging)
+    sequence = open_sequence(f"{linked}-2")
+    assert (sequence.name, sequence.attributes) == ("Jogging-2", ATTRIBUTES["Jogging-2"])
+
+
+def test_a_sequence_is_opened_from_inside_its_folder(jogging, monkeypatch):
+    monkeypatch.chdir(jogging)
+    with refused(f"{jogging}-1", f"{jogging}-2"):
+        open_sequence(".")
+    assert [item.open().boxes[0, 0] for item in open_dataset(".").items] == [10, 20]
+
+
+@pytest.fixture
 def jogging(tmp_path):
     """A folder with two targets, at 10 and at 20."""
     write_otb(tmp_path / "Jogging", [1], ["11,1,5,6"], "groundtruth_rect.1.txt")
@@ -53,7 +102,7 @@ def jogging(tmp_path):
 
 
 def test_a_folder_with_two_targets_is_refused_with_their_names(jogging):
-    with refused(jogging, 2, f"{jogging}-1", "Jogging-2"):
+    with refused(jogging, 2, f"{jogging}-1", f"{jogging}-2"):
         open_sequence(jogging)
 
 
@@ -90,6 +139,26 @@ def test_got10k_test_sequences_have_the_first_box_only(tmp_path):
     sequence = open_sequence(tmp_path / "GOT-10k_Test_000001")
     np.testing.assert_array_equal(sequence.first_box, [347, 443, 429, 272])
     assert sequence.boxes.shape == (3, 4) and np.isnan(sequence.boxes[1:]).all()
+
+
+def test_a_sequence_can_start_at_a_later_frame(deer):
+    later = starting_at(deer, 1)
+    assert (later.name, len(later), later.attributes) == ("Deer", 2, deer.attributes)
+    assert levels(later) == [11, 12] and levels(later) == [11, 12]
+    np.testing.assert_array_equal(later.first_box, [11, 21, 5, 6])
+    assert starting_at(deer, 0) is deer
+
+
+@pytest.mark.parametrize("start", [3, 9, -1])
+def test_a_start_beyond_the_sequence_is_named(deer, start):
+    with refused("Deer", 0, 2, start):
+        starting_at(deer, start)
+
+
+def test_a_start_beyond_a_sequence_of_unknown_length_is_named(deer):
+    deer.frame_count = None
+    with refused("Deer", 0, 2, 5):
+        list(starting_at(deer, 5))
 
 
 def test_an_absent_first_target_gives_no_first_box(tmp_path):

@@ -30,6 +30,13 @@ def test_each_target_is_a_sequence_named_as_in_its_benchmark(folder):
     assert names(open_dataset(folder)) == ["bag", "CarDark", "Human4-2", "Jogging-1", "Jogging-2"]
 
 
+def test_linked_folders_keep_their_names(folder, tmp_path):
+    for number, name in enumerate(("bag", "carDark", "Jogging")):
+        (folder / name).rename(folder / f".{number}")
+        (folder / name).symlink_to(folder / f".{number}", target_is_directory=True)
+    assert {"bag", "CarDark", "Jogging-1", "Jogging-2"} <= set(names(open_dataset(folder)))
+
+
 def test_vot_boxes_start_at_zero_and_otb_boxes_at_one(folder):
     assert [item.origin for item in open_dataset(folder).items] == [0, 1, 1, 1, 1]
 

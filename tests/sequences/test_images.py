@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 import pytest
 
-from brian_siamsnn.sequences.frames import read_image
+from brian_siamsnn.sequences.images import read_image
 from brian_siamsnn.sequences.sources import open_sequence
 from tests.helpers.messages import refused
 from tests.helpers.pictures import levels, noise, write_images
@@ -66,6 +66,76 @@ def test_a_folder_of_images_is_a_sequence_without_boxes(walk):
 
 def test_images_are_sorted_in_natural_order(walk):
     assert levels(walk) == [10, 11, 12, 13]
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        ["t0.5.png", "t1.png"],
+        ["t1.25.png", "t1.5.png", "t2.0.png"],
+        ["1.5.png", "1.25.png", "1.100.png"],  # 100 is not a decimal fraction as programs write them: a counter
+        ["1.8.png", "1.9.png", "1.10.png"],
+        ["a2.9.png", "a10.25.png"],
+        ["a1.9.png", "b1.25.png"],
+        ["1.tif", "2.tiff", "3.webp", "4.ppm", "5.TIF"],
+    ],
+)
+def test_names_with_times_and_counters_are_sorted(tmp_path, names):
+    write_images(tmp_path / "walk", sorted(names))
+    level = {name: 10 + k for k, name in enumerate(sorted(names))}
+    tolerance = 1  # WebP loses some
+    np.testing.assert_allclose(levels(open_sequence(tmp_path / "walk")), [level[n] for n in names], atol=tolerance)
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [("0001.jpg", "0001.png"), ("a_1.png", "a_1_mask.png"), ("left7.png", "right7.png"), ("01.png", "1.png")],
+)
+def test_two_images_with_one_number_are_named(tmp_path, first, second):
+    write_images(tmp_path / "walk", [first, second, "0009.png"])
+    with refused(tmp_path / "walk", first, second):
+        open_sequence(tmp_path / "walk")
+
+
+def test_names_without_numbers_may_be_alike(tmp_path):
+    write_images(tmp_path / "walk", ["a.png", "b.png"])
+    assert levels(open_sequence(tmp_path / "walk")) == [10, 11]
+
+
+# data of 10, 12 or 14 bits in files of 16
+
+
+def write_deep(folder, bits, count=9):
+    """Images whose brightest pixel has all bits set in one of them, and whose first pixel is a quarter of it."""
+    for k in range(count):
+        largest = 2**bits - 1 if k == count // 2 else 2 ** (bits - 1)
+        image = np.full((4, 5, 3), 2 ** (bits - 2), np.uint16)
+        image[0, 1] = largest
+        cv2.imwrite(str(folder / f"{k}.png"), image)
+
+
+@pytest.mark.parametrize("bits", [10, 12, 14, 16])
+def test_the_bits_that_a_camera_has_fill_8_bits(tmp_path, bits):
+    write_deep(tmp_path, bits)
+    frames = list(open_sequence(tmp_path))
+    assert {int(frame[0, 0, 0]) for frame in frames} == {64}
+    assert frames[4][0, 1, 0] == 255 and frames[0][0, 1, 0] == 128
+
+
+def test_images_of_one_file_have_16_bits_unless_told(tmp_path):
+    write_deep(tmp_path, 12, 1)
+    assert read_image(tmp_path / "0.png")[0, 1, 0] == 15 and read_image(tmp_path / "0.png", 12)[0, 1, 0] == 255
+
+
+def test_brighter_images_than_expected_are_white(tmp_path):
+    write_deep(tmp_path, 16, 1)
+    assert read_image(tmp_path / "0.png", 12)[0, 1, 0] == 255
+
+
+def test_floating_point_images_are_refused(tmp_path):
+    cv2.imwrite(str(tmp_path / "0.tif"), np.full((4, 5, 3), 0.5, np.float32))
+    with refused(tmp_path / "0.tif", "float32"):
+        read_image(tmp_path / "0.tif")
 
 
 def test_each_iteration_starts_from_the_first_image(walk):

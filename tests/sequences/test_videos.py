@@ -1,9 +1,12 @@
 """Videos and cameras as sources of frames."""
 
+import struct
+
 import cv2
 import numpy as np
 import pytest
 
+from brian_siamsnn.sequences.containers import is_cut_matroska, states_frame_count
 from brian_siamsnn.sequences.sources import open_sequence
 from tests.helpers.messages import assert_names, refused
 from tests.helpers.opencv import Camera
@@ -59,6 +62,73 @@ def test_a_declared_frame_count_one_too_high_is_no_error(tmp_path, monkeypatch):
     sequence = open_sequence(path)
     assert sequence.frame_count == 31
     assert len([frame for frame in sequence]) == 30
+
+
+# containers
+
+
+def longer(path, seconds):
+    """Write a Matroska file of 50 frames, 2 seconds, whose duration is longer, as with sound that outlasts it."""
+    content = write_video(path, 50, codec="mp4v").read_bytes()
+    # Duration: the element 0x4489, 8 bytes of a double in milliseconds
+    before = b"\x44\x89\x88" + struct.pack(">d", 2000.0)
+    assert content.count(before) == 1
+    path.write_bytes(content.replace(before, b"\x44\x89\x88" + struct.pack(">d", 1000.0 * seconds)))
+    return path
+
+
+@pytest.mark.parametrize("name", ["clip.mkv", "clip.webm"])
+def test_sound_that_outlasts_the_picture_is_no_error(tmp_path, name):
+    longer(tmp_path / "clip.mkv", 3).rename(tmp_path / name)
+    sequence = open_sequence(tmp_path / name)
+    assert sequence.frame_count == 75  # as FFmpeg estimates it
+    assert len([frame for frame in sequence]) == 50
+
+
+def test_a_cut_matroska_file_is_an_error(tmp_path):
+    path = write_video(tmp_path / "cut.mkv", 50)
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+    with refused(path, 50) as caught:
+        read = 0
+        for _ in open_sequence(path):
+            read += 1
+    assert 15 < read < 35
+    assert_names(caught.value, read)
+
+
+@pytest.mark.parametrize(
+    ("content", "states"),
+    [
+        (b"\0\0\0\x10ftypisom....\0\0\0\x08moov\0\0\0\x08mdat", True),
+        (b"\0\0\0\x10ftypisom....\0\0\0\x08moov\0\0\0\x08moof\0\0\0\x08mdat", False),
+        (b"\0\0\0\x10ftypisom....\0\0\0\x01mdat\0\0\0\0\0\0\0\x10\0\0\0\x08moof", False),
+        (b"\0\0\0\0mdat" + b"moof" * 9, True),
+        (b"RIFF\0\0\0\0AVI LIST", True),
+        (b"RIFF\0\0\0\0WAVE", False),
+        (b"\x1a\x45\xdf\xa3" * 9, False),
+        (b"G" * 188, False),
+        (b"", False),
+    ],
+)
+def test_containers_that_state_their_number_of_frames(tmp_path, content, states):
+    (tmp_path / "a").write_bytes(content)
+    assert states_frame_count(tmp_path / "a") is states
+
+
+@pytest.mark.parametrize(
+    ("size", "cut"),
+    [
+        (b"\x84", False),
+        (b"\x85", True),
+        (b"\x10\0\0\x04", False),
+        (b"\x10\0\0\x05", True),
+        (b"\xff", False),
+    ],
+)
+def test_a_segment_with_missing_bytes_is_cut(tmp_path, size, cut):
+    """A header of 2 bytes, then a segment of 4 bytes with its size in EBML; all ones mean an unknown one."""
+    (tmp_path / "a").write_bytes(b"\x1a\x45\xdf\xa3\x82..\x18\x53\x80\x67" + size + b"....")
+    assert is_cut_matroska(tmp_path / "a") is cut
 
 
 # cameras
