@@ -6,15 +6,17 @@ import sys
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
+from brian2 import Network
+
 from ..errors import InputError, reason_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from brian2 import Network, NeuronGroup
+    from brian2 import NeuronGroup
     from brian2.core.base import BrianObject
 
-__all__ = ["finish_attached", "observed_groups", "prepare_attached"]
+__all__ = ["finish_attached", "observed_groups", "prepare_attached", "was_stopped"]
 
 _PACKAGE = __name__.partition(".")[0]
 
@@ -73,6 +75,7 @@ def prepare_attached(network: Network, attached: Iterable[BrianObject]) -> None:
         network.check_dependencies()
     except ValueError as error:
         raise InputError(f"network: {reason_of(error)}; add that object too") from error
+    network._stopped = Network._globally_stopped = False
     namespace = _namespace_of_caller()
     for item in attached:
         if item._network not in (None, network.id):
@@ -94,6 +97,22 @@ def finish_attached(attached: Iterable[BrianObject]) -> None:
     """
     for item in attached:
         item.after_run()
+
+
+def was_stopped(network: Network) -> bool:
+    """Whether an operation has called `Network.stop` or `brian2.stop` since `prepare_attached`.
+
+    Parameters
+    ----------
+    network : brian2.Network
+        The network.
+
+    Returns
+    -------
+    bool
+        True if its run ends with the current tick.
+    """
+    return network._stopped or Network._globally_stopped
 
 
 def _namespace_of_caller() -> dict[str, Any]:

@@ -8,7 +8,7 @@ import numpy as np
 from brian2 import get_device
 
 from ..errors import InputError, reason_of
-from .brian2_attached import finish_attached, observed_groups, prepare_attached
+from .brian2_attached import finish_attached, observed_groups, prepare_attached, was_stopped
 from .brian2_code import calls_of, check_compiled, generate_shared
 from .brian2_state import ClockHand, scalar_constants, time_records, values_of
 from .schedule import make_schedule
@@ -154,7 +154,7 @@ class SteppedNetwork:
         self._network.t_ = 0.0
 
     def run(self, execute: Callable[[Call], Any]) -> Generator[int, None, None]:
-        """Run T steps from time 0 on, after `restart` and `prepare`.
+        """Run T steps from time 0 on, after `restart` and `prepare`; fewer if an attached object stops the network.
 
         Parameters
         ----------
@@ -180,6 +180,8 @@ class SteppedNetwork:
                         execute(call)
                     for hand in hands:
                         hand.advance()
+                    if attached and was_stopped(self._network):
+                        return
                 yield k
         except Exception as error:
             if call is None or call.name in {item.name for item in attached}:

@@ -6,6 +6,7 @@ import pytest
 from brian2 import ms
 
 from brian_siamsnn.connectivity.first_layer import FirstLayer
+from brian_siamsnn.network.genn import check_genn
 from brian_siamsnn.network.runtime import SpikingBranch
 from brian_siamsnn.neurons.equations import TIME_STEP, load_equations
 from brian_siamsnn.neurons.single_neuron import probe
@@ -74,6 +75,12 @@ def test_a_kernel_refuses_potentials_that_drop_spikes(own):
     with refused("own", "v", "(unless refractory)", "connectivity='synapses'"):
         SpikingBranch(small_model(SMALLEST), 14, 5, str(path))
     SpikingBranch(small_model(SMALLEST), 14, 5, str(path), connectivity="synapses").run(image(14))
+
+
+def test_genn_refuses_refractory_neurons(own):
+    model = load_equations(own(*REFRACTORY))
+    with refused("own", "GeNN", "'p*ms'", "cpp_standalone"):
+        check_genn(model, SMALLEST[0], hidden=False, steps=5)
 
 
 @pytest.mark.cython
