@@ -1,8 +1,10 @@
-"""The exception for invalid user input."""
+"""The exception for invalid user input, and the check of whole numbers."""
 
 from __future__ import annotations
 
-__all__ = ["InputError", "reason_of"]
+import numbers
+
+__all__ = ["InputError", "InputWarning", "reason_of", "whole_number"]
 
 
 class InputError(ValueError):
@@ -22,6 +24,40 @@ class InputError(ValueError):
     def __init__(self, message: str) -> None:
         # file names and file contents may contain line breaks or terminal control sequences
         super().__init__("".join(c if c.isprintable() else repr(c)[1:-1] for c in str(message)))
+
+
+class InputWarning(UserWarning):
+    """Issued for input that can be used but is probably not what it seems; the command line prints it as a note."""
+
+
+def whole_number(name: str, value: object, least: int = 1) -> int:
+    """Check a number of something.
+
+    Parameters
+    ----------
+    name : str
+        What it is, for the message.
+    value : object
+        The number; 2.0 counts as 2.
+    least : int
+        Smallest number that is accepted; 1 by default.
+
+    Returns
+    -------
+    int
+        The number.
+
+    Raises
+    ------
+    InputError
+        If it is not a whole number, or is too small.
+    """
+    number = float(value) if isinstance(value, numbers.Real) else float("nan")
+    if not number.is_integer() or value is True or value is False:
+        raise InputError(f"{name}: expected a whole number, got {value!r}")
+    if number < least:
+        raise InputError(f"{name}: expected {least} or more, got {value}")
+    return int(number)
 
 
 def reason_of(error: BaseException) -> str:

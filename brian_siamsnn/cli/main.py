@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
+import warnings
 from typing import TYPE_CHECKING
 
 import click
@@ -12,7 +13,7 @@ import cv2
 
 from .. import __version__
 from ..environment import import_brian2
-from ..errors import InputError, reason_of
+from ..errors import InputError, InputWarning, reason_of
 from ..files import printable
 from .bench import bench_command
 from .devices import devices_command
@@ -57,6 +58,17 @@ for command in (
     cli.add_command(command)
 
 
+_show_other_warning = warnings.showwarning
+
+
+def _show_warning(message, category, *where, **options):
+    """Print our own warnings in one line, and leave those of other packages as they are."""
+    if issubclass(category, InputWarning):
+        click.echo(f"note: {message}", err=True)
+    else:
+        _show_other_warning(message, category, *where, **options)
+
+
 def main(arguments: list[str] | None = None) -> NoReturn:
     """Run the command line; invalid user input ends with one line on stderr and exit code 2.
 
@@ -74,6 +86,7 @@ def main(arguments: list[str] | None = None) -> NoReturn:
     # otherwise left to the commands, because the import takes a second
     if isinstance(signal.getsignal(signal.SIGINT), signal.Handlers):
         import_brian2()
+    warnings.showwarning = _show_warning
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):  # not if a program has replaced it
             stream.reconfigure(errors="backslashreplace")

@@ -10,7 +10,7 @@ import numpy as np
 
 from ..environment import quiet
 from ..errors import InputError
-from .options import Box, coding_option, compilation_shown, model_option, seed_option, steps_option
+from .options import Box, coding_options, compilation_shown, model_option, seed_option
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -45,8 +45,7 @@ __all__ = ["spikes_command"]
     help="Box of the target in the first frame, for the exemplar [default: the source's own, or --box in frame 0].",
 )
 @model_option
-@steps_option
-@coding_option
+@coding_options
 @seed_option
 def spikes_command(
     source: str,
@@ -59,6 +58,10 @@ def spikes_command(
     model: str,
     steps: int | None,
     coding: str,
+    hidden_coding: str | None,
+    pooling: str | None,
+    v_init: float | None,
+    threshold_scale: float,
     seed: int | None,
 ) -> None:
     """Write the spike trains behind one frame of SOURCE.
@@ -72,8 +75,9 @@ def spikes_command(
     import brian2
 
     from ..crops import target_crop
+    from ..model.conversion import SpikingModel, scale_thresholds
     from ..model.files import load_model
-    from ..network.recording import record_spikes
+    from ..network.recording import record_spikes, recorded_layers
     from ..sequences.sources import open_sequence
     from ..spikes.files import format_of, write_spikes
     from ..spikes.nwb import nwb_packages
@@ -83,11 +87,12 @@ def spikes_command(
     if frame == 0:
         init = box = init or box
     init, box = _box(sequence, 0, init, "--init"), _box(sequence, frame, box, "--box")
-    network = load_model(model)
-    if layers != "all":
-        layers = None if layers == "last" else [name.strip() for name in layers.split(",")]
+    network = SpikingModel.from_model(scale_thresholds(load_model(model), threshold_scale), v_init)
+    # report a wrong layer, file name or model before the simulation
+    wanted = recorded_layers(
+        network, layers if layers == "all" else None if layers == "last" else [n.strip() for n in layers.split(",")]
+    )
     output = output or Path("brian-siamsnn-output") / sequence.name / f"spikes.{format or 'npz'}"
-    # report a wrong file name or a missing package before the simulation
     format = format_of(output, format)
     if format == "nwb":
         nwb_packages()
@@ -105,7 +110,7 @@ def spikes_command(
     for branch, crop in crops.items():
         click.echo(f"{branch}: simulating ...", err=True)
         with compilation_shown():
-            trains = record_spikes(network, crop, layers, steps, coding)
+            trains = record_spikes(network, crop, wanted, steps, coding, hidden_coding, pooling)
         populations |= {f"{branch}/{name}": recorded for name, recorded in trains.items()}
     write_spikes(output, populations, format)
     for name, trains in populations.items():

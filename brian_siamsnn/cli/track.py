@@ -24,23 +24,33 @@ if TYPE_CHECKING:
 __all__ = ["demo_command", "track_command"]
 
 _INIT_HELP = (
-    "Box of the object in the first frame; x and y count from zero. By default the source's own box; if it has none, "
-    "you draw one with the mouse."
+    "Box of the object in the first frame (see --start-frame); x and y count from zero. By default the source's own "
+    "box; if it has none, you draw one with the mouse."
 )
 
 
 @click.command("track")
 @click.argument("source")
 @click.option("--init", "box", type=Box(), help=_INIT_HELP)
+@click.option(
+    "--start-frame",
+    "start",
+    type=click.IntRange(0),
+    default=0,
+    show_default=True,
+    metavar="N",
+    help="Leave out the first N frames; the first frame tracked is then frame 0 of the results.",
+)
 @tracking_options
 @view_options
-def track_command(source: str, box: BoxValue | None, **options: Any) -> int:
+def track_command(source: str, box: BoxValue | None, start: int, **options: Any) -> int:
     """Track one object through SOURCE.
 
-    SOURCE is a video file, a camera index, a folder of images, an OTB, VOT or
-    GOT-10k sequence, or 'synthetic'.
+    SOURCE is a video file, the address of a stream (rtsp://...), - for the
+    standard input, a camera index, a folder of images, an OTB, VOT or GOT-10k
+    sequence, or 'synthetic'.
     """
-    return _track(source, box, **options)
+    return _track(source, box, start, **options)
 
 
 @click.command("demo")
@@ -51,12 +61,13 @@ def demo_command(**options: Any) -> int:
 
     The ground truth is known, so the summary includes overlap, AUC and precision.
     """
-    return _track("synthetic", None, **options)
+    return _track("synthetic", None, 0, **options)
 
 
 def _track(
     source: str,
     given: BoxValue | None,
+    start: int,
     config: TrackerConfig,
     frames: int | None,
     output: Path | None,
@@ -64,12 +75,14 @@ def _track(
     report: bool,
 ) -> int:
     # imported here so that --help and a mistyped option answer at once
+    from ..sequences.captures import public_address
+    from ..sequences.frames import starting_at
     from ..sequences.sources import open_sequence
     from ..tracking.live import LiveView, draw_box, require_window
     from ..tracking.run import known_box, track
     from ..tracking.tracker import SiameseTracker
 
-    sequence = open_sequence(source)
+    sequence = starting_at(open_sequence(source), start)
     drawn = given is None and sequence.first_box is None
     if drawn:
         purpose = f"{sequence.name}: no box is known for its first frame, and drawing one"
@@ -104,7 +117,8 @@ def _track(
         tracker = SiameseTracker(counter or matcher, config.scales)
         result = track(sequence, tracker, box, frames, folder, bar.update, watchers=watchers)
     summary = {
-        "source": str(source),
+        "source": public_address(source),
+        "start_frame": start,
         "frames": len(result.boxes),
         "seconds": result.seconds,
         "fps": result.fps,

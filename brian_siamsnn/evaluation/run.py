@@ -85,6 +85,10 @@ def evaluate(
     for item in dataset.items:
         try:
             sequence = item.open()
+            if sequence.first_box is None:
+                raise InputError(
+                    f"{item.name}: no box is known for its first frame; write one into the first line of its annotation"
+                )
             done = store.load(item, sequence, frames)
             if done is None:
                 waiting[item.name] = item

@@ -9,11 +9,13 @@ import numpy as np
 
 from ..crops import SEARCH_SIZE, crop, rgb_image
 from .activation_scales import PERCENTILE, with_activation_scales
+from .files import load_model
 from .layers import convolutions
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
+    from ..aliases import FilePath
     from ..sequences.frames import Sequence
     from .files import SiameseModel
 
@@ -47,7 +49,7 @@ def calibration_crops(sequence: Sequence, count: int = CALIBRATION_CROPS) -> Ite
 
 
 def convert(
-    model: SiameseModel,
+    model: FilePath | SiameseModel,
     crops: Iterable[np.ndarray],
     normalisation: str = "layer",
     percentile: float = PERCENTILE,
@@ -57,7 +59,7 @@ def convert(
 
     Parameters
     ----------
-    model : SiameseModel
+    model : str, path or SiameseModel
         The CNN; scales that it already has are replaced.
     crops : iterable of ndarray, shape (H, W, 3)
         Calibration crops, RGB, 0 to 255.
@@ -83,6 +85,7 @@ def convert(
 
     from .cnn import SiamFC
 
+    model = load_model(model)
     network = SiamFC.from_folded(model.layers, model.weights)
     names = [layer.name for layer in convolutions(model.layers)]
 

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 __all__ = ["SpikingModel", "scale_thresholds", "unit_scales"]
 
 
-def scale_thresholds(model: SiameseModel, factor: float) -> SiameseModel:
+def scale_thresholds(model: FilePath | SiameseModel, factor: float) -> SiameseModel:
     """Multiply all thresholds, and with them the activation that a spike stands for.
 
     A neuron with threshold `factor` whose spikes have amplitude `factor` (Eq. 2-3) behaves like a neuron with
@@ -38,8 +38,8 @@ def scale_thresholds(model: SiameseModel, factor: float) -> SiameseModel:
 
     Parameters
     ----------
-    model : SiameseModel
-        A converted model.
+    model : str, path or SiameseModel
+        A converted model, or its name or file.
     factor : float
         Factor of the thresholds. Above 1 there are fewer spikes, each of which stands for more.
 
@@ -55,6 +55,7 @@ def scale_thresholds(model: SiameseModel, factor: float) -> SiameseModel:
     """
     if not 0 < factor < np.inf:
         raise InputError(f"threshold scale: expected a positive number, got {factor}")
+    model = load_model(model)
     return replace(model, scales={name: np.asarray(scale) * np.float32(factor) for name, scale in model.scales.items()})
 
 
@@ -85,13 +86,13 @@ class SpikingModel:
     initial_potential: float = 0.0
 
     @classmethod
-    def from_model(cls, model: SiameseModel, v_init: float | None = None) -> SpikingModel:
+    def from_model(cls, model: FilePath | SiameseModel, v_init: float | None = None) -> SpikingModel:
         """Scale the weights of a converted model.
 
         Parameters
         ----------
-        model : SiameseModel
-            A converted model.
+        model : str, path or SiameseModel
+            A converted model, or its name or file.
         v_init : float, optional
             Initial membrane potential, in units of the threshold; that of the model by default.
 
@@ -105,6 +106,7 @@ class SpikingModel:
         InputError
             If the model has no scales, `v_init` is not finite, or a scaled weight does not fit in single precision.
         """
+        model = load_model(model)
         v_init = model.initial_potential if v_init is None else v_init
         if not np.isfinite(v_init):
             raise InputError(f"v_init: expected a finite number, got {v_init}")

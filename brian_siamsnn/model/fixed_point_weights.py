@@ -24,9 +24,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from .conversion import SpikingModel, unit_scales
+from .files import load_model
 from .layers import convolutions
 
 if TYPE_CHECKING:
+    from ..aliases import FilePath
     from .files import SiameseModel
 
 __all__ = ["fixed_point", "rounding", "shared_units"]
@@ -38,13 +40,13 @@ _NOTE = "; fixed-point, in units of spikes"
 _LARGEST = 2**15 - 1
 
 
-def fixed_point(model: SiameseModel) -> SiameseModel:
+def fixed_point(model: FilePath | SiameseModel) -> SiameseModel:
     """Round the weights of a converted model to multiples of each output channel's unit.
 
     Parameters
     ----------
-    model : SiameseModel
-        A converted model.
+    model : str, path or SiameseModel
+        A converted model, or its name or file.
 
     Returns
     -------
@@ -61,6 +63,7 @@ def fixed_point(model: SiameseModel) -> SiameseModel:
     The response of the CNN with these weights has the same magnitude as before, provided that all channels of the last
     layer had the same scale.
     """
+    model = load_model(model)
     spiking = SpikingModel.from_model(model)
     weights = dict(spiking.weights)
     for layer in convolutions(model.layers)[1:]:

@@ -15,17 +15,18 @@ if TYPE_CHECKING:
 
     from ..aliases import FilePath
     from .conversion import SpikingModel
+    from .files import SiameseModel
 
 __all__ = ["read_graph", "read_nir", "write_nir"]
 
 
-def write_nir(model: SpikingModel, image_size: int, path: FilePath) -> None:
+def write_nir(model: FilePath | SiameseModel | SpikingModel, image_size: int, path: FilePath) -> None:
     """Write a spiking network to a NIR file (HDF5), whole or not at all.
 
     Parameters
     ----------
-    model : SpikingModel
-        The spiking network.
+    model : str, path, SiameseModel or SpikingModel
+        Name of a shipped model, a model file, or a loaded model.
     image_size : int
         Side of the square images in pixels.
     path : str or path

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
     import nir
 
+    from ..aliases import FilePath
+
 __all__ = ["from_nir", "nir_package", "resets_hard", "to_nir"]
 
 #: Reset of the neurons. NIR cannot express it, so it is written into the metadata of the node.
@@ -34,7 +36,7 @@ _RESET = "subtract"
 _NEAR_ONE = 0.1, 10.0
 
 
-def to_nir(model: SpikingModel, image_size: int) -> nir.NIRGraph:
+def to_nir(model: FilePath | SiameseModel | SpikingModel, image_size: int) -> nir.NIRGraph:
     """Convert a spiking network to a NIR graph.
 
     Each convolution becomes a ``Conv2d`` with weights in units of the threshold, and an ``IF`` with
@@ -49,8 +51,8 @@ def to_nir(model: SpikingModel, image_size: int) -> nir.NIRGraph:
 
     Parameters
     ----------
-    model : SpikingModel
-        The spiking network.
+    model : str, path, SiameseModel or SpikingModel
+        Name of a shipped model, a model file, or a loaded model.
     image_size : int
         Side of the square images in pixels; a NIR graph has a fixed input size.
 
@@ -64,7 +66,7 @@ def to_nir(model: SpikingModel, image_size: int) -> nir.NIRGraph:
     InputError
         If the model has max pooling, for which NIR has no node, or the package nir is not installed.
     """
-    nir = nir_package()
+    nir, model = nir_package(), SpikingModel.of(model)
     pools = [layer.name for layer in model.layers if isinstance(layer, MaxPool)]
     if pools:
         raise InputError(

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, ClassVar, NoReturn
 
 import numpy as np
 from brian2 import get_device
 
 from ..connectivity.first_layer import FirstLayer
 from ..defaults import CODING
-from ..errors import InputError
+from ..errors import InputError, whole_number
 from ..model.conversion import SpikingModel
 from ..model.layers import convolutions
 from ..neurons.waves import resolved_steps
@@ -104,9 +104,7 @@ class Branch(ABC):
         record_states: Mapping[str, Iterable[str]] | None = None,
         batch_size: int = 1,
     ) -> None:
-        for name, number in {"image_size": image_size, "steps": steps, "batch_size": batch_size}.items():
-            if number is not None and number < 1:
-                raise InputError(f"{name}: expected 1 or more, got {number}")
+        image_size, batch_size = whole_number("image_size", image_size), whole_number("batch_size", batch_size)
         if get_device().__class__.__name__ != "RuntimeDevice":
             raise InputError(
                 f"device: a branch must be built on Brian2's runtime device, but set_device selected "
@@ -126,6 +124,12 @@ class Branch(ABC):
         states = record_states or {}
         self._recorded_states = {layer: tuple(states[layer]) for layer in self._known("record_states", states)}
         self._dtype = np.dtype(dtype)
+
+    def __reduce_ex__(self, protocol: object) -> NoReturn:
+        raise InputError(
+            f"{type(self).__name__}: a simulation can be neither copied nor pickled; build another one, in another "
+            "process from the same arguments (a TrackerConfig can be pickled, and builds trackers)"
+        )
 
     def _known(self, setting, layers):
         layers = tuple(layers)

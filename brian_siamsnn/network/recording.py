@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from ..neurons.equations import Codings
     from ..spikes.trains import SpikeTrains
 
-__all__ = ["record_spikes"]
+__all__ = ["record_spikes", "recorded_layers"]
 
 
 def record_spikes(
@@ -29,6 +29,7 @@ def record_spikes(
     steps: int | None = None,
     coding: Codings = CODING,
     hidden_coding: Codings | None = None,
+    pooling: Codings | None = None,
 ) -> dict[str, SpikeTrains]:
     """Show an image to the network and keep the spikes of its layers.
 
@@ -38,7 +39,7 @@ def record_spikes(
         Name of a shipped model, a model file, or a loaded model.
     image : ndarray, shape (S, S, 3)
         RGB, 0 to 255; `crops.target_crop` cuts one around a target.
-    layers : iterable of str or "all", optional
+    layers : iterable of str, str or "all", optional
         Layers to record; only the last one by default.
     steps : int, optional
         T; by default 20, or as many as a wave takes.
@@ -47,6 +48,8 @@ def record_spikes(
     hidden_coding : str, path, NeuronEquations or dict, optional
         Neuron equations of the convolutions before it, ``"rate"`` by default, and those of the last with a
         wave; a dict gives them by layer.
+    pooling : str, path or NeuronEquations, optional
+        Gate of the pooling layers; ``"max_pool"`` by default, ``"or_pool"`` with a wave.
 
     Returns
     -------
@@ -62,10 +65,37 @@ def record_spikes(
     if image.ndim != 3 or image.shape[0] != image.shape[1]:
         raise InputError(f"image: expected a square, shape (S, S, 3), got {image.shape}; crops.target_crop cuts one")
     spiking = SpikingModel.of(model)
-    names = [layer.name for layer in spiking.layers]
-    wanted = names if layers == "all" else names[-1:] if layers is None else list(layers)
+    wanted = recorded_layers(spiking, layers)
+    branch = SpikingBranch(
+        spiking, image.shape[0], steps, coding, hidden_coding=hidden_coding, pooling=pooling, record=wanted
+    )
+    branch.run(image)
+    return {name: branch.trains(name) for name in wanted}
+
+
+def recorded_layers(model: SiameseModel | SpikingModel, layers: Iterable[str] | str | None = None) -> list[str]:
+    """Choose the layers to record.
+
+    Parameters
+    ----------
+    model : SiameseModel or SpikingModel
+        The network.
+    layers : iterable of str, str or "all", optional
+        Layers to record; only the last one by default.
+
+    Returns
+    -------
+    list of str
+        Their names, in the order of the network.
+
+    Raises
+    ------
+    InputError
+        If the model has no such layer.
+    """
+    names = [layer.name for layer in model.layers]
+    chosen = [layers] if isinstance(layers, str) else layers
+    wanted = names if layers == "all" else names[-1:] if chosen is None else list(chosen)
     if unknown := [name for name in wanted if name not in names]:
         raise InputError(f"layers: expected some of {', '.join(names)}, or 'all', got {unknown[0]!r}")
-    branch = SpikingBranch(spiking, image.shape[0], steps, coding, hidden_coding=hidden_coding, record=wanted)
-    branch.run(image)
-    return {name: branch.trains(name) for name in names if name in wanted}
+    return [name for name in names if name in wanted]

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..defaults import STEPS
-from ..errors import InputError
+from ..errors import InputError, whole_number
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -159,8 +159,9 @@ def resolved_steps(steps: int | None, wave: Wave | None, convolution_count: int)
     Raises
     ------
     InputError
-        If another number was asked for than the wave takes.
+        If the number is not a whole number from 1, or another one than the wave takes.
     """
+    steps = None if steps is None else whole_number("steps", steps)
     if wave is None:
         return STEPS if steps is None else steps
     needed = wave.steps(convolution_count)

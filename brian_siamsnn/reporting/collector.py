@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 
-from ..crops import SEARCH_SIZE
+from ..crops import SEARCH_SIZE, STRIDE
 from ..energy.cost_models import load_cost_models
 from ..energy.pricing import price
 from ..energy.report import HOST
@@ -100,6 +100,7 @@ class ReportCollector:
         self.energy: dict[str, list[float | None]] = {}
         self.pictures: list[dict[str, Any]] = []
         self.stride = 1
+        self.response_reach = 0
         self.layer: str | None = None
         self.neurons: list[int] = []
         self.steps = 0
@@ -167,6 +168,8 @@ class ReportCollector:
         return activity
 
     def _keep(self, k, frame, box, response, truth, activity):
+        if response is not None:
+            self.response_reach = STRIDE * (len(response) - 1) // 2
         factor = min(2.0, _LONGEST_SIDE / max(frame.shape[:2]))
         picture = scaled_overlay(frame, factor, box, truth)
         entry = {

@@ -60,6 +60,7 @@ def report_page(name: str, collector: ReportCollector, summary: dict[str, Any], 
         "raster": {"layer": collector.layer, "neurons": len(collector.neurons), "steps": collector.steps},
         "pictures": pictures,
         "stride": collector.stride,
+        "response_reach": collector.response_reach,
         "palette": PALETTE[:-1],
     }
     # only a "<" could end the script element that contains the data

@@ -24,17 +24,18 @@ from __future__ import annotations
 
 import os
 import re
+import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..errors import InputError
+from ..errors import InputError, InputWarning
 from ..files import printable
 from .annotations import read_boxes
 from .captures import camera_sequence, is_stream, pipe_sequence, stream_sequence, video_sequence
 from .frames import Sequence, image_sequence
-from .images import IMAGE_SUFFIXES, image_files
+from .images import IMAGE_SUFFIXES, image_files, read_image
 from .otb import ATTRIBUTES, FRAME_WINDOWS, canonical
 from .synthetic import SyntheticSequence
 
@@ -186,4 +187,27 @@ def _box_per_image(boxes, images, annotation):
             f"{annotation}: expected one line for each of the {len(images)} images, got {len(boxes)}; remove the "
             "surplus, or write NaN,NaN,NaN,NaN for frames without a box"
         )
+    _check_corners(boxes, images[0], annotation)
     return boxes
+
+
+def _check_corners(boxes, image, annotation):
+    """Warn if boxes look like two corners: they leave the frame, whereas the corners would be inside and in order."""
+    boxes = boxes[~np.isnan(boxes).any(axis=1)]
+    if not len(boxes):
+        return
+    try:
+        height, width = read_image(image).shape[:2]
+    except InputError:  # raised again when the sequence reaches it
+        return
+    x, y, third, fourth = boxes.T
+    # a pixel more, because some annotations count from 1
+    leave = (x + third > width + 1) | (y + fourth > height + 1)
+    corners = (third > x) & (fourth > y) & (third <= width + 1) & (fourth <= height + 1)
+    if leave.mean() > 0.5 and corners.all():
+        warnings.warn(
+            f"{annotation}: {leave.sum()} of {len(boxes)} boxes leave the frame of {width} x {height} pixels; they are "
+            "read as x, y, width, height, but look like the corners x1, y1, x2, y2: subtract the first from the second",
+            InputWarning,
+            stacklevel=2,
+        )

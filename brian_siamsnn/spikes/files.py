@@ -69,11 +69,12 @@ def write_spikes(path: FilePath, populations: dict[str, SpikeTrains], format: st
     Raises
     ------
     InputError
-        If the format or a name is invalid, a package is not installed, or the
-        file cannot be written.
+        If the format or a name is invalid, a neuron fires twice in a step, a
+        package is not installed, or the file cannot be written.
     """
     writer = FORMATS[format_of(path, format)][0]
-    for name in populations:
+    for name, trains in populations.items():
+        _check_once(name, trains)
         if not _NAME.fullmatch(name):
             raise InputError(f"population: expected a name of letters, digits and . _ + - separated by /, got {name!r}")
     write_whole(path, writer(populations))
@@ -110,9 +111,18 @@ def read_spikes(path: FilePath, format: str | None = None) -> dict[str, SpikeTra
     except InputError as error:
         raise InputError(f"{path}: {error}") from None
     for name, trains in populations.items():
-        if len(np.unique(trains.neuron.astype(np.int64) * trains.steps + trains.step)) < len(trains):
-            raise InputError(f"{path}: {name}: a neuron fires twice in a step")
+        _check_once(f"{path}: {name}", trains)
     return populations
+
+
+def _check_once(name, trains):
+    """Require that no neuron fires twice in a step."""
+    spikes, count = np.unique(trains.neuron.astype(np.int64) * trains.steps + trains.step, return_counts=True)
+    if len(spikes) < len(trains):
+        neuron, step = divmod(int(spikes[count > 1][0]), trains.steps)
+        raise InputError(
+            f"{name}: expected at most one spike of a neuron in a step, got two of neuron {neuron} in step {step}"
+        )
 
 
 def format_of(path: FilePath, format: str | None = None) -> str:

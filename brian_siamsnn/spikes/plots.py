@@ -80,7 +80,13 @@ def raster(populations: dict[str, SpikeTrains], dots: int = DOTS) -> Figure:
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         axes.set_title(f"{len(trains):,} spikes of {trains.size:,} neurons", fontsize="small", loc="right")
     if images:
-        bar = {"label": "share firing", "pad": 0.01, "aspect": 18 * len(images), "ticks": MaxNLocator(6)}
+        # the ticks are where the scale says, not evenly spaced
+        bar = {
+            "label": "share firing (square-root scale)",
+            "pad": 0.01,
+            "aspect": 18 * len(images),
+            "ticks": MaxNLocator(6),
+        }
         figure.colorbar(images[0], ax=[image.axes for image in images], **bar)
     panels[-1].set_xlabel("time step (ms)")
     return figure

@@ -45,8 +45,8 @@ class SpikeTrains:
     Raises
     ------
     InputError
-        If the three arrays differ in length, or a spike lies outside the layer or
-        the T steps.
+        If the three arrays differ in length, a neuron or step is not a whole
+        number, or a spike lies outside the layer or the T steps.
     """
 
     neuron: np.ndarray
@@ -56,6 +56,12 @@ class SpikeTrains:
     steps: int
 
     def __post_init__(self) -> None:
+        for name in ("neuron", "step"):
+            numbers = getattr(self, name)
+            if numbers.dtype.kind not in "iu":
+                if (wrong := numbers[~np.isfinite(numbers) | (np.floor(numbers) != numbers)]).size:
+                    raise InputError(f"spike trains: {name}: expected whole numbers, got {wrong[0]}")
+                object.__setattr__(self, name, numbers.astype(np.int64))
         lengths = {len(self.neuron), len(self.step), len(self.amplitude)}
         if len(lengths) > 1:
             raise InputError(f"spike trains: neuron, step and amplitude differ in length: {sorted(lengths)}")

@@ -30,7 +30,7 @@ from ..defaults import (
     WAVE_POOLING,
 )
 from ..defaults import SCALES as DEFAULT_SCALES
-from ..errors import InputError
+from ..errors import InputError, whole_number
 from ..files import find, printable
 from ..matching.similarity import MATCHINGS
 from ..model.layers import convolutions
@@ -124,8 +124,9 @@ class TrackerConfig:
         for name, allowed in {"tracker": ("snn", "cnn"), "matching": matchings, "scales": tuple(SCALES)}.items():
             if getattr(self, name) not in allowed:
                 raise InputError(f"{name}: expected one of {list(allowed)}, got {getattr(self, name)!r}")
-        if self.steps is not None and self.steps < 1:
-            raise InputError(f"steps: expected 1 or more, got {self.steps}")
+        for name, least in {"steps": 1, "tau": 0, "early_stop": 1, "scales": 1}.items():
+            if getattr(self, name) is not None:
+                object.__setattr__(self, name, whole_number(name, getattr(self, name), least))
         self._model_file()
         self._equation_files()
         if self.wave is not None and self.tracker == "snn":

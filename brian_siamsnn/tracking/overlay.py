@@ -113,7 +113,8 @@ def scaled_overlay(
 class VideoWriter:
     """Writer of an MP4 file (MPEG-4 part 2), as a context manager.
 
-    The first frame creates the file and sets the size of all frames.
+    The first frame creates the file and sets the size of all frames. MPEG-4 has an even number of rows and columns: the
+    last row or column of a frame with an odd number is written twice.
 
     Parameters
     ----------
@@ -160,7 +161,10 @@ class VideoWriter:
         if frame.shape != self._shape:
             # OpenCV would drop it silently
             raise InputError(f"{self.path}: expected shape {self._shape} like the first frame, got {frame.shape}")
-        writer.write(cv2.cvtColor(frame, cv2.COLOR_RGB2BGR))
+        height, width = frame.shape[:2]
+        # OpenCV would leave the last row or column out
+        even = cv2.copyMakeBorder(frame, 0, height % 2, 0, width % 2, cv2.BORDER_REPLICATE)
+        writer.write(cv2.cvtColor(even, cv2.COLOR_RGB2BGR))
         self._count += 1
 
     def close(self) -> None:
@@ -190,7 +194,9 @@ class VideoWriter:
         # MPEG-4 divides a second into at most 65535 ticks: it can represent neither 240.1235 frames/s nor 90000
         for fps in (self.fps, round(self.fps), _COMMON_FPS):
             with openable(self.path) as path:
-                writer = cv2.VideoWriter(path, cv2.VideoWriter.fourcc(*"mp4v"), fps, (width, height))
+                writer = cv2.VideoWriter(
+                    path, cv2.VideoWriter.fourcc(*"mp4v"), fps, (width + width % 2, height + height % 2)
+                )
             if writer.isOpened():
                 break
         else:

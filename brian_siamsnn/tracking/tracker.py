@@ -100,7 +100,7 @@ class SiameseTracker:
     Raises
     ------
     InputError
-        If the number of scales is not one of these, or differs from the matcher's.
+        If the matcher lacks a method, or the number of scales is not one of these or differs from the matcher's.
 
     Examples
     --------
@@ -110,6 +110,11 @@ class SiameseTracker:
     """
 
     def __init__(self, matcher: Matcher, scales: int | None = None) -> None:
+        if missing := [name for name in ("set_exemplar", "match") if not callable(getattr(matcher, name, None))]:
+            raise InputError(
+                f"matcher: expected an object with set_exemplar and match, got {matcher!r:.60} without "
+                f"{' and '.join(missing)}; TrackerConfig(model=...).build_tracker() makes a tracker of a model"
+            )
         crops = getattr(matcher, "crops", None)
         scales = scales or crops or DEFAULT_SCALES
         if scales not in SCALES:

@@ -88,3 +88,18 @@ def test_a_closed_output_pipe_gives_no_traceback():
     done = subprocess.run(command_line, stdout=writing, stderr=subprocess.PIPE, text=True, timeout=120)
     os.close(writing)
     assert (done.returncode, done.stderr) == (1, "")
+
+
+@pytest.mark.parametrize(
+    ("words", "offered"), [("brian-siamsnn tr", ["track", "train"]), ("brian-siamsnn dev", ["devices"])]
+)
+def test_the_shell_completes_commands(words, offered):
+    environment = {**os.environ, "_BRIAN_SIAMSNN_COMPLETE": "bash_complete", "COMP_WORDS": words, "COMP_CWORD": "1"}
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", "-m", "brian_siamsnn"],
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert [line.split(",")[1] for line in done.stdout.split()] == offered

@@ -76,6 +76,22 @@ def test_spike_amplitudes_follow_the_coding(by_hand):
     assert set(by_hand["search/conv5"].amplitude.tolist()) == {0.5}
 
 
+def test_hidden_layers_have_a_coding_of_their_own(tmp_path):
+    options = "--steps 3 --layers conv4,conv5 --hidden-coding two_status:beta=0.5 --threshold-scale 2".split()
+    assert command("spikes", *options, "--output", tmp_path / "a.npz") == 0
+    populations = read_spikes(tmp_path / "a.npz")
+    assert set(populations["search/conv4"].amplitude.tolist()) == {0.5}
+    assert set(populations["search/conv5"].amplitude.tolist()) == {1.0}
+
+
+def test_a_wrong_layer_is_refused_before_anything_is_prepared(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr("brian_siamsnn.network.recording.SpikingBranch", None)
+    assert command("spikes", "--layers", "conv9", "--output", tmp_path / "new" / "a.npz") == 2
+    told = capsys.readouterr().err.strip()
+    assert_names(told, "conv5", "'conv9'")  # one line
+    assert not list(tmp_path.iterdir())
+
+
 @pytest.mark.parametrize(
     ("arguments", "named"),
     [

@@ -12,6 +12,7 @@ from brian_siamsnn.matching import matchers
 from brian_siamsnn.sequences.synthetic import SyntheticSequence
 from tests.helpers.commands import boxes_of, command, output_of
 from tests.helpers.messages import assert_names, assert_shows, last_error
+from tests.helpers.pictures import write_images
 
 KEYS = set(
     (
@@ -210,3 +211,28 @@ def test_the_published_network_tracks_a_real_sequence(published, data, kind, tmp
     assert command("track", source, *options, "--output", tmp_path) == 0
     summary = summary_of(tmp_path)
     assert summary["mean_iou"] > 0.7 and summary["precision20"] == 1
+
+
+# where a run starts
+
+
+def test_a_run_can_start_at_a_later_frame(tmp_path, sequence):
+    options = "synthetic --start-frame 30 --frames 2 --steps 2 --scales 1 --output".split()
+    assert command("track", *options, tmp_path) == 0
+    rows, first = boxes_of(tmp_path), SyntheticSequence().boxes[30]
+    assert [row["frame"] for row in rows] == ["0", "1"]
+    assert [float(rows[0][key]) for key in "xywh"] == pytest.approx(first.tolist(), abs=1e-4)
+    assert (summary_of(tmp_path)["start_frame"], summary_of(tmp_path)["frames"]) == (30, 2)
+
+
+def test_a_start_beyond_the_end_is_named(tmp_path, capsys):
+    assert command("track", "synthetic", "--start-frame", 120, "--output", tmp_path) == 2
+    assert_names(last_error(capsys), 0, 119, 120)
+
+
+def test_boxes_that_look_like_corners_are_told_in_one_line(tmp_path, capsys):
+    write_images(tmp_path, ["0.png", "1.png"])
+    (tmp_path / "groundtruth.txt").write_text("20,10,30,20\n20,10,30,20\n")
+    assert command("track", tmp_path, *"--steps 1 --scales 1 --output".split(), tmp_path / "out") == 0
+    (note,) = [line for line in capsys.readouterr().err.splitlines() if line.startswith("note: ")]
+    assert_names(note, tmp_path / "groundtruth.txt", "2 of 2")

@@ -133,3 +133,13 @@ def test_a_loaded_model_gives_the_report_of_its_file(root, tmp_path, report):
     config = TrackerConfig(model=load_model("compact"), steps=2, scales=1)
     loaded = evaluate(config, open_dataset(root), tmp_path / "loaded", frames=4)
     assert loaded["failed"] == {} and loaded["mean"] == report["mean"]
+
+
+def test_a_sequence_without_a_first_box_is_left_out_with_advice_that_evaluate_can_follow(root, tmp_path, capsys):
+    write_sequence(tmp_path / "root" / "mine")
+    annotation = tmp_path / "root" / "mine" / "groundtruth_rect.txt"
+    annotation.write_text("NaN,NaN,NaN,NaN\n" + "".join(annotation.read_text().splitlines(keepends=True)[1:]))
+    assert command("evaluate", tmp_path / "root", *FAST, "--output", tmp_path / "out") == 2
+    message = last_error(capsys)
+    assert_names(message, "mine", "first frame")
+    assert "--init" not in message

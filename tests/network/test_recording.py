@@ -10,6 +10,8 @@ from brian_siamsnn.network.recording import record_spikes
 from brian_siamsnn.network.runtime import SpikingBranch
 from brian_siamsnn.sequences.synthetic import SyntheticSequence
 from tests.helpers.messages import refused
+from tests.helpers.reference import NETWORKS, small_model
+from tests.helpers.reference import image as image_of
 
 
 @pytest.fixture(scope="module")
@@ -50,6 +52,22 @@ def test_recorded_trains_equal_a_branchs(model, crop, recorded):
 def test_the_last_layer_is_recorded_by_default(model, crop, recorded):
     last = list(recorded)[-1]
     assert record_spikes(model, crop, steps=6) == {last: recorded[last]}
+
+
+def test_each_layer_can_have_its_own_coding(model, crop, recorded):
+    codings = {"conv1": "rate", "conv2": "two_status:beta=0.5"}
+    trains = record_spikes(model, crop, ["conv2", "conv1"], 6.0, hidden_coding=codings)
+    assert list(trains) == ["conv1", "conv2"]
+    assert trains["conv1"] == recorded["conv1"] and set(trains["conv2"].amplitude.tolist()) == {0.5}
+
+
+def test_the_gate_of_the_pools_can_be_chosen():
+    model = small_model(NETWORKS["pools"])
+    pixels = image_of(26)
+    exact, every = (record_spikes(model, pixels, "pool1", 6, pooling=gate)["pool1"] for gate in (None, "max_pool_all"))
+    branch = SpikingBranch(model, 26, 6, pooling="max_pool_all", record=["pool1"])
+    branch.run(pixels)
+    assert every == branch.trains("pool1") != exact
 
 
 def test_an_unknown_layer_is_refused(model, crop):

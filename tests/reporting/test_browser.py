@@ -87,6 +87,18 @@ def test_the_page_opens_at_the_first_searched_frame(player):
     assert shown_image(browser, "response")[1] == recorder.pictures[1]["response"]
 
 
+def test_the_response_map_has_axes_in_pixels_of_the_crop(player):
+    """17 cells, 8 pixels apart, around the centre."""
+    browser, _, _ = player
+    press(browser, "ARROW_RIGHT")
+    for axis in ("response-x", "response-y"):
+        ticks = browser.find_elements("css selector", f"#{axis} span")
+        assert [tick.text for tick in ticks] == ["\u221264", "0", "64"]
+    picture, y, x = (browser.find_element("id", f"response{part}").rect for part in ("", "-y", "-x"))
+    assert y["x"] + y["width"] <= picture["x"] and picture["y"] + picture["height"] <= x["y"] + 1
+    assert x["x"] == pytest.approx(picture["x"], abs=1) and y["height"] == pytest.approx(picture["height"], abs=1)
+
+
 def test_the_exemplar_frame_has_neither_response_nor_raster(player):
     browser, readout, recorder = player
     press(browser, "ARROW_LEFT")

@@ -1,15 +1,17 @@
 """Sequences of OTB, VOT and GOT-10k, generated and real."""
 
 import json
+import warnings
 
 import numpy as np
 import pytest
 
+from brian_siamsnn.errors import InputWarning
 from brian_siamsnn.sequences.datasets import open_dataset
 from brian_siamsnn.sequences.frames import starting_at
 from brian_siamsnn.sequences.otb import ATTRIBUTE_NAMES, ATTRIBUTES
 from brian_siamsnn.sequences.sources import open_sequence
-from tests.helpers.messages import refused
+from tests.helpers.messages import assert_names, refused
 from tests.helpers.pictures import levels, write_images, write_otb
 
 
@@ -139,6 +141,36 @@ def test_got10k_test_sequences_have_the_first_box_only(tmp_path):
     sequence = open_sequence(tmp_path / "GOT-10k_Test_000001")
     np.testing.assert_array_equal(sequence.first_box, [347, 443, 429, 272])
     assert sequence.boxes.shape == (3, 4) and np.isnan(sequence.boxes[1:]).all()
+
+
+def corners(tmp_path, lines):
+    """Warnings of opening a VOT sequence of 32 x 24 pixels with these boxes."""
+    write_images(tmp_path, [f"{k}.png" for k in range(len(lines))])
+    (tmp_path / "groundtruth.txt").write_text("".join(f"{line}\n" for line in lines))
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always")
+        open_sequence(tmp_path)
+    return [str(warning.message) for warning in told if warning.category is InputWarning]
+
+
+def test_corners_in_place_of_width_and_height_are_noticed(tmp_path):
+    """Two of three would end beyond 32 x 24 pixels as x, y, w, h; all are inside as corners."""
+    (message,) = corners(tmp_path, ["20,10,30,20", "18,10,30,20", "2,2,9,9", "NaN,NaN,NaN,NaN"])
+    assert_names(message, tmp_path / "groundtruth.txt", "2 of 3", "32 x 24", "x1, y1, x2, y2")
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        ["2,2,9,9", "20,10,30,20", "3,3,9,9"],  # most are inside
+        ["20,10,12,14", "20,10,12,14"],  # inside, to the last pixel
+        ["20,10,30,20", "20,10,19,20"],  # the second one has its corners in the wrong order
+        ["20,10,90,90"],  # outside as corners too
+        ["NaN,NaN,NaN,NaN"],
+    ],
+)
+def test_other_boxes_are_not_taken_for_corners(tmp_path, lines):
+    assert corners(tmp_path, lines) == []
 
 
 def test_a_sequence_can_start_at_a_later_frame(deer):

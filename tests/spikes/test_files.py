@@ -53,6 +53,15 @@ def test_spike_trains_round_trip(format, populations, tmp_path):
 
 
 @pytest.mark.parametrize("format", FORMATS)
+def test_a_neuron_that_fires_twice_in_a_step_is_not_written(format, tmp_path):
+    needs(format)
+    twice = SpikeTrains(np.array([4, 9, 4]), np.array([2, 3, 2]), np.ones(3), (2, 3, 2), 8)
+    with refused("mine", "neuron 4", "step 2"):
+        write_spikes(tmp_path / f"spikes.{format}", {"mine": twice})
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("format", FORMATS)
 def test_silent_trains_round_trip(format, populations, tmp_path):
     needs(format)
     path = tmp_path / "spikes"

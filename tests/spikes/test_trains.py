@@ -227,3 +227,23 @@ def test_pairwise_correlation_of_different_shapes_is_refused():
 
 def test_a_constant_train_has_no_correlation():
     assert np.isnan(population_correlation(train("||||"), train("|...")))
+
+
+@pytest.mark.parametrize(
+    ("neuron", "step", "named"), [([1, 2], [0, 2.5], ["step", 2.5]), ([1.5], [0], ["neuron", 1.5])]
+)
+def test_a_fraction_of_a_step_or_neuron_is_refused(neuron, step, named):
+    with refused(*named):
+        SpikeTrains(np.array(neuron), np.array(step), np.ones(len(step)), (1, 1, 4), 5)
+
+
+def test_whole_numbers_of_any_type_are_indices():
+    trains = SpikeTrains(np.array([1.0, 3.0]), np.array([0.0, 4.0]), np.ones(2), (1, 1, 4), 5)
+    assert (
+        trains.dense()[4, 0, 0].tolist() == [0, 0, 0, 1] and trains.neuron.dtype.kind == trains.step.dtype.kind == "i"
+    )
+
+
+def test_an_infinite_step_is_refused():
+    with refused("step", "inf"):
+        SpikeTrains(np.array([1]), np.array([np.inf]), np.ones(1), (1, 1, 4), 5)

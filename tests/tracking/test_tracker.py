@@ -1,5 +1,7 @@
 """SiamFC's tracker with matchers whose responses are known."""
 
+import copy
+import pickle
 import re
 
 import cv2
@@ -9,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from brian_siamsnn.crops import crop, rgb_image
+from brian_siamsnn.tracking.config import TrackerConfig
 from brian_siamsnn.tracking.tracker import SCALES, SiameseTracker
 from tests.helpers.matchers import Peak as CornerPeak
 from tests.helpers.messages import refused
@@ -279,3 +282,26 @@ def test_trackers_that_share_a_matcher_keep_their_exemplars(kind, embedded):
         tracked.update(BLACK)
         assert tracked.response.max() == brightness
     assert matcher.embedded == embedded  # the two exemplars, and two changes of the tracker
+
+
+@pytest.mark.parametrize("matcher", ["compact", None, object()])
+def test_something_else_than_a_matcher_is_refused(matcher):
+    with refused("matcher", "set_exemplar", "match", "build_tracker()"):
+        SiameseTracker(matcher)
+
+
+@pytest.mark.parametrize("copying", [copy.deepcopy, pickle.dumps])
+def test_a_running_simulation_is_neither_copied_nor_pickled(copying):
+    tracker = TrackerConfig(steps=1, scales=1).build_tracker()
+    with refused("SpikingBranch", "TrackerConfig"):
+        copying(tracker)
+
+
+def test_a_configuration_can_be_sent_to_another_process():
+    config = pickle.loads(pickle.dumps(TrackerConfig(steps=3.0, tau=2.0, scales=1)))
+    assert config == TrackerConfig(steps=3, tau=2, scales=1)
+    assert config.build_tracker().matcher.search_branch.steps == 3
+
+
+def test_a_tracker_of_arrays_can_be_copied():
+    assert copy.deepcopy(SiameseTracker(CornerPeak(1.0), 1)).scales == 1

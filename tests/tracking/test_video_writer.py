@@ -19,6 +19,19 @@ def test_frame_rates_unsupported_by_mpeg4_are_rounded(tmp_path, fps, written):
     assert cv2.VideoCapture(str(tmp_path / "a.mp4")).get(cv2.CAP_PROP_FPS) == pytest.approx(written)
 
 
+@pytest.mark.parametrize(("shape", "written"), [((121, 161), (122, 162)), ((121, 160), (122, 160)), ((3, 5), (4, 6))])
+def test_an_odd_size_is_written_without_loss(tmp_path, shape, written):
+    """The last row and column are red; one more of each is added."""
+    frame = np.full((*shape, 3), 128, np.uint8)
+    frame[-1], frame[:, -1] = (200, 30, 30), (200, 30, 30)
+    with VideoWriter(tmp_path / "a.mp4") as video:
+        for _ in range(3):
+            video.write(frame)
+    read, image = cv2.VideoCapture(str(tmp_path / "a.mp4")).read()
+    assert read and image.shape[:2] == written
+    assert image[-1, 0, 2] > image[-1, 0, 0] + 60  # B, G, R
+
+
 def test_an_invalid_frame_rate_is_refused(tmp_path):
     with refused("fps", "nan"):
         VideoWriter(tmp_path / "b.mp4", float("nan"))
