@@ -2,10 +2,10 @@
 
     python analysis/wave.py [SOURCE] [--frame 20] [--model compact] [--p 4]
 
-SOURCE is any source of ``brian-siamsnn track`` with ground truth; the synthetic sequence by default. Left: spikes of 120
-neurons of each convolution, those that fire most and others at random; the shaded window is the one in which the layer
-fires, and the one before it that in which it gathers. Right: spike counts against the activations of the CNN, in units of
-a spike. Writes ``wave.png`` and ``wave.csv``, with the neurons of each count by layer.
+SOURCE is any source of ``brian-siamsnn track`` with ground truth; the synthetic sequence by default. Left: spikes of
+120 neurons of each convolution, those that fire most and others at random; the shaded window is the one in which the
+layer fires, and the one before it that in which it gathers. Right: spike counts against the activations of the CNN, in
+units of a spike. Writes ``wave.png`` and ``wave.csv``, with the neurons of each count by layer.
 """
 
 import argparse

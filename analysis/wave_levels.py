@@ -6,7 +6,8 @@
 ROOT is a folder of sequences. For each p, the scales of a model are chosen anew on the images of PHOTOS, by the least
 squared error (``weights import --levels p``); without ``--calibration`` the model's own scales are kept. Rate coding
 uses the model's own scales. The interval is that of the difference of mean AUC to the CNN, over sequences. Writes the
-boxes of every run, the models, ``levels.csv`` and ``levels.md``. An interrupted run continues.
+boxes of every run, the models, ``levels.csv``, ``levels.md``, and AUC against T for each model. An interrupted run
+continues.
 """
 
 import argparse
@@ -17,6 +18,7 @@ from tqdm import tqdm
 import brian_siamsnn as bs
 from brian_siamsnn.defaults import MODEL
 from brian_siamsnn.evaluation.bootstrap import paired_bootstrap
+from brian_siamsnn.evaluation.plots import latency_figure, save
 from brian_siamsnn.evaluation.report import markdown, write_csv
 from brian_siamsnn.evaluation.store import evaluation_identity
 from brian_siamsnn.files import write_whole
@@ -61,7 +63,7 @@ def main():
             for p in arguments.levels:
                 scaled = chosen(model, p, crops, arguments.output / "models") if crops else model
                 configurations.append((f"wave, p={p}", matching, {"model": scaled, "coding": f"wave:p={p}"}))
-        base = None
+        base, curves = None, {}
         for name, matching, settings in configurations:
             config = bs.TrackerConfig(**settings, **({"matching": matching} if matching else {}))
             folder = arguments.output / identity_hash(evaluation_identity(config, arguments.frames))[:12]
@@ -74,6 +76,7 @@ def main():
                 {
                     "model": Path(model).stem,
                     "coding": name,
+                    "steps": config.settings["steps"],
                     "matching": matching.upper(),
                     "auc": 100 * report["mean"]["auc"],
                     "precision20": 100 * report["mean"]["precision20"],
@@ -89,6 +92,14 @@ def main():
             # update the files after every run, to show intermediate results
             write_csv(arguments.output / "levels.csv", rows)
             write_whole(arguments.output / "levels.md", table(rows).encode())
+            if matching:
+                curve = f"{name.partition(',')[0]}, {matching.upper()}"
+                curves.setdefault(curve, {})[config.settings["steps"]] = report["mean"]["auc"]
+                figure = latency_figure(
+                    {name: dict(sorted(points.items())) for name, points in curves.items()},
+                    {"CNN": sum(base.values()) / len(base) / 100},
+                )
+                save(figure, arguments.output / f"{Path(model).stem}.png")
     print(table(rows))
 
 

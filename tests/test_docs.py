@@ -86,6 +86,22 @@ def test_python_in_the_documents_compiles_and_its_imports_exist(language, code):
                 assert hasattr(module, alias.name), f"{node.module} has no {alias.name}"
 
 
+BRIAN2 = re.findall(
+    r"^```python\n(.*?)^```$", (ROOT / "docs" / "brian2_network.md").read_text(), re.DOTALL | re.MULTILINE
+)
+
+
+@pytest.mark.parametrize("example", BRIAN2[1:], ids=lambda code: code.splitlines()[0][:40])
+def test_examples_with_brian2_objects_run(example, monkeypatch):
+    """Each one after the first block of the page, with the asserts that it contains."""
+    if "brian2tools" in example:
+        pytest.importorskip("brian2tools")
+    monkeypatch.setattr("matplotlib.pyplot.show", lambda: None)
+    # as a module of a user's own, whose names Brian2 finds
+    namespace = {"__name__": "example"}
+    exec(BRIAN2[0] + example, namespace)
+
+
 GALLERY = (ROOT / "docs" / "gallery.md").read_text()
 
 

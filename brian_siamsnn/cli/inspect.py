@@ -12,7 +12,7 @@ from tqdm import tqdm
 
 from ..environment import quiet
 from ..files import printable
-from .options import coding_options, model_option
+from .options import coding_options, compilation_shown, model_option, seed_option
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -43,6 +43,7 @@ _COLUMNS = (
 @click.argument("source", default="synthetic")
 @model_option
 @coding_options
+@seed_option
 @click.option(
     "--frames",
     type=click.IntRange(1),
@@ -64,6 +65,7 @@ def inspect_command(
     pooling: str | None,
     v_init: float | None,
     threshold_scale: float,
+    seed: int | None,
     frames: int,
     output: Path | None,
 ) -> None:
@@ -79,6 +81,8 @@ def inspect_command(
     A wave (--coding wave) is also compared with the quantised CNN, which it
     must equal count by count; what its p levels cost is said layer by layer.
     """
+    import brian2
+
     from ..diagnostics.inspection import inspect_conversion, inspection_crops
     from ..diagnostics.inspection_figure import inspection_figure
     from ..diagnostics.quantisation import level_costs
@@ -90,8 +94,10 @@ def inspect_command(
     sequence = open_sequence(source)
     network = scale_thresholds(load_model(model), threshold_scale)
     quiet()
+    if seed is not None:
+        brian2.seed(seed)
     crops = list(inspection_crops(sequence, frames))
-    with tqdm(total=len(crops), desc="comparing", unit=" images", disable=None) as bar:
+    with tqdm(total=len(crops), desc="comparing", unit=" images", disable=None) as bar, compilation_shown():
         layers = inspect_conversion(network, crops, steps, coding, hidden_coding, pooling, v_init, bar.update)
     folder = output or Path("brian-siamsnn-output") / sequence.name
     # the arguments are valid, or the comparison would have refused them

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from contextlib import contextmanager
 from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -16,7 +17,7 @@ from ..tracking.presets import PRESETS
 from ..tracking.tracker import SCALES
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from ..energy.counter import OperationCounter
     from ..matching.matchers import ConvolutionalMatcher, SpikingMatcher
@@ -29,10 +30,12 @@ __all__ = [
     "BoxValue",
     "coding_option",
     "coding_options",
+    "compilation_shown",
     "config_options",
     "model_option",
     "prepare",
     "scales_option",
+    "seed_option",
     "steps_option",
     "tracking_options",
     "view_options",
@@ -97,6 +100,12 @@ scales_option = _setting(
     callback=lambda context, parameter, value: int(value),
 )
 
+seed_option = _setting(
+    "seed",
+    "Seed of the random numbers, for neuron models with noise [default: another one in every run].",
+    type=click.IntRange(0, 2**32 - 1),
+)
+
 _CODING_HELP = (
     "Neuron model of the output layer: rate, phase, burst, two_status, one with values such as "
     "two_status:reading=ceil,beta=0.7, or a TOML file (see 'brian-siamsnn equations'). "
@@ -148,6 +157,7 @@ _TRACKER = [
         metavar="N",
     ),
     scales_option,
+    seed_option,
 ]
 _PRESET = click.option(
     "--preset",
@@ -256,8 +266,30 @@ def _add(command, options):
     return command
 
 
+@contextmanager
+def compilation_shown() -> Iterator[None]:
+    """Say so while equations are compiled within a block, since that takes seconds; say nothing if none are."""
+    from ..network.brian2_cache import report_compilation
+
+    count = 0
+
+    def show():
+        nonlocal count
+        if count == 0:
+            click.echo("compiling the equations (once on a machine): ", nl=False, err=True)
+        count += 1
+        click.echo(f"{count} ", nl=False, err=True)
+
+    try:
+        with report_compilation(show):
+            yield
+    finally:
+        if count:
+            click.echo(err=True)
+
+
 def prepare(matcher: SpikingMatcher | ConvolutionalMatcher | OperationCounter) -> None:
-    """Generate and compile the code of the equations, and say so, since it takes a while the first time.
+    """Generate and compile the code of the equations, and say so if something is compiled.
 
     Parameters
     ----------
@@ -270,8 +302,8 @@ def prepare(matcher: SpikingMatcher | ConvolutionalMatcher | OperationCounter) -
 
     if isinstance(matcher, ConvolutionalMatcher):  # it has no equations
         return
-    click.echo("preparing the equations (compiled once on a machine, which takes a minute) ...", err=True)
-    matcher.prepare()
+    with compilation_shown():
+        matcher.prepare()
     if matcher.search_branch.codegen == "numpy" and prefs.codegen.target == "auto":
         click.echo(
             "note: there is no working C++ compiler for Brian2's Cython code, so Brian2 simulates the neurons in "

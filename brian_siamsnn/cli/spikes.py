@@ -10,7 +10,7 @@ import numpy as np
 
 from ..environment import quiet
 from ..errors import InputError
-from .options import Box, coding_options, model_option
+from .options import Box, coding_options, compilation_shown, model_option, seed_option
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -46,6 +46,7 @@ __all__ = ["spikes_command"]
 )
 @model_option
 @coding_options
+@seed_option
 def spikes_command(
     source: str,
     layers: str,
@@ -61,6 +62,7 @@ def spikes_command(
     pooling: str | None,
     v_init: float | None,
     threshold_scale: float,
+    seed: int | None,
 ) -> None:
     """Write the spike trains behind one frame of SOURCE.
 
@@ -70,6 +72,8 @@ def spikes_command(
     'track'.
     """
     # imported here so that --help and a mistyped option answer at once
+    import brian2
+
     from ..crops import target_crop
     from ..model.conversion import SpikingModel, scale_thresholds
     from ..model.files import load_model
@@ -98,13 +102,15 @@ def spikes_command(
         advice = "choose another --output"
         raise InputError(f"{output.parent}: the folder cannot be created ({error.strerror}); {advice}") from None
     quiet()
-    click.echo("Brian2 compiles the equations once on a machine, which takes a minute ...", err=True)
+    if seed is not None:
+        brian2.seed(seed)
     fill = first.mean((0, 1)).tolist()
     crops = {"exemplar": target_crop(first, init, "exemplar", fill), "search": target_crop(image, box, "search", fill)}
     populations: dict[str, SpikeTrains] = {}
     for branch, crop in crops.items():
         click.echo(f"{branch}: simulating ...", err=True)
-        trains = record_spikes(network, crop, wanted, steps, coding, hidden_coding, pooling)
+        with compilation_shown():
+            trains = record_spikes(network, crop, wanted, steps, coding, hidden_coding, pooling)
         populations |= {f"{branch}/{name}": recorded for name, recorded in trains.items()}
     write_spikes(output, populations, format)
     for name, trains in populations.items():

@@ -47,6 +47,11 @@ def check_kernel_equations(equations: NeuronEquations, layer: Layer) -> None:
         )
     model, expected = Equations(equations.model), Equations(like.model)
     for name in {part.removesuffix("_post") for part in re.findall(r"\w+_post\b", like.on_pre)}:
+        if "unless refractory" in model[name].flags:
+            raise InputError(
+                f"{equations.name}: a shared kernel adds to {name} at any time, but {name} is marked (unless "
+                f"refractory): Brian2 drops spikes that arrive meanwhile; remove the mark, or {advice}"
+            )
         if model[name].var_type != expected[name].var_type or "shared" in model[name].flags:
             wanted, given = f"{name} : {expected[name].var_type}", f"{name} : {model[name].var_type}"
             given += " (shared)" * ("shared" in model[name].flags)

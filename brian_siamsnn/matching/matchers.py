@@ -7,6 +7,7 @@ from collections import Counter
 from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
+import brian2
 import numpy as np
 
 from ..crops import EXEMPLAR_SIZE, SEARCH_SIZE, STRIDE
@@ -64,6 +65,9 @@ class SpikingMatcher:
         steps. By default all T steps are run.
     threads : int, optional
         Threads of the kernels; by default all processors that this process may use.
+    seed : int, optional
+        Seed of Brian2's random numbers, set with every exemplar, for neuron models with noise; by default a run
+        differs from the next.
 
     Attributes
     ----------
@@ -102,6 +106,7 @@ class SpikingMatcher:
         crops: int = SCALES,
         early_stop: int | None = None,
         threads: int | None = None,
+        seed: int | None = None,
     ) -> None:
         if early_stop is not None and early_stop < 1:
             raise InputError(f"early_stop: expected 1 step or more, got {early_stop}")
@@ -122,7 +127,7 @@ class SpikingMatcher:
             )
         self._kernel = kernel[np.ix_(self._active, self._active)]
         self.template: Template | None = None
-        self._patience = early_stop
+        self._patience, self._seed = early_stop, seed
         self.reset_counts()
 
     def __repr__(self) -> str:
@@ -175,6 +180,8 @@ class SpikingMatcher:
         crop : ndarray of uint8, shape (127, 127, 3)
             RGB, the object in the middle.
         """
+        if self._seed is not None:
+            brian2.seed(self._seed)
         self.template = Template.from_trains(self._embed(self.exemplar_branch, [crop])[0], self._kernel)
 
     def match(self, crops: np.ndarray | list[np.ndarray]) -> np.ndarray:

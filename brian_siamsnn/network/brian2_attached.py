@@ -6,15 +6,17 @@ import sys
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
+from brian2 import Network
+
 from ..errors import InputError, reason_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from brian2 import Network, NeuronGroup
+    from brian2 import NeuronGroup
     from brian2.core.base import BrianObject
 
-__all__ = ["finish_attached", "observed_groups", "prepare_attached"]
+__all__ = ["finish_attached", "observed_groups", "prepare_attached", "was_stopped"]
 
 _PACKAGE = __name__.partition(".")[0]
 
@@ -55,7 +57,7 @@ def prepare_attached(network: Network, attached: Iterable[BrianObject]) -> None:
     network : brian2.Network
         The network that they are part of.
     attached : iterable of brian2.BrianObject
-        The objects, in the order in which they run.
+        Those that are active, in the order in which they run.
 
     Raises
     ------
@@ -73,16 +75,16 @@ def prepare_attached(network: Network, attached: Iterable[BrianObject]) -> None:
         network.check_dependencies()
     except ValueError as error:
         raise InputError(f"network: {reason_of(error)}; add that object too") from error
+    network._stopped = Network._globally_stopped = False
     namespace = _namespace_of_caller()
     for item in attached:
         if item._network not in (None, network.id):
             raise InputError(f"{item.name}: it has been run in another network; an object belongs to one network")
         item._network = network.id
-        if item.active:
-            try:
-                item.before_run(namespace)
-            except Exception as error:  # Brian2 raises exceptions of many types
-                raise InputError(f"{item.name}: Brian2 cannot prepare this object: {reason_of(error)}") from error
+        try:
+            item.before_run(namespace)
+        except Exception as error:  # Brian2 raises exceptions of many types
+            raise InputError(f"{item.name}: Brian2 cannot prepare this object: {reason_of(error)}") from error
 
 
 def finish_attached(attached: Iterable[BrianObject]) -> None:
@@ -91,11 +93,26 @@ def finish_attached(attached: Iterable[BrianObject]) -> None:
     Parameters
     ----------
     attached : iterable of brian2.BrianObject
-        The objects.
+        Those that `prepare_attached` prepared.
     """
     for item in attached:
-        if item.active:
-            item.after_run()
+        item.after_run()
+
+
+def was_stopped(network: Network) -> bool:
+    """Whether an operation has called `Network.stop` or `brian2.stop` since `prepare_attached`.
+
+    Parameters
+    ----------
+    network : brian2.Network
+        The network.
+
+    Returns
+    -------
+    bool
+        True if its run ends with the current tick.
+    """
+    return network._stopped or Network._globally_stopped
 
 
 def _namespace_of_caller() -> dict[str, Any]:

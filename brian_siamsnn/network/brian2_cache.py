@@ -68,6 +68,8 @@ def compiled_module(code: str, **flags: Any) -> ModuleType | None:
         None if Cython rejects the code.
     """
     flags = copy.deepcopy(flags)  # Brian2 and Cython append to these lists while they compile
+    if flags["compiler"] == "unix":  # Python's own flags may ask for debugging symbols, a sixth of the time
+        flags["extra_compile_args"].append("-g0")
     versions = sys.version_info, Cython.__version__, np.__version__.split(".")[:2]
     # not the folders of headers and libraries, which contain the path of the environment
     compiler = os.environ.get("CC"), os.environ.get("CXX"), *(flags[name] for name in _FLAGS)

@@ -7,6 +7,7 @@ import importlib
 import re
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+import numpy as np
 from brian2 import get_device, prefs
 from brian2.codegen.codeobject import create_runner_codeobj
 from brian2.codegen.runtime.cython_rt import CythonCodeObject
@@ -229,7 +230,7 @@ class Call(NamedTuple):
     run: Callable[[], Any]
 
 
-def calls_of(item: BrianObject, codes: Iterable[Any] | None = None) -> list[Call]:
+def calls_of(item: BrianObject, codes: Iterable[Any] | None = None, strict: bool = False) -> list[Call]:
     """The calls that one Brian2 object needs in a time step.
 
     Compiled code is called directly where ``run`` would do nothing else, which
@@ -241,6 +242,8 @@ def calls_of(item: BrianObject, codes: Iterable[Any] | None = None) -> list[Call
         Part of a network whose code was generated.
     codes : iterable of brian2.codegen.codeobject.CodeObject, optional
         Code to run in place of the object's own.
+    strict : bool
+        Whether NumPy code raises an exception where it divides by zero, as Cython code does; by default it does not.
 
     Returns
     -------
@@ -257,8 +260,15 @@ def calls_of(item: BrianObject, codes: Iterable[Any] | None = None) -> list[Call
             if module is None:
                 continue
             run = functools.partial(module.main, code.namespace)
+        elif code.class_name == "numpy" and strict:
+            run = functools.partial(_without_division_by_zero, code)
         calls.append(Call(item.name, run))
     return calls
+
+
+def _without_division_by_zero(code):
+    with np.errstate(divide="raise", invalid="raise"):
+        code()
 
 
 def code_generation(group: NeuronGroup, fused: FusedPass) -> str | None:

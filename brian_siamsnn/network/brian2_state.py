@@ -96,7 +96,8 @@ def reset_state(group: NeuronGroup | Synapses, initial: dict[str, float]) -> Non
         Values by variable; 0 for a variable that is not named.
     """
     for equation in group.equations.values():
-        if equation.type != SUBEXPRESSION and "constant" not in equation.flags:
+        kept = equation.varname in _BEFORE_THE_FIRST_STEP  # set with the times, see `time_records`
+        if equation.type != SUBEXPRESSION and "constant" not in equation.flags and not kept:
             group.variables[equation.varname].get_value()[:] = initial.get(equation.varname, 0)
 
 

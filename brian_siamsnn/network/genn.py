@@ -72,6 +72,11 @@ def check_genn(equations: NeuronEquations, layer: Layer, hidden: bool, steps: in
         If ``on_pre`` differs from that of the shipped models, a pooling window is too large, the amplitude depends on
         the neuron, or the amplitude of a hidden layer has more than two values over time.
     """
+    if equations.refractory:
+        raise InputError(
+            f"{equations.name}: GeNN expects neurons without a refractory period, got refractory = "
+            f"{equations.refractory.strip()!r}; use the devices runtime or cpp_standalone"
+        )
     names = ("rate",) if isinstance(layer, Convolution) else (POOLING, WAVE_POOLING)
     expected = [load_equations(name).on_pre.strip() for name in names]
     if equations.on_pre.strip() not in expected:

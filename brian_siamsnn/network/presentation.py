@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 __all__ = ["Presentation", "image_current", "initial_statements"]
 
 #: Strings of a neuron model that may contain the time ``t``.
-_CODE = ("model", "update", "threshold", "reset", "on_pre")
+_CODE = ("model", "update", "threshold", "reset", "refractory", "on_pre")
 
 
 @dataclass(frozen=True)
@@ -121,7 +121,10 @@ def initial_statements(equations: NeuronEquations) -> str:
     # Brian2 requires statements on shared variables first
     changing.sort(key=lambda equation: "shared" not in equation.flags)
     kinds = {"float": float, "integer": int, "boolean": bool}
-    return "\n".join(f"{e.varname} = {kinds[e.var_type](equations.initial.get(e.varname, 0))!r}" for e in changing)
+    lines = [f"{e.varname} = {kinds[e.var_type](equations.initial.get(e.varname, 0))!r}" for e in changing]
+    if equations.refractory:  # no neuron is refractory
+        lines += ["lastspike = -1e4*second", "not_refractory = True"]
+    return "\n".join(lines)
 
 
 def image_current(currents: np.ndarray) -> Function:

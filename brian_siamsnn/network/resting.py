@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 __all__ = ["RestingLayers"]
 
-_TEXTS = ("model", "update", "threshold", "reset", "amplitude")
+_TEXTS = ("model", "update", "threshold", "reset", "refractory", "amplitude")
 
 #: Largest value of a pixel.
 _WHITE = 255

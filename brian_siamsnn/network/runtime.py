@@ -131,7 +131,7 @@ class SpikingBranch(Branch):
                 equations = self.equations[layer.name]
                 unit_spikes = equations.parameters.get(equations.amplitude) == 1
         parts = (self.groups, self._inputs, self._counters, self._recorders, self._state_recorders)
-        self.network = Network(*(without_warning(item) for part in parts for item in part.values()))
+        self.network = Network(*(item for part in parts for item in part.values()))
         self.network.schedule = list(SCHEDULE)
         self._stepped = SteppedNetwork(
             self.network,
@@ -173,7 +173,7 @@ class SpikingBranch(Branch):
     def _group(self, k, layer, equations, fixed_point):
         """The neurons of layer number k, which fire in its turn within a step."""
         size = self.batch_size * int(np.prod(self.shapes[layer.name]))
-        group = equations.group(size, f"{self._prefix}{layer.name}", self.clock, self._dtype)
+        group = without_warning(equations.group(size, f"{self._prefix}{layer.name}", self.clock, self._dtype))
         thresholder = group.thresholder["spike"]
         thresholder.when, thresholder.order = "thresholds", 10 * k
         check_input_current(equations, layer, group)
@@ -200,7 +200,7 @@ class SpikingBranch(Branch):
             self._dtype,
         )
         synapses.pre.when, synapses.pre.order = "thresholds", 10 * k - 5
-        return synapses
+        return without_warning(synapses)
 
     def _connect_kernel(self, k, source, target, weights, units):
         common = self.projections[target], state_arrays(self.groups[target]), self.batch_size, self.threads

@@ -8,7 +8,7 @@ import numpy as np
 from brian2 import get_device
 
 from ..errors import InputError, reason_of
-from .brian2_attached import finish_attached, observed_groups, prepare_attached
+from .brian2_attached import finish_attached, observed_groups, prepare_attached, was_stopped
 from .brian2_code import calls_of, check_compiled, generate_shared
 from .brian2_state import ClockHand, scalar_constants, time_records, values_of
 from .schedule import make_schedule
@@ -66,16 +66,12 @@ class SteppedNetwork:
         self._groups, self._passes, self._apart = groups, passes, apart
         self._resting = resting
         self._own = frozenset(network.sorted_objects)
+        self._attached: list[BrianObject] = []
         self._hand = ClockHand(clock)
         self._times = time_records(self._own)
         self._constants = scalar_constants(self._own)
         self._schedule: list[list[Tick]] = []
         self._generated_for: tuple[Any, ...] = ()
-
-    @property
-    def attached(self) -> list[BrianObject]:
-        """The objects that a user added, in the order in which they run."""
-        return [item for item in self._network.sorted_objects if item not in self._own]
 
     def prepare(self) -> None:
         """Let Brian2 generate and compile the code of all objects, as far as that is necessary.
@@ -91,7 +87,7 @@ class SteppedNetwork:
                 f"{get_device().__class__.__name__}; call brian2.set_device('runtime') before it is run"
             )
         objects = [item for item in self._network.sorted_objects if item.active]
-        attached = [item for item in objects if item not in self._own]
+        attached = self._attached = [item for item in objects if item not in self._own]
         apart = observed_groups(self._groups, attached).union(self._apart)
         fused = [one for name, one in self._passes.items() if name not in apart and one.usable]
         generated_for = (objects, fused, *self._outside_the_equations())
@@ -134,7 +130,7 @@ class SteppedNetwork:
         codes |= {one.thresholder: [one.code] for one in fused}
         for item in objects:
             check_compiled(item.name, codes.get(item, item.code_objects))
-            yield item.clock, calls_of(item, codes.get(item)), working.get(item)
+            yield item.clock, calls_of(item, codes.get(item), strict=item in self._own), working.get(item)
 
     def _working_steps(self, fused, apart):
         if self._resting is None:
@@ -150,7 +146,7 @@ class SteppedNetwork:
 
     def restart(self) -> None:
         """Set the time to 0, with all that keeps times (`time_records`)."""
-        attached = self.attached
+        attached = [item for item in self._network.sorted_objects if item not in self._own]
         for forget in (*self._times, *time_records(attached)):
             forget(self._network.t_)
         for clock in {self._clock, *(item.clock for item in attached)}:
@@ -158,7 +154,7 @@ class SteppedNetwork:
         self._network.t_ = 0.0
 
     def run(self, execute: Callable[[Call], Any]) -> Generator[int, None, None]:
-        """Run T steps from time 0 on.
+        """Run T steps from time 0 on, after `restart` and `prepare`; fewer if an attached object stops the network.
 
         Parameters
         ----------
@@ -175,7 +171,7 @@ class SteppedNetwork:
         InputError
             If the equations raise an exception; one that an attached object raises is passed on.
         """
-        attached, call = self.attached, None
+        attached, call = self._attached, None
         try:
             for k, ticks in enumerate(self._schedule, 1):
                 for calls, hands in ticks:
@@ -184,6 +180,8 @@ class SteppedNetwork:
                         execute(call)
                     for hand in hands:
                         hand.advance()
+                    if attached and was_stopped(self._network):
+                        return
                 yield k
         except Exception as error:
             if call is None or call.name in {item.name for item in attached}:

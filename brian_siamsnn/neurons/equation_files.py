@@ -33,6 +33,7 @@ _TEXTS = {
     "update": False,
     "threshold": True,
     "reset": False,
+    "refractory": False,
     "synapse": False,
     "on_pre": False,
     "amplitude": True,

@@ -62,6 +62,9 @@ class NeuronEquations:
         Statements that run once per time step, before the threshold; they add the input current.
     reset : str
         Statements that run after a spike, as for `brian2.NeuronGroup`.
+    refractory : str
+        How long a neuron does not fire after a spike, such as ``"3*ms"``, or a condition under which it does not; as
+        for `brian2.NeuronGroup`. Empty for neurons without a refractory period.
     on_pre : str
         Effect of a presynaptic spike on this neuron, as for `brian2.Synapses`. ``{amplitude}`` stands for the amplitude
         variable of the presynaptic model.
@@ -81,6 +84,7 @@ class NeuronEquations:
     equation: str = ""
     update: str = ""
     reset: str = ""
+    refractory: str = ""
     on_pre: str = ""
     synapse: str = ""
     parameters: dict[str, float] = field(default_factory=dict)
@@ -130,6 +134,7 @@ class NeuronEquations:
             equations,
             threshold=self.threshold,
             reset=self.reset,
+            refractory=self.refractory.strip() or False,
             name=name,
             clock=clock,
             dtype=dtype,
@@ -171,6 +176,7 @@ class NeuronEquations:
             ("each step", self.update),
             ("threshold", self.threshold),
             ("reset", self.reset),
+            ("refractory", self.refractory),
             ("synapse", self.synapse),
             ("on a spike", self.on_pre),
         ]

@@ -134,7 +134,8 @@ def read_parameter(path: Path, key: str, entry: Any) -> Parameter:
             raise InputError(f"{where}: {part!r}: expected a finite number, got {entry[part]!r}")
     if entry.get("unit", "1") != "1":
         raise InputError(
-            f"{where}: 'unit': expected '1', because all quantities are dimensionless, got {entry['unit']!r}"
+            f"{where}: 'unit': expected '1', got {entry['unit']!r}; give the number here, and write the unit into the "
+            f"equations, as in {key}*ms"
         )
     parameter = Parameter(key, **entry)
     parameter.read(parameter.default, f"{where}: 'default'")

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from brian2 import Clock, Network, SpikeMonitor, StateMonitor, Synapses, get_device, ms, network_operation, prefs
 
-from ..errors import InputError
+from ..errors import InputError, reason_of
 from .equations import SCHEDULE, NeuronEquations, load_equations
 
 if TYPE_CHECKING:
@@ -94,8 +94,8 @@ def probe(
     Raises
     ------
     InputError
-        If the model or a value is not valid, the shapes of the inputs do not match, or another Brian2 device than the
-        runtime device is set.
+        If the model or a value is not valid, the shapes of the inputs do not match, the equations divide by zero, or
+        another Brian2 device than the runtime device is set.
 
     Examples
     --------
@@ -180,7 +180,11 @@ def _simulate(equations, current, spikes, weights):
 
     network = Network(*objects, set_input)
     network.schedule = list(SCHEDULE)
-    network.run(len(current) * ms, namespace={})
+    try:
+        with np.errstate(divide="raise", invalid="raise"):  # as in a network, whose compiled code raises an exception
+            network.run(len(current) * ms, namespace={})
+    except Exception as error:  # Brian2 raises exceptions of many types
+        raise InputError(f"{equations.name}: these equations cannot be run: {reason_of(error)}") from error
     steps = np.round(np.asarray(fired.t_) / clock.dt_).astype(int)
     recorded = [{name: np.array(getattr(monitor, f"{name}_")[:]).reshape(-1) for name in names} for monitor in states]
     return NeuronRun(steps.tolist(), np.array(getattr(fired, f"{equations.amplitude}_")[:]).tolist(), *recorded)

@@ -8,6 +8,7 @@ must be known, quantities must be dimensionless, and every message names the key
 from __future__ import annotations
 
 import ast
+import re
 import textwrap
 from functools import cache
 from typing import TYPE_CHECKING, Any
@@ -36,7 +37,11 @@ _OPERANDS = (ast.Name, ast.Load, ast.Constant, ast.Call)
 _OPERATIONS = (ast.BinOp, ast.UnaryOp, ast.BoolOp, ast.Compare, ast.operator, ast.unaryop, ast.boolop, ast.cmpop)
 #: Nodes of Python's syntax tree that are allowed in an expression.
 _NODES = (ast.Expression, *_OPERANDS, *_OPERATIONS)
-_FLAGS = {"constant", "shared", "constant over dt"}
+_FLAGS = {"constant", "shared", "constant over dt", "unless refractory"}
+#: White noise, as in xi or xi_membrane; Brian2 integrates it with differential equations only.
+_NOISE = re.compile(r"xi(_\w+)?")
+#: What a message says of quantities with units.
+_UNITS = "potentials are in units of the threshold; a time is written as 20*ms, or tau*ms with a parameter tau"
 #: Brian2 evaluates powers of constants while it parses; large ones could take forever.
 _LARGEST_POWER = 1000
 
@@ -70,8 +75,16 @@ def check_equations(
     variables |= {name: Variable(name, DIMENSIONLESS) for name in parameters} | _variables(model)
     for equation in model.values():
         if equation.type in (SUBEXPRESSION, DIFFERENTIAL_EQUATION):
-            expected = equation.dim if equation.type == SUBEXPRESSION else DIMENSIONLESS / second.dim
-            _dimensions(path, f"model: {equation.varname}", equation.expr.code, variables, expected)
+            expected, known = equation.dim, variables
+            if equation.type == DIFFERENTIAL_EQUATION:
+                expected, noise = DIMENSIONLESS / second.dim, filter(_NOISE.fullmatch, equation.identifiers)
+                known = {**variables, **{name: Variable(name, second.dim**-0.5) for name in noise}}
+            _dimensions(path, f"model: {equation.varname}", equation.expr.code, known, expected)
+            if "unless refractory" in equation.flags and not texts.get("refractory", "").strip():
+                raise InputError(
+                    f"{path}: 'model': {equation.varname} is marked (unless refractory), but there is no key "
+                    "'refractory'; add one, such as refractory = \"3*ms\""
+                )
         elif "constant" in equation.flags and equation.varname not in {*parameters, *INPUTS}:
             raise InputError(
                 f"{path}: 'model': {equation.varname} is a constant without a value; "
@@ -84,6 +97,7 @@ def check_equations(
         raise InputError(f"{path}: 'threshold': {error.msg}") from None
     if not is_condition:
         raise InputError(f"{path}: 'threshold': expected a condition such as v >= v_th, got {texts['threshold']!r}")
+    _check_refractory(path, texts.get("refractory", ""), variables)
     for key in ("update", "reset"):
         _statements(path, key, texts.get(key, ""), variables, model)
     amplitude = texts["amplitude"].strip()
@@ -99,6 +113,18 @@ def check_equations(
     for name in initial:
         if name not in model.names or model[name].type == SUBEXPRESSION or "constant" in model[name].flags:
             raise InputError(f"{path}: initial {name}: expected one of the state variables {_state_variables(model)}")
+
+
+def _check_refractory(path, text, variables):
+    """Check the refractory period: a time, or a condition."""
+    if not text.strip():
+        return
+    variables = {**variables, "lastspike": Variable("lastspike", second.dim)}
+    tree = _tree(path, "refractory", text, "eval")
+    _check_language(path, "refractory", tree)
+    known = set(_names(tree)) <= variables.keys() | {"True", "False"}
+    condition = known and is_boolean_expression(text.strip(), variables)
+    _dimensions(path, "refractory", text, variables, DIMENSIONLESS if condition else second.dim)
 
 
 def _state_variables(model):
@@ -128,8 +154,8 @@ def _model(path, key, text):
         unit = right.partition("(")[0].strip()
         if unit not in ("1", "integer", "boolean"):
             raise InputError(
-                f"{path}: {key!r}: expected one variable per line, of unit 1, integer or boolean (all quantities are "
-                f"dimensionless), such as 'v : 1'; got {line!r}"
+                f"{path}: {key!r}: expected one variable per line, of unit 1, integer or boolean, such as 'v : 1', "
+                f"got {line!r}; {_UNITS}"
             )
         _, equals, expression = left.partition("=")
         if equals:
@@ -194,7 +220,13 @@ def _dimensions(path, key, text, variables, expected=DIMENSIONLESS):
     """Check the names and the physical dimension of one expression."""
     tree = _tree(path, key, text, "eval")
     _check_language(path, key, tree)
-    if unknown := [name for name in _names(tree) if name not in variables and name not in ("True", "False")]:
+    unknown = [name for name in _names(tree) if name not in variables and name not in ("True", "False")]
+    if unknown and _NOISE.fullmatch(unknown[0]):
+        raise InputError(
+            f"{path}: {key!r}: {unknown[0]} is white noise, which differential equations alone can have, such as "
+            "dv/dt = -v/(20*ms) + 0.1*xi/(20*ms)**0.5 : 1; in an update, use randn()"
+        )
+    if unknown:
         raise InputError(
             f"{path}: {key!r}: {unknown[0]!r} is neither a variable of the model nor one of its parameters; "
             f"add a line '{unknown[0]} : 1' to 'model', or a table [parameters.{unknown[0]}]"
@@ -205,7 +237,8 @@ def _dimensions(path, key, text, variables, expected=DIMENSIONLESS):
         raise InputError(f"{path}: {key!r}: {reason_of(error)}") from None
     if not have_same_dimensions(found, expected):
         raise InputError(
-            f"{path}: {key!r}: expected a quantity of dimension {expected}, got {text.strip()!r} of dimension {found}"
+            f"{path}: {key!r}: expected a quantity of dimension {expected}, got {text.strip()!r} of dimension {found}; "
+            f"{_UNITS}"
         )
 
 

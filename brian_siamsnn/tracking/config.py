@@ -48,7 +48,7 @@ __all__ = ["TrackerConfig", "identity_hash"]
 #: Settings that name neuron equations, and all settings that mean nothing to the CNN.
 _EQUATIONS = ("coding", "hidden_coding", "pooling")
 _SPIKING = (
-    *("steps", "matching", "tau", "lambda_v", "lambda_t", "v_init", "threshold_scale", "early_stop"),
+    *("steps", "matching", "tau", "lambda_v", "lambda_t", "v_init", "threshold_scale", "early_stop", "seed"),
     *_EQUATIONS,
 )
 
@@ -90,6 +90,8 @@ class TrackerConfig:
         End a frame once the response has peaked at one position for this many steps; never by default.
     scales : {1, 3, 5}
         Sizes of the search region in each frame, 3 by default.
+    seed : int, optional
+        Seed of the random numbers of neuron models with noise, set for every sequence; none by default.
 
     Raises
     ------
@@ -115,6 +117,7 @@ class TrackerConfig:
     threshold_scale: float = 1.0
     early_stop: int | None = None
     scales: int = DEFAULT_SCALES
+    seed: int | None = None
 
     def __post_init__(self) -> None:
         matchings = (*MATCHINGS, None)
@@ -195,6 +198,8 @@ class TrackerConfig:
             files = self._equation_files()
             settings |= {name: Path(str(settings[name])).name for name in files if Path(str(settings[name])).is_file()}
             settings["equations_sha256"] = {name: _sha256(path) for name, path in files.items()}
+        if self.seed is None:
+            del settings["seed"]
         settings["brian_siamsnn"] = __version__
         return settings
 

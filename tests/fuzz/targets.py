@@ -5,6 +5,7 @@ exception, and every failed assertion, is a defect.
 """
 
 import json
+import os
 import tempfile
 import tomllib
 from pathlib import Path
@@ -30,6 +31,9 @@ from tests.helpers.pictures import noise
 from .files import NUMBERS, altered, damaged
 from .model_targets import checkpoint, model_bytes, model_content, nir_graph
 from .source_targets import annotation, image_file, source_folder, video_file
+
+#: A name in Latin-1, which is not UTF-8.
+LATIN = os.fsdecode(b"caf\xe9")
 
 CODE = (
     "__import__('os').system('touch {0}')",
@@ -146,7 +150,7 @@ def _toml_value(value):
 
 def names(data, folder):
     """Unknown names of sources, models and neuron models."""
-    odd = ["", ".", "a\0b", "n" * 300, "9" * 30, "../compact", "-1", "rate:", "rate:v"]
+    odd = ["", ".", "a\0b", "n" * 300, "9" * 30, "../compact", "-1", "rate:", "rate:v", "file:a", LATIN]
     values = st.text("rate:=,vth_0.9", max_size=20).map("rate:".__add__)
     text = data.draw(st.one_of(st.text(max_size=20), st.sampled_from(odd), values))
     data.draw(st.sampled_from([load_model, load_equations, lambda name: open_sequence(folder / name)]))(text)
@@ -156,7 +160,7 @@ def written_files(data, folder):
     """A file of any name is written whole, or nothing is written at all."""
     (folder / "there").mkdir()
     (folder / "file").write_text("a file")
-    odd = ["", ".", "there", "there/a", "file/a", "no/a", "file", "n" * 255, "n" * 256]
+    odd = ["", ".", "there", "there/a", "file/a", "no/a", "file", "n" * 255, "n" * 256, "a:b", LATIN]
     name = data.draw(st.one_of(st.text(max_size=10), st.sampled_from(odd)))
     before = sorted(folder.rglob("*"))
     try:

@@ -10,6 +10,7 @@ from brian_siamsnn.model.layers import Convolution
 from brian_siamsnn.sequences.synthetic import SyntheticSequence
 from brian_siamsnn.tracking.tracker import SiameseTracker
 from tests.helpers.messages import refused
+from tests.helpers.paths import ROOT
 
 
 def test_a_model_with_incompatible_strides_is_refused():
@@ -44,3 +45,22 @@ def test_two_trackers_on_one_matcher_give_the_boxes_of_two_matchers(counted):
     shared = matcher()
     alone = tracked([SiameseTracker(matcher(), 1) for _ in boxes])
     assert tracked([SiameseTracker(shared, 1) for _ in boxes]) == alone
+
+
+def test_a_seed_repeats_the_noise_for_every_exemplar(tmp_path):
+    noisy = tmp_path / "noisy.toml"
+    rate = (ROOT / "equations" / "rate.toml").read_text()
+    noisy.write_text(rate.replace('update = "v += I"', 'update = "v += I + 0.1*randn()"'))
+    frame = next(iter(SyntheticSequence(frames=1)))
+
+    def response(seed, box):
+        matcher = SpikingMatcher("compact", steps=3, crops=1, coding=str(noisy), seed=seed)
+        tracker = SiameseTracker(matcher, 1)
+        for first in box:  # the noise does not depend on what was tracked before
+            tracker.init(frame, first)
+            tracker.update(frame)
+        return tracker.response
+
+    one, other = (60, 40, 50, 40), (100, 80, 60, 60)
+    np.testing.assert_array_equal(response(1, [one]), response(1, [other, one]))
+    assert not np.array_equal(response(1, [one]), response(2, [one]))

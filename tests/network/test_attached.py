@@ -397,6 +397,19 @@ def test_what_an_operation_raises_is_passed_on(branch):
         branch.run(image(SIZE))
 
 
+def test_an_operation_can_stop_the_run(branch, by_hand):
+    def stop_at_4_ms(t):
+        if t >= 4 * ms:
+            branch.network.stop()
+
+    branch.add(brian2.NetworkOperation(stop_at_4_ms, clock=branch.clock))
+    for _ in range(2):
+        branch.run(image(SIZE))
+        assert branch.steps_run == 5
+        assert branch.spikes["conv3"].tolist() == [*by_hand["conv3"].fired[:5].sum((1, 2, 3)), *[0] * (STEPS - 5)]
+    assert branch.network.t == 5 * ms
+
+
 def test_two_branches_with_prefixes_run_in_one_network(model, by_hand):
     branches = [SpikingBranch(model, SIZE, STEPS, prefix=prefix) for prefix in ("left_", "right_")]
     assert branches[1].groups["conv1"].name == "right_conv1"
@@ -422,7 +435,7 @@ def test_an_invalid_prefix_is_refused(model):
 
 @pytest.mark.parametrize("connectivity", ["kernel", "synapses"])
 def test_a_branch_that_is_never_run_leaves_no_warnings(model, connectivity):
-    gc.collect()  # Brian2 also warns of objects that other tests left
+    gc.collect()  # what other tests left
     with catch_logs() as logs:
         branch = SpikingBranch(model, SIZE, STEPS, connectivity=connectivity)
         del branch

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from brian_siamsnn.network.runtime import SpikingBranch
+from brian_siamsnn.neurons.single_neuron import probe
 from tests.helpers.messages import refused
 from tests.helpers.reference import NETWORKS, image, small_model
 
@@ -90,3 +91,13 @@ def test_a_variable_with_a_unit_is_named(altered):
     path = altered(("v : 1", "v : volt"))
     with refused(path, "'model'", "'v : volt'"):
         SpikingBranch(small_model(NETWORKS["plain"]), SIZE, coding=path)
+
+
+@pytest.mark.parametrize(("added", "named"), [("I/v", "divide"), ("sqrt(v)/v", "invalid")])
+def test_a_division_by_zero_is_refused_in_a_network_and_for_one_neuron(altered, added, named):
+    """Brian2's NumPy code would go on with infinity, or with no number, and its Cython code stops."""
+    path = altered(("v += I", f"v += {added}"))  # v is 0 before the first step
+    with refused("adaptive", named):
+        probe(path, [1.0, 1.0])
+    with refused("step", 0, named):
+        SpikingBranch(small_model(NETWORKS["plain"]), SIZE, 3, path).run(image(SIZE))

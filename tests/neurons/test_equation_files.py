@@ -50,6 +50,14 @@ def test_the_base_file_of_these_tests_is_valid(own):
         ("v += I", "v += I*mV", ["'update'", 1, "'I * mV'"]),
         ("v += I", "v += t", ["'update'", 1, "'t'"]),
         ("timestep(t, dt)", "t", ["'model: step'"]),
+        # noise and refractoriness
+        ("v += I", "v += xi", ["'update'", "xi", "dv/dt", "randn()"]),
+        ("v : 1\n", "dv/dt = xi : 1\n", ["'model: v'", "'xi'"]),
+        ("v : 1\n", "dv/dt = -v/(5*ms) : 1 (unless refractory)\n", ["'model'", "v", "(unless refractory)", "3*ms"]),
+        ('reset = "v', 'refractory = "3"\nreset = "v', ["'refractory'", "'3'"]),
+        ('reset = "v', 'refractory = "3*volt"\nreset = "v', ["'refractory'", "'3*volt'"]),
+        ('reset = "v', 'refractory = "later*ms"\nreset = "v', ["'refractory'", "'later'"]),
+        ('reset = "v', 'refractory = 3\nreset = "v', ["'refractory'", 3]),
         # names
         ("v >= v_th", "v >= theta", ["'threshold'", "'theta'", "[parameters.theta]"]),
         ("v += I", "v += J", ["'update'", "'J'", "[parameters.J]"]),
