@@ -268,7 +268,7 @@ def _gain(name, neurons, channels, dt):
     for key in ("r", "v_threshold"):
         array = np.asarray(getattr(neurons, key), np.float32)
         array = array.reshape(channels, -1) if array.size % channels == 0 and array.size > 1 else array.reshape(1, -1)
-        if not np.isfinite(array).all() or not (array > 0).all() or (array != array[:, :1]).any():
+        if not array.size or not np.isfinite(array).all() or not (array > 0).all() or (array != array[:, :1]).any():
             raise InputError(f"{name}: expected the same positive {key} over each of {channels} feature maps")
         values[key] = array[:, 0]
     r = values["r"]

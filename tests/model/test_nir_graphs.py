@@ -307,6 +307,8 @@ uneven[0, 0, 0] = 2
         ({"weight": np.zeros((16, 8, 3, 2))}, ["conv2", (16, 8, 3, 2)]),
         ({"weight": np.full((16, 8, 3, 3), np.nan)}, ["conv2.weight", 1152]),
         ({"r": uneven}, ["conv2_spikes", "r", 16]),
+        ({"r": np.zeros(0)}, ["conv2_spikes", "r", 16]),
+        ({"groups": "two"}, ["conv2", "conv2_spikes", "'two'"]),
         ({"v_threshold": -uneven}, ["conv2_spikes", "v_threshold", 16]),
         ({"v_reset": uneven}, ["conv2_spikes", "v_reset", 0]),
         ({"metadata": {"reset": "zero"}}, ["conv2_spikes", "reset", "'zero'", "'subtract'"]),
