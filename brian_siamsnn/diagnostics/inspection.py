@@ -15,7 +15,7 @@ is then the cost of p levels, see `quantisation`.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
@@ -72,7 +72,7 @@ class LayerInspection:
         Fraction of neurons that fired in every step in which they could.
     differing : int or None
         Neurons whose spike count differs from the quantised CNN's, over all images; None unless the network is a wave
-        in which the image is shown once.
+        in which the image is shown once and spikes carry 1.
     relative_error_by_step : ndarray, shape (T,)
         `relative_error` after each step.
     density : ndarray, shape (60, 50)
@@ -173,8 +173,10 @@ def inspect_conversion(
             statistics = {name: _Statistics(name, scale, branch) for name, scale in _scales(model).items()}
         branch.run(image)
         quantised: dict[str, Any] = {}
-        if branch.wave is not None and branch.wave.waves == 1:
-            quantised = quantised_counts(spiking, branch.first_layer.current(image), branch.wave.p)
+        last = branch.equations[branch.last_layer]
+        if branch.wave is not None and branch.wave.waves == 1 and last.parameters.get(last.amplitude) == 1:
+            cnn = replace(spiking, initial_potential=last.initial.get("v", 0.0))
+            quantised = quantised_counts(cnn, branch.first_layer.current(image), branch.wave.p)
         for name, activation in cnn_activations(model, image).items():
             statistics[name].add(activation, branch.trains(name), quantised.get(name))
         if progress is not None:

@@ -164,6 +164,13 @@ def test_a_layer_of_a_wave_by_hand():
     assert layer.error_unclipped == pytest.approx(2.1 / 5)
 
 
+def test_an_initial_potential_of_the_coding_is_that_of_the_quantised_cnn():
+    """Half a threshold would round 0.4 up to 1 of 4 levels at scale 2; a tenth does not."""
+    (layer,) = inspect_conversion(one_layer([0.4]), [BLACK], coding="wave:v_init=0.1")
+    assert (layer.spikes, layer.differing) == (0, 0)
+    assert inspect_conversion(one_layer([0.4]), [BLACK], coding="wave:v_init=0.5")[0].spikes == 4
+
+
 def test_only_a_single_wave_is_compared_with_the_quantised_cnn():
     assert inspect_conversion(one_layer([0.5]), [BLACK], steps=4)[0].differing is None
     assert inspect_conversion(one_layer([0.5]), [BLACK], coding="wave:waves=2")[0].differing is None
