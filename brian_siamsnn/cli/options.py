@@ -32,6 +32,7 @@ __all__ = [
     "coding_options",
     "compilation_shown",
     "config_options",
+    "is_given",
     "model_option",
     "prepare",
     "scales_option",
@@ -182,6 +183,23 @@ _VIEW = [
 ]
 
 
+def is_given(parameter: str) -> bool:
+    """Whether the user gave an option of the current command, rather than leaving it at its default.
+
+    Parameters
+    ----------
+    parameter : str
+        Name of the command's parameter.
+
+    Returns
+    -------
+    bool
+        True also if the value given is that of the default.
+    """
+    source = click.get_current_context().get_parameter_source(parameter)
+    return source not in (ParameterSource.DEFAULT, ParameterSource.DEFAULT_MAP)
+
+
 def coding_options(command: Command) -> Command:
     """Add the options that describe the spiking network: its time steps and neurons.
 
@@ -216,12 +234,7 @@ def config_options(command: Command) -> Command:
     def with_config(preset, **options):
         settings = {name: options.pop(name) for name in _DEFAULTS}
         if preset:
-            given = click.get_current_context().get_parameter_source
-            settings |= {
-                name: value
-                for name, value in PRESETS[preset].items()
-                if given(name) in (ParameterSource.DEFAULT, ParameterSource.DEFAULT_MAP)
-            }
+            settings |= {name: value for name, value in PRESETS[preset].items() if not is_given(name)}
         return command(config=TrackerConfig(**settings), **options)
 
     # options of the command itself, added below this decorator, stay in their order

@@ -12,6 +12,7 @@ from ..crops import EXEMPLAR_SIZE, SEARCH_SIZE
 from ..errors import InputError
 from ..files import printable
 from ..model.activation_scales import PERCENTILE
+from .options import is_given
 
 __all__ = ["weights"]
 
@@ -67,15 +68,13 @@ def import_command(
     CHECKPOINT can also be a model file (.safetensors), whose scales are then
     chosen anew.
     """
-    from click.core import ParameterSource
-
     from ..model.calibration import CALIBRATION_CROPS, calibration_crops, convert
     from ..model.checkpoints import import_checkpoint
     from ..model.files import load_model, write_model
     from ..model.layers import architecture as layers_of
     from ..sequences.sources import open_sequence
 
-    if levels and click.get_current_context().get_parameter_source("percentile") is ParameterSource.COMMANDLINE:
+    if levels and is_given("percentile"):
         raise InputError(f"--levels: expected --levels or --percentile, got both ({levels} and {percentile:g})")
     if checkpoint.suffix == ".safetensors":
         model = load_model(checkpoint)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
@@ -141,7 +140,7 @@ def _spiking(frame, cost, host, layers, shapes, scales, wave):
                 "interval_pipelined": interval,
                 "frame_pipelined": crop + pipeline + (scales - 1) * interval,
             }
-        neurons = sum(math.prod(shape) for shape in shapes.values())
+        neurons = sum(layer.neurons for layer in frame.layers)
         entry["tick_at_rest"] = neurons * cost.value("neuron_update") + chips * cost.value("static_power") * tick
     if fit is not None:
         entry["chips_at_least"] = {

@@ -11,12 +11,13 @@ import brian2
 import numpy as np
 
 from ..crops import EXEMPLAR_SIZE, SEARCH_SIZE, STRIDE
-from ..defaults import CODING, LAMBDA_T, LAMBDA_V, MATCHING, SCALES, TAU, WAVE_MATCHING
+from ..defaults import CODING, LAMBDA_T, LAMBDA_V, SCALES, TAU
 from ..errors import InputError
 from ..model.conversion import SpikingModel
 from ..model.files import load_model
 from ..model.layers import convolutions
 from ..network.runtime import SpikingBranch
+from ..neurons.waves import default_matching
 from .similarity import Template, matching_kernel
 
 if TYPE_CHECKING:
@@ -119,7 +120,7 @@ class SpikingMatcher:
         self.search_branch = SpikingBranch(spiking, SEARCH_SIZE, threads=threads, batch_size=crops, **network)
         self._convolutions = {layer.name for layer in convolutions(model.layers)}
         self._active = self._active_steps()
-        self._name = matching = matching or (MATCHING if self.search_branch.wave is None else WAVE_MATCHING)
+        self._name = matching = matching or default_matching(self.search_branch.wave)
         kernel = matching_kernel(matching, self.search_branch.steps, tau, lambda_v, lambda_t)
         if not kernel.any():
             raise InputError(
@@ -154,7 +155,7 @@ class SpikingMatcher:
     def _embed(self, branch, crops):
         trains = branch.run_batch(np.asarray(crops))
         self._count(branch)
-        return [one.dense()[self._active] for one in trains]
+        return [one.dense(self._active) for one in trains]
 
     def _count(self, branch):
         for layer, spikes in branch.spikes.items():

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..errors import InputError
+from ..errors import InputError, whole_number
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -59,9 +59,8 @@ class ActivationScales:
     def __init__(self, normalisation: str = "layer", percentile: float = PERCENTILE, levels: int | None = None) -> None:
         if normalisation not in ("layer", "channel"):
             raise InputError(f"normalisation: expected 'layer' or 'channel', got {normalisation!r}")
-        if levels is not None and levels < 1:
-            raise InputError(f"levels: expected 1 or more, got {levels}")
-        self.normalisation, self.percentile, self.levels = normalisation, percentile, levels
+        self.normalisation, self.percentile = normalisation, percentile
+        self.levels = None if levels is None else whole_number("levels", levels)
         self._histograms: dict[str, np.ndarray] = {}
 
     def add(self, activations: dict[str, np.ndarray]) -> None:

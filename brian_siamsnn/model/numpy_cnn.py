@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from .layers import MaxPool
-from .quantised_cnn import grouped_sums
 
 if TYPE_CHECKING:
     from .files import SiameseModel
+    from .layers import Layer
 
-__all__ = ["cnn_activations"]
+__all__ = ["cnn_activations", "grouped_sums", "layer_windows"]
 
 
 def cnn_activations(model: SiameseModel, image: np.ndarray) -> dict[str, np.ndarray]:
@@ -33,10 +33,7 @@ def cnn_activations(model: SiameseModel, image: np.ndarray) -> dict[str, np.ndar
     x: np.ndarray = np.asarray(image, np.float32)
     result = {}
     for layer in model.layers:
-        kernel = (layer.kernel, layer.kernel)
-        # NumPy's stubs allow a single axis only
-        windows = np.lib.stride_tricks.sliding_window_view(x, kernel, (0, 1))  # type: ignore[call-overload]
-        windows = windows[:: layer.stride, :: layer.stride]
+        windows = layer_windows(x, layer)
         if isinstance(layer, MaxPool):
             x = windows.max((3, 4))
         else:
@@ -45,3 +42,50 @@ def cnn_activations(model: SiameseModel, image: np.ndarray) -> dict[str, np.ndar
             x = np.maximum(x, 0) if layer.rectify else x
         result[layer.name] = x
     return result
+
+
+def layer_windows(x: np.ndarray, layer: Layer) -> np.ndarray:
+    """Windows of the input that a layer sees, one for each output position.
+
+    Parameters
+    ----------
+    x : ndarray, shape (H, W, C)
+        Input of the layer.
+    layer : Convolution or MaxPool
+        The layer.
+
+    Returns
+    -------
+    ndarray, shape (H', W', C, kernel, kernel)
+        A view of the input.
+    """
+    kernel = (layer.kernel, layer.kernel)
+    # NumPy's stubs allow a single axis only
+    windows = np.lib.stride_tricks.sliding_window_view(x, kernel, (0, 1))  # type: ignore[call-overload]
+    return windows[:: layer.stride, :: layer.stride]
+
+
+def grouped_sums(windows: np.ndarray, weights: np.ndarray, groups: int) -> np.ndarray:
+    """Weighted sums over the windows of a convolution.
+
+    Parameters
+    ----------
+    windows : ndarray, shape (H', W', in, kernel, kernel)
+        Inputs of every output position.
+    weights : ndarray, shape (out, in/groups, kernel, kernel)
+        Weights, of the same type.
+    groups : int
+        Groups of the convolution.
+
+    Returns
+    -------
+    ndarray, shape (H', W', out)
+        Sums, without bias.
+    """
+    height, width, channels = windows.shape[:3]
+    inputs = channels // groups
+    parts = [
+        windows[:, :, g * inputs : (g + 1) * inputs].reshape(height * width, -1) @ w.reshape(len(w), -1).T
+        for g, w in enumerate(np.split(weights, groups))
+    ]
+    return np.concatenate(parts, axis=1).reshape(height, width, -1)

@@ -15,8 +15,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..errors import InputError
+from ..errors import whole_number
 from .layers import MaxPool
+from .numpy_cnn import grouped_sums, layer_windows
 
 if TYPE_CHECKING:
     from .conversion import SpikingModel
@@ -44,18 +45,14 @@ def quantised_counts(model: SpikingModel, current: np.ndarray, p: int) -> dict[s
     Raises
     ------
     InputError
-        If `p` is below 1.
+        If `p` is not a whole number, or below 1.
     """
-    if p < 1:
-        raise InputError(f"p: expected 1 level or more, got {p}")
+    p = whole_number("p", p)
     result: dict[str, np.ndarray] = {}
     n = _counts(model.initial_potential + p * np.asarray(current, np.float64), p)
     result[model.layers[0].name] = n
     for layer in model.layers[1:]:
-        # NumPy's stubs allow a single axis only
-        windows = np.lib.stride_tricks.sliding_window_view(  # type: ignore[call-overload]
-            n, (layer.kernel, layer.kernel), (0, 1)
-        )[:: layer.stride, :: layer.stride]
+        windows = layer_windows(n, layer)
         if isinstance(layer, MaxPool):
             n = windows.max((3, 4))
         else:
@@ -68,29 +65,3 @@ def quantised_counts(model: SpikingModel, current: np.ndarray, p: int) -> dict[s
 
 def _counts(potential, p):
     return np.clip(np.floor(potential), 0, p).astype(np.int64)
-
-
-def grouped_sums(windows: np.ndarray, weights: np.ndarray, groups: int) -> np.ndarray:
-    """Weighted sums over the windows of a convolution.
-
-    Parameters
-    ----------
-    windows : ndarray, shape (H', W', in, kernel, kernel)
-        Inputs of every output position.
-    weights : ndarray, shape (out, in/groups, kernel, kernel)
-        Weights, of the same type.
-    groups : int
-        Groups of the convolution.
-
-    Returns
-    -------
-    ndarray, shape (H', W', out)
-        Sums, without bias.
-    """
-    height, width, channels = windows.shape[:3]
-    inputs = channels // groups
-    parts = [
-        windows[:, :, g * inputs : (g + 1) * inputs].reshape(height * width, -1) @ w.reshape(len(w), -1).T
-        for g, w in enumerate(np.split(weights, groups))
-    ]
-    return np.concatenate(parts, axis=1).reshape(height, width, -1)

@@ -8,15 +8,19 @@ binary digits say which inputs fired:
 
 In one step the maximum rises by at most one. A gate therefore fires exactly as in ``max_pool.toml``, provided that all
 spikes of its inputs have the same amplitude.
+
+The gates of a wave (``or_pool.toml``) only add already. All of their inputs have the weight 1.
 """
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ..connectivity.explicit import pooling_synapses
+from ..defaults import WAVE_POOLING
 from ..errors import InputError
 from ..neurons.equations import NeuronEquations
 
@@ -24,17 +28,19 @@ if TYPE_CHECKING:
     from ..model.layers import MaxPool
     from ..model.projection import Projection
 
-__all__ = ["LARGEST_WINDOW", "additive_pool", "window_weights"]
+__all__ = ["LARGEST_WINDOW", "additive_gate", "gate_weights"]
 
 #: Largest number of inputs whose powers of two add exactly in single precision.
 LARGEST_WINDOW = 24
 
 
-def additive_pool(layer: MaxPool, amplitude: float) -> NeuronEquations:
+def additive_gate(equations: NeuronEquations, layer: MaxPool, amplitude: float) -> NeuronEquations:
     """Make the neuron model of the gates of one pooling layer.
 
     Parameters
     ----------
+    equations : NeuronEquations
+        The gates as they are to work, ``max_pool`` or ``or_pool``.
     layer : MaxPool
         The pooling layer.
     amplitude : float
@@ -43,13 +49,15 @@ def additive_pool(layer: MaxPool, amplitude: float) -> NeuronEquations:
     Returns
     -------
     NeuronEquations
-        The model, with one counter ``c0``, ``c1``, ... per input of a window.
+        The model; that of ``max_pool`` has one counter ``c0``, ``c1``, ... per input of a window.
 
     Raises
     ------
     InputError
-        If a window has more than `LARGEST_WINDOW` inputs.
+        If a window of ``max_pool`` has more than `LARGEST_WINDOW` inputs.
     """
+    if equations.name == WAVE_POOLING:
+        return replace(equations, on_pre="arrived_post += w", synapse="w : 1 (constant)")
     inputs = layer.kernel**2
     if inputs > LARGEST_WINDOW:
         raise InputError(
@@ -73,23 +81,29 @@ def additive_pool(layer: MaxPool, amplitude: float) -> NeuronEquations:
     )
 
 
-def window_weights(projection: Projection) -> np.ndarray:
+def gate_weights(equations: NeuronEquations, projection: Projection) -> np.ndarray | float:
     """Compute the weight of each synapse of a pooling layer.
 
     The input at (ky, kx) of a window has the weight
 
         w = 2**k,   k = ky*kernel + kx
 
+    or 1 in a wave.
+
     Parameters
     ----------
+    equations : NeuronEquations
+        The gates, from `additive_gate`.
     projection : Projection
         Connection of a `MaxPool` with the layer before it.
 
     Returns
     -------
-    ndarray of float64, shape (synapses,)
-        Weights in the order of `pooling_synapses`.
+    ndarray of float64, shape (synapses,), or float
+        Weights in the order of `pooling_synapses`, or the one that all have.
     """
+    if equations.name == WAVE_POOLING:
+        return 1.0
     i, j = pooling_synapses(projection)
     y, x, _ = np.unravel_index(i, projection.shape_in)
     oy, ox, _ = np.unravel_index(j, projection.shape_out)

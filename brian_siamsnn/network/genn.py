@@ -32,7 +32,7 @@ from ..defaults import CODING, POOLING, WAVE_POOLING
 from ..errors import InputError, reason_of
 from ..model.layers import Convolution
 from ..neurons.equations import TIME_STEP, load_equations
-from .additive_pooling import additive_pool, window_weights
+from .additive_pooling import additive_gate, gate_weights
 from .compiled import CompiledBranch
 from .genn_installation import compiler_error, genn_problem
 
@@ -85,8 +85,7 @@ def check_genn(equations: NeuronEquations, layer: Layer, hidden: bool, steps: in
             f"got {equations.on_pre.strip()!r}; use another device"
         )
     if not isinstance(layer, Convolution):
-        if equations.name != WAVE_POOLING:
-            additive_pool(layer, 1.0)
+        additive_gate(equations, layer, 1.0)
         return
     by_step = shared_amplitude(equations, steps)
     if by_step is None:
@@ -232,10 +231,7 @@ class GennBranch(CompiledBranch):
             self._amplitude_by_step[layer.name] = shared_amplitude(equations, self.steps)
         else:  # a gate passes on the amplitude of its inputs
             by_step = self._amplitude_by_step[layer.name] = self._amplitude_by_step[self.model.layers[k - 1].name]
-            if equations.name == WAVE_POOLING:
-                equations = replace(equations, on_pre="arrived_post += w", synapse="w : 1 (constant)")
-            else:
-                equations = additive_pool(layer, by_step.min())
+            equations = additive_gate(equations, layer, by_step.min())
         return genn_equations(equations, self.presentation, k)
 
     def _options(self):
@@ -253,8 +249,7 @@ class GennBranch(CompiledBranch):
     def _connect(self, k, source, target):
         synapses = super()._connect(k, source, target)
         if not isinstance(self.model.layers[k], Convolution):
-            binary = self.equations[target.name].name != WAVE_POOLING
-            synapses.w = window_weights(self.projections[target.name]) if binary else 1.0
+            synapses.w = gate_weights(self.equations[target.name], self.projections[target.name])
         return synapses
 
     def _arriving(self, equations, presynaptic):

@@ -11,7 +11,7 @@ from ..defaults import HIDDEN_CODING, POOLING, WAVE_POOLING
 from ..errors import InputError
 from ..model.layers import Convolution, convolutions
 from ..neurons.equations import NeuronEquations, load_equations, split_values
-from ..neurons.waves import Wave, wave_of
+from ..neurons.waves import Wave, default_pooling, wave_of
 
 if TYPE_CHECKING:
     from brian2 import NeuronGroup
@@ -80,13 +80,13 @@ def layer_equations(
             )
     if wave is not None:
         of_layer = {name: _with(each, onset=wave.onset(k)) for k, (name, each) in enumerate(of_layer.items())}
-        pool = load(WAVE_POOLING if pooling is None else pooling, beta=last.parameters.get(last.amplitude, 1.0))
-    else:
-        pool = load(POOLING if pooling is None else pooling)
-        if pool.name == WAVE_POOLING:
-            raise InputError(
-                f"pooling: {WAVE_POOLING} is the maximum only in a wave, but the coding is {last.name}; use {POOLING}"
-            )
+    pooling = default_pooling(wave) if pooling is None else pooling
+    # the gates of a wave pass on the amplitude of its spikes
+    pool = load(pooling) if wave is None else load(pooling, beta=last.parameters.get(last.amplitude, 1.0))
+    if wave is None and pool.name == WAVE_POOLING:
+        raise InputError(
+            f"pooling: {WAVE_POOLING} is the maximum only in a wave, but the coding is {last.name}; use {POOLING}"
+        )
     return {layer.name: of_layer.get(layer.name, pool) for layer in model.layers}
 
 

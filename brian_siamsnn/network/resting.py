@@ -51,7 +51,18 @@ class RestingLayers:
     def __init__(
         self, model: SpikingModel, equations: Mapping[str, NeuronEquations], groups: Mapping[str, Any], steps: int
     ) -> None:
-        self._model, self._equations, self._groups, self._steps = model, equations, groups, steps
+        self._groups, self._steps = groups, steps
+        #: Layers that can rest, each with the convolution in whose windows it works: itself, or the one before a gate.
+        self._works_with: dict[str, str] = {}
+        before = ""
+        for layer in model.layers:
+            own = equations[layer.name]
+            if isinstance(layer, Convolution):
+                before = layer.name
+                if _is_shipped(own, "wave") and own.parameters["alpha"] > _reach(model, layer, own, steps):
+                    self._works_with[layer.name] = layer.name
+            elif before in self._works_with and _is_shipped(own, "or_pool", "max_pool"):
+                self._works_with[layer.name] = before
 
     def working_steps(self) -> dict[str, dict[BrianObject, np.ndarray]]:
         """Steps in which each object of a layer has something to do, as the variables of the layers are now.
@@ -62,29 +73,22 @@ class RestingLayers:
             By layer and object. A layer with other equations than those that ship is not in it, and neither is one
             whose potentials could reach the threshold of depression.
         """
-        result: dict[str, dict[BrianObject, np.ndarray]] = {}
-        fires = None
-        for layer in self._model.layers:
-            group, equations = self._groups[layer.name], self._equations[layer.name]
-            if not isinstance(layer, Convolution):
-                if fires is not None and _is_shipped(equations, "or_pool", "max_pool"):
-                    result[layer.name] = _of_group(group, fires, np.zeros(self._steps, bool))
-                continue
-            fires = None
-            if _is_shipped(equations, "wave") and equations.parameters["alpha"] > self._reach(layer):
-                p, waves, onset = (int(np.asarray(getattr(group, name))) for name in ("p", "waves", "onset"))
-                wave = Wave(p, waves)
-                fires = wave.fires(onset, self._steps)
-                result[layer.name] = _of_group(group, fires, wave.gathers(onset, self._steps))
+        result = {}
+        for layer, convolution in self._works_with.items():
+            group = self._groups[convolution]
+            p, waves, onset = (int(np.asarray(getattr(group, name))) for name in ("p", "waves", "onset"))
+            wave = Wave(p, waves)
+            fires, gathers = wave.fires(onset, self._steps), wave.gathers(onset, self._steps)
+            result[layer] = _of_group(self._groups[layer], fires, gathers)
         return result
 
-    def _reach(self, layer):
-        """A bound of the potentials of a convolution: everything positive arrives, and nothing is ever fired."""
-        weights, bias = self._model.weights[layer.name]
-        equations, first = self._equations[layer.name], layer is self._model.layers[0]
-        before = _WHITE if first else equations.parameters["beta"]
-        step = (np.maximum(weights, 0).sum((1, 2, 3)) * before + np.maximum(bias, 0)).max()
-        return equations.initial.get("v", 0.0) + float(step) * self._steps
+
+def _reach(model, layer, equations, steps):
+    """A bound of the potentials of a convolution: everything positive arrives, and nothing is ever fired."""
+    weights, bias = model.weights[layer.name]
+    before = _WHITE if layer is model.layers[0] else equations.parameters["beta"]
+    step = (np.maximum(weights, 0).sum((1, 2, 3)) * before + np.maximum(bias, 0)).max()
+    return equations.initial.get("v", 0.0) + float(step) * steps
 
 
 def _is_shipped(equations, *names):

@@ -24,26 +24,19 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from brian2 import Clock, Network
 
-from ..connectivity.explicit import fan_out
-from ..connectivity.kernel_equations import check_kernel_equations, plain
-from ..connectivity.shared_kernel import SharedKernelConvolution, SharedKernelPooling
 from ..defaults import CODING
 from ..environment import available_threads
 from ..errors import InputError
-from ..model.fixed_point_weights import shared_units
-from ..model.layers import Convolution
 from ..neurons.equations import SCHEDULE, TIME_STEP
 from ..spikes.trains import SpikeTrains
 from .branch import Branch, checked_connectivity
 from .brian2_cache import remove_broken_modules
-from .brian2_code import FusedPass, code_generation
-from .brian2_state import reset_state, state_arrays, value_array, without_warning
-from .layer_equations import check_input_current
+from .brian2_code import code_generation
+from .brian2_state import value_array
+from .layer_objects import LayerObjects
 from .memory import check_memory
 from .resting import RestingLayers
-from .step_objects import KernelInput, SpikeCounter, SpikeRecorder, StateRecorder
 from .stepping import SteppedNetwork
-from .synapses import build_synapses
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
@@ -113,108 +106,41 @@ class SpikingBranch(Branch):
         super().__init__(model, image_size, steps, coding, **options)
         self._explicit = checked_connectivity(connectivity) == "synapses"
         self.threads = threads or available_threads()
-        self._prefix = _checked_prefix(prefix)
+        prefix = _checked_prefix(prefix)
         check_memory(self.model, image_size, self.batch_size, connectivity)
         remove_broken_modules()
         self.clock = Clock(dt=TIME_STEP, name=f"{prefix}image_clock")
-        self.groups: dict[str, Any] = {}
-        self._passes: dict[str, FusedPass] = {}
-        self._inputs: dict[str, Any] = {}
-        self._counters: dict[str, SpikeCounter] = {}
-        self._recorders: dict[str, SpikeRecorder] = {}
-        self._state_recorders: dict[str, StateRecorder] = {}
-        # whether every spike that the layer in hand receives carries 1
-        unit_spikes = False
-        for k, layer in enumerate(self.model.layers):
-            self._add_layer(k, layer, unit_spikes)
-            if isinstance(layer, Convolution):  # a pooling layer passes on what it receives
-                equations = self.equations[layer.name]
-                unit_spikes = equations.parameters.get(equations.amplitude) == 1
-        parts = (self.groups, self._inputs, self._counters, self._recorders, self._state_recorders)
-        self.network = Network(*(item for part in parts for item in part.values()))
+        self._objects = LayerObjects(
+            self.model,
+            image_size,
+            self.equations,
+            clock=self.clock,
+            dtype=self._dtype,
+            batch_size=self.batch_size,
+            explicit=self._explicit,
+            threads=self.threads,
+            prefix=prefix,
+            recorded=self._recorded,
+            recorded_states=self._recorded_states,
+        )
+        self.groups = self._objects.groups
+        self.network = Network(*self._objects)
         self.network.schedule = list(SCHEDULE)
         self._stepped = SteppedNetwork(
             self.network,
             self.clock,
             self.steps,
             self.groups,
-            self._passes,
+            self._objects.passes,
             self._recorded_states,
             RestingLayers(self.model, self.equations, self.groups, self.steps) if self.wave else None,
         )
         self._trains: dict[str, tuple[int, list[SpikeTrains]]] = {}  # made when they are asked for
 
-    def _add_layer(self, k, layer, unit_spikes):
-        """Add the neurons of one layer, its input from the layer before, and what counts and records it."""
-        name, equations = layer.name, self.equations[layer.name]
-        if not self._explicit:
-            check_kernel_equations(equations, layer)
-        weights = units = None
-        if k > 0 and isinstance(layer, Convolution):
-            weights, bias = self.model.weights[name]
-            if unit_spikes:
-                units = shared_units(weights, bias, equations.initial.get("v", 0.0))
-        self.groups[name] = group = self._group(k, layer, equations, units is not None)
-        if k > 0:
-            if weights is not None:
-                value_array(group, "I")[:] = np.tile(bias, group.N // len(bias))
-            before = self.model.layers[k - 1].name
-            connect = self._connect_synapses if self._explicit else self._connect_kernel
-            self._inputs[name] = connect(k, before, name, weights, units)
-        # a kernel counts its own events; explicit synapses are counted where the spikes come from
-        following = self.model.layers[k + 1].name if k + 1 < len(self.model.layers) else None
-        counted = fan_out(self.projections[following]) if self._explicit and following else None
-        self._counters[name] = SpikeCounter(group, 10 * k + 1, counted, self.shapes[name][2])
-        if name in self._recorded:
-            self._recorders[name] = SpikeRecorder(group, equations.amplitude, 10 * k + 1)
-        if name in self._recorded_states:
-            self._state_recorders[name] = StateRecorder(group, self._recorded_states[name], 10 * k + 2)
-
-    def _group(self, k, layer, equations, fixed_point):
-        """The neurons of layer number k, which fire in its turn within a step."""
-        size = self.batch_size * int(np.prod(self.shapes[layer.name]))
-        group = without_warning(equations.group(size, f"{self._prefix}{layer.name}", self.clock, self._dtype))
-        thresholder = group.thresholder["spike"]
-        thresholder.when, thresholder.order = "thresholds", 10 * k
-        check_input_current(equations, layer, group)
-        if layer.name in self._recorded_states:
-            for variable in self._recorded_states[layer.name]:
-                if variable not in group.equations.names:
-                    raise InputError(
-                        f"record_states: {layer.name}: expected variables of {equations.name} "
-                        f"{sorted(group.equations.names)}, got {variable!r}"
-                    )
-        update = k == 0 or (fixed_point and plain(equations.update) == "v+=I")
-        self._passes[layer.name] = FusedPass(group, equations, update)
-        return group
-
-    def _connect_synapses(self, k, source, target, weights, units):
-        presynaptic, equations = self.equations[source], self.equations[target]
-        synapses = build_synapses(
-            self.projections[target],
-            self.groups[source],
-            self.groups[target],
-            equations.synapse,
-            equations.arriving(presynaptic),
-            weights,
-            self._dtype,
-        )
-        synapses.pre.when, synapses.pre.order = "thresholds", 10 * k - 5
-        return without_warning(synapses)
-
-    def _connect_kernel(self, k, source, target, weights, units):
-        common = self.projections[target], state_arrays(self.groups[target]), self.batch_size, self.threads
-        if weights is None:
-            kernel: Any = SharedKernelPooling(*common)
-        else:
-            kernel = SharedKernelConvolution(*common, weights=weights, units=units)
-        amplitude = self.equations[source].amplitude
-        return KernelInput(kernel, self.groups[source], amplitude, f"{self.groups[target].name}_input", 10 * k - 5)
-
     @property
     def codegen(self) -> str | None:
         """Code generation that Brian2 chose for the neurons: ``"cython"`` or ``"numpy"``; None before `prepare`."""
-        return code_generation(self.groups[self.last_layer], self._passes[self.last_layer])
+        return code_generation(self.groups[self.last_layer], self._objects.passes[self.last_layer])
 
     def add(self, *objects: Any) -> None:
         """Add Brian2 objects of your own to the network: monitors, groups, synapses, operations.
@@ -271,16 +197,7 @@ class SpikingBranch(Branch):
         Of what was added, the variables keep their values; see `add`.
         """
         self._stepped.restart()
-        for name, group in self.groups.items():
-            reset_state(group, self.equations[name].initial)
-        for connection in self._inputs.values():
-            if self._explicit:
-                reset_state(connection, {})
-            else:
-                connection.reset()
-        for part in (self._counters, self._recorders, self._state_recorders):
-            for item in part.values():
-                item.reset()
+        self._objects.reset()
         self._trains.clear()
 
     def _simulate(self, images):
@@ -311,7 +228,7 @@ class SpikingBranch(Branch):
         `spikes`, `operations`, `trains` and `states` cover the steps that were
         run, and `steps_run` says how many.
         """
-        recorder = self._recorders[self.last_layer]
+        recorder = self._objects.recorders[self.last_layer]
         fired = np.zeros((self.batch_size, *self.shapes[self.last_layer]), np.float32)
         flat = fired.reshape(-1)
         with closing(self._advance(self._checked_batch(images), execute)) as steps:
@@ -330,21 +247,22 @@ class SpikingBranch(Branch):
     @property
     def steps_run(self) -> int:
         """Steps since the image was shown: T, or fewer if the run was stopped early; 0 before the first run."""
-        return len(self._counters[self.last_layer].spikes)
+        return len(self._objects.counters[self.last_layer].spikes)
 
     @property
     def spikes(self) -> dict[str, np.ndarray]:
         """Spikes of each layer in each step of the last run, over all its images; zeros for steps not run."""
-        return {name: self._by_step(counter.spikes) for name, counter in self._counters.items()}
+        return {name: self._by_step(counter.spikes) for name, counter in self._objects.counters.items()}
 
     @property
     def operations(self) -> dict[str, np.ndarray]:
         """Synaptic events into each layer but the first, likewise."""
         # explicit synapses are counted where the spikes come from
-        counted = self._counters if self._explicit else self._inputs
-        sources = list(self.shapes) if self._explicit else list(self._inputs)
+        counted = self._objects.counters if self._explicit else self._objects.inputs
+        sources = list(self.shapes) if self._explicit else list(self._objects.inputs)
         return {
-            name: self._by_step(counted[source].events) for name, source in zip(self._inputs, sources, strict=False)
+            name: self._by_step(counted[source].events)
+            for name, source in zip(self._objects.inputs, sources, strict=False)
         }
 
     def _by_step(self, counts):
@@ -352,7 +270,7 @@ class SpikingBranch(Branch):
 
     def _trains_of(self, layer, image):
         if layer not in self._trains or self._trains[layer][0] != self.steps_run:
-            neuron, step, amplitude = self._recorders[layer].spikes()
+            neuron, step, amplitude = self._objects.recorders[layer].spikes()
             shape, steps = self.shapes[layer], max(self.steps, self.steps_run)
             number, neuron = np.divmod(neuron, int(np.prod(shape)))
             self._trains[layer] = (
@@ -365,7 +283,7 @@ class SpikingBranch(Branch):
         return self._trains[layer][1][image]
 
     def _states_of(self, layer, variable):
-        values = self._state_recorders[layer].values[variable]
+        values = self._objects.state_recorders[layer].values[variable]
         return np.array(values).reshape(len(values), len(self.groups[layer]))
 
 

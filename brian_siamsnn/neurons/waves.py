@@ -15,13 +15,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..defaults import STEPS
+from ..defaults import MATCHING, POOLING, STEPS, WAVE_MATCHING, WAVE_POOLING
 from ..errors import InputError, whole_number
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["Wave", "resolved_steps", "wave_of"]
+__all__ = ["Wave", "default_matching", "default_pooling", "resolved_steps", "wave_of"]
 
 
 @dataclass(frozen=True)
@@ -84,8 +84,8 @@ class Wave:
         ndarray of bool, shape (T,)
             True where it may fire.
         """
-        turn = np.arange(steps) - onset + self.p
-        return (turn >= 0) & (turn < 2 * self.p * self.waves) & (turn % (2 * self.p) >= self.p)
+        works, turn = self._turns(onset, steps)
+        return works & (turn >= self.p)
 
     def gathers(self, onset: int, steps: int) -> np.ndarray:
         """Steps in which the input current of a layer is added to its potentials.
@@ -103,10 +103,15 @@ class Wave:
             True for the windows before those in which it fires. What would have been added before step 0 is added in
             step 0.
         """
-        turn = np.arange(steps) - onset + self.p
-        gathers = (turn >= 0) & (turn < 2 * self.p * self.waves) & (turn % (2 * self.p) < self.p)
-        gathers[:1] |= turn[:1] > 0
+        works, turn = self._turns(onset, steps)
+        gathers = works & (turn < self.p)
+        gathers[:1] |= onset < self.p
         return gathers
+
+    def _turns(self, onset, steps):
+        """Whether a layer gathers or fires in each step, and the step's number within its 2p steps of doing so."""
+        since = np.arange(steps) - onset + self.p
+        return (since >= 0) & (since < 2 * self.p * self.waves), since % (2 * self.p)
 
 
 def wave_of(parameters: Mapping[str, float], name: str) -> Wave | None:
@@ -172,3 +177,35 @@ def resolved_steps(steps: int | None, wave: Wave | None, convolution_count: int)
             f"{windows} * {wave.p} = {needed} steps, got {steps}; leave steps out, or choose another p"
         )
     return needed
+
+
+def default_pooling(wave: Wave | None) -> str:
+    """Neuron equations of the pooling layers, unless others are given.
+
+    Parameters
+    ----------
+    wave : Wave or None
+        Timetable of the network.
+
+    Returns
+    -------
+    str
+        ``"or_pool"`` in a wave, else ``"max_pool"``.
+    """
+    return POOLING if wave is None else WAVE_POOLING
+
+
+def default_matching(wave: Wave | None) -> str:
+    """Similarity of spike trains, unless another one is given.
+
+    Parameters
+    ----------
+    wave : Wave or None
+        Timetable of the network.
+
+    Returns
+    -------
+    str
+        ``"psm"`` in a wave, else ``"hsm"``.
+    """
+    return MATCHING if wave is None else WAVE_MATCHING

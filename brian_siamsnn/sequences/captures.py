@@ -52,7 +52,7 @@ def video_sequence(path: FilePath) -> Sequence:
         cut.
     """
     path = Path(path)
-    capture = _first_frame(
+    capture, _ = _first_frame(
         path,
         f"{path}: expected a video that OpenCV can decode, got no frame from it; convert it "
         "(ffmpeg -i IN -c:v libx264 OUT.mp4) or give a folder of images",
@@ -85,7 +85,7 @@ def camera_sequence(index: int) -> Sequence:
     if not 0 <= index < _CAMERAS:  # OpenCV aborts the process for some indices outside this range
         raise InputError(f"camera {index:.0f}: expected an index from 0 to {_CAMERAS - 1}")
     problem = f"camera {index}: expected frames, got none; plug it in, or give another index or a video file"
-    capture = _first_frame(index, problem)
+    capture, _ = _first_frame(index, problem)
     fps = _reported(capture, cv2.CAP_PROP_FPS)
     capture.release()
     return Sequence(f"camera-{index}", partial(_camera_frames, index, problem), None, fps, live=True)
@@ -177,11 +177,7 @@ def pipe_sequence(path: FilePath | None = None) -> Sequence:
 
 def _once(source, name, problem, again):
     """Make a sequence of a source that cannot be opened twice."""
-    capture = _capture(source)
-    read, first = capture.read() if capture.isOpened() else (False, None)
-    if not read:
-        capture.release()
-        raise InputError(problem)
+    capture, first = _first_frame(source, problem)
     frames = _rest(capture, first)
     opened: list[bool] = []
 
@@ -194,14 +190,20 @@ def _once(source, name, problem, again):
     return Sequence(name, iterate, None, _reported(capture, cv2.CAP_PROP_FPS), live=True)
 
 
-def _rest(capture, image):
+def _rest(capture, frame):
+    """Yield the frames of a capture from one on that was read already."""
     try:
-        read = True
-        while read:
-            yield cv2.cvtColor(image, cv2.COLOR_BGR2RGB)
-            read, image = capture.read()
+        while frame is not None:
+            yield frame
+            frame = _read(capture)
     finally:
         capture.release()
+
+
+def _read(capture):
+    """The next frame of a capture, R, G, B; None if there is none."""
+    read, image = capture.read()
+    return cv2.cvtColor(image, cv2.COLOR_BGR2RGB) if read else None
 
 
 def _reported(capture, prop):
@@ -221,21 +223,19 @@ def _capture(source):
 def _first_frame(source, problem):
     """Open a capture and read one frame, which is the only proof that it can be read."""
     capture = _capture(source)
-    if not capture.isOpened() or not capture.read()[0]:
+    frame = _read(capture) if capture.isOpened() else None
+    if frame is None:
         capture.release()
         raise InputError(problem)
-    return capture
+    return capture, frame
 
 
 def _captured(source):
     """Yield the frames of a capture, each with its time in seconds."""
     capture = _capture(source)
     try:
-        while True:
-            read, image = capture.read()
-            if not read:
-                return
-            yield cv2.cvtColor(image, cv2.COLOR_BGR2RGB), capture.get(cv2.CAP_PROP_POS_MSEC) / 1000
+        while (frame := _read(capture)) is not None:
+            yield frame, capture.get(cv2.CAP_PROP_POS_MSEC) / 1000
     finally:
         capture.release()
 

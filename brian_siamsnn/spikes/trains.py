@@ -113,17 +113,27 @@ class SpikeTrains:
         order = np.lexsort((self.step, self.neuron))
         return self.neuron[order], self.step[order], self.amplitude[order]
 
-    def dense(self) -> np.ndarray:
+    def dense(self, steps: np.ndarray | None = None) -> np.ndarray:
         """Amplitudes as a dense array.
+
+        Parameters
+        ----------
+        steps : ndarray of int, shape (n,), optional
+            Only these steps, each once; all T by default.
 
         Returns
         -------
-        ndarray of float32, shape (T, H, W, C)
+        ndarray of float32, shape (n, H, W, C)
             Amplitude of each neuron in each step; zero where it did not fire.
         """
-        result = np.zeros((self.steps, self.size), np.float32)
-        result[self.step, self.neuron] = self.amplitude
-        return result.reshape(self.steps, *self.shape)
+        steps = np.arange(self.steps) if steps is None else steps
+        row = np.full(self.steps, -1)
+        row[steps] = np.arange(len(steps))
+        rows = row[self.step]
+        shown = rows >= 0
+        result = np.zeros((len(steps), self.size), np.float32)
+        result[rows[shown], self.neuron[shown]] = self.amplitude[shown]
+        return result.reshape(len(steps), *self.shape)
 
     @property
     def size(self) -> int:

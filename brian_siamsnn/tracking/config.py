@@ -16,25 +16,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from .. import __version__
-from ..defaults import (
-    CODING,
-    HIDDEN_CODING,
-    LAMBDA_T,
-    LAMBDA_V,
-    MATCHING,
-    MODEL,
-    POOLING,
-    STEPS,
-    TAU,
-    WAVE_MATCHING,
-    WAVE_POOLING,
-)
+from ..defaults import CODING, HIDDEN_CODING, LAMBDA_T, LAMBDA_V, MODEL, TAU
 from ..defaults import SCALES as DEFAULT_SCALES
 from ..errors import InputError, whole_number
 from ..files import find, printable
 from ..matching.similarity import MATCHINGS
 from ..model.layers import convolutions
-from ..neurons.waves import resolved_steps, wave_of
+from ..neurons.waves import default_matching, default_pooling, resolved_steps, wave_of
 from .tracker import SCALES, SiameseTracker
 
 if TYPE_CHECKING:
@@ -130,7 +118,7 @@ class TrackerConfig:
         self._model_file()
         self._equation_files()
         if self.wave is not None and self.tracker == "snn":
-            resolved_steps(self.steps, self.wave, self._convolution_count())
+            resolved_steps(self.steps, self.wave, self._convolution_count)
 
     def __repr__(self) -> str:
         changed = (f for f in fields(self) if getattr(self, f.name) != f.default)
@@ -146,6 +134,7 @@ class TrackerConfig:
         parameters, _ = EquationFile.read(name).values({}, dict(given))
         return wave_of(parameters, name)
 
+    @cached_property
     def _convolution_count(self):
         from ..model.files import load_model
 
@@ -154,13 +143,12 @@ class TrackerConfig:
     @cached_property
     def _implied(self):
         """The values of those settings that follow from the coding, unless they are given."""
-        if self.wave is None:
-            return {"steps": STEPS, "matching": MATCHING, "hidden_coding": HIDDEN_CODING, "pooling": POOLING}
+        # only the steps of a wave depend on the model, whose file is not read for nothing
         return {
-            "steps": self.wave.steps(self._convolution_count()),
-            "matching": WAVE_MATCHING,
-            "hidden_coding": self.coding,
-            "pooling": WAVE_POOLING,
+            "steps": resolved_steps(None, self.wave, self._convolution_count if self.wave else 0),
+            "matching": default_matching(self.wave),
+            "hidden_coding": self.coding if self.wave else HIDDEN_CODING,
+            "pooling": default_pooling(self.wave),
         }
 
     def _model_file(self):

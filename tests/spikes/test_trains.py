@@ -50,6 +50,12 @@ def test_dense_inverts_the_construction_from_an_array(dense):
     assert trains.mean_rate() == pytest.approx((dense > 0).mean())
 
 
+@given(dense_arrays, st.sets(st.integers(0, 5)))
+def test_some_steps_of_a_dense_array_are_those_of_the_whole(dense, steps):
+    steps = np.array([step for step in steps if step < len(dense)], int)
+    np.testing.assert_array_equal(trains_of(dense).dense(steps), dense[steps])
+
+
 def test_rates_by_hand():
     # 2, 2, 0 and 1 spikes in 4 steps
     np.testing.assert_array_equal(SMALL.firing_rates(), [[[0.5, 0.5], [0, 0.25]]])

@@ -11,8 +11,8 @@
 namespace siamsnn {
 
 // Calls arrive(window, neuron, sum of the neuron's amplitudes so far, amplitude of the spike) for each spike and each
-// window that contains it. sums has one entry per presynaptic neuron, or is null if no sums are kept. One thread processes all windows of a strip, so
-// each window receives its spikes in the order of their neuron index.
+// window that contains it. sums has one entry per presynaptic neuron, or is null if no sums are kept. One thread
+// processes all windows of a strip, so each window receives its spikes in the order of their neuron index.
 template <typename Real, typename Arrive>
 int64_t each_window(const int32_t* spikes, int n, const Real* amplitude, int amplitude_stride, Real* sums,
                     const ConvolutionGeometry& g, int strip, int threads, Arrive arrive) {

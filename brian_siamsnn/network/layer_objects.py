@@ -1,0 +1,199 @@
+"""The Brian2 objects of a network: neurons of each layer, input from the layer before, counters and recorders."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ..connectivity.explicit import fan_out
+from ..connectivity.kernel_equations import check_kernel_equations, plain
+from ..connectivity.shared_kernel import SharedKernelConvolution, SharedKernelPooling
+from ..errors import InputError
+from ..model.fixed_point_weights import shared_units
+from ..model.layers import Convolution
+from .brian2_code import FusedPass
+from .brian2_state import reset_state, state_arrays, value_array, without_warning
+from .layer_equations import check_input_current
+from .step_objects import KernelInput, SpikeCounter, SpikeRecorder, StateRecorder
+from .synapses import build_synapses
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterator, Mapping
+
+    import numpy.typing as npt
+    from brian2 import Clock
+    from brian2.core.base import BrianObject
+
+    from ..model.conversion import SpikingModel
+    from ..neurons.equations import NeuronEquations
+
+__all__ = ["LayerObjects"]
+
+
+class LayerObjects:
+    """The objects of all layers. The thresholds of layer number k run in order 10 k of their slot.
+
+    Parameters
+    ----------
+    model : SpikingModel
+        The network.
+    image_size : int
+        Side of the square images, in pixels.
+    equations : mapping of str to NeuronEquations
+        By layer.
+    clock : brian2.Clock
+        Of all objects.
+    dtype : dtype
+        Precision of neurons and weights.
+    batch_size : int
+        Images side by side.
+    explicit : bool
+        Whether every weight is a Brian2 synapse; else there is a shared kernel per layer.
+    threads : int
+        Threads of the kernels.
+    prefix : str
+        What the names of the objects begin with.
+    recorded : collection of str
+        Layers whose spikes are kept.
+    recorded_states : mapping of str to collection of str
+        State variables that are kept, by layer.
+
+    Attributes
+    ----------
+    groups : dict of str to brian2.NeuronGroup
+        By layer.
+    passes : dict of str to FusedPass
+        By layer.
+    inputs : dict of str to KernelInput or brian2.Synapses
+        By postsynaptic layer.
+    counters : dict of str to SpikeCounter
+        By layer.
+    recorders : dict of str to SpikeRecorder
+        By layer, for those recorded.
+    state_recorders : dict of str to StateRecorder
+        Likewise.
+
+    Raises
+    ------
+    InputError
+        If a shared kernel cannot do what the equations say, Brian2 does not accept them, or a variable to record does
+        not exist.
+    """
+
+    def __init__(
+        self,
+        model: SpikingModel,
+        image_size: int,
+        equations: Mapping[str, NeuronEquations],
+        *,
+        clock: Clock,
+        dtype: npt.DTypeLike,
+        batch_size: int,
+        explicit: bool,
+        threads: int,
+        prefix: str,
+        recorded: Collection[str],
+        recorded_states: Mapping[str, Collection[str]],
+    ) -> None:
+        self._model, self._equations, self._clock, self._dtype = model, equations, clock, dtype
+        self._shapes, self._projections = model.shapes(image_size), model.projections(image_size)
+        self._batch_size, self._explicit, self._threads, self._prefix = batch_size, explicit, threads, prefix
+        self._recorded, self._recorded_states = recorded, recorded_states
+        self.groups: dict[str, Any] = {}
+        self.passes: dict[str, FusedPass] = {}
+        self.inputs: dict[str, Any] = {}
+        self.counters: dict[str, SpikeCounter] = {}
+        self.recorders: dict[str, SpikeRecorder] = {}
+        self.state_recorders: dict[str, StateRecorder] = {}
+        # whether every spike that the layer in hand receives carries 1
+        unit_spikes = False
+        for k, layer in enumerate(model.layers):
+            self._add_layer(k, layer, unit_spikes)
+            if isinstance(layer, Convolution):  # a pooling layer passes on what it receives
+                own = equations[layer.name]
+                unit_spikes = own.parameters.get(own.amplitude) == 1
+
+    def __iter__(self) -> Iterator[BrianObject]:
+        parts = (self.groups, self.inputs, self.counters, self.recorders, self.state_recorders)
+        return (item for part in parts for item in part.values())
+
+    def reset(self) -> None:
+        """Set every state variable to its value before the first step, and forget all spikes."""
+        for name, group in self.groups.items():
+            reset_state(group, self._equations[name].initial)
+        for connection in self.inputs.values():
+            if self._explicit:
+                reset_state(connection, {})
+            else:
+                connection.reset()
+        for part in (self.counters, self.recorders, self.state_recorders):
+            for item in part.values():
+                item.reset()
+
+    def _add_layer(self, k, layer, unit_spikes):
+        """Add the neurons of one layer, its input from the layer before, and what counts and records it."""
+        name, equations = layer.name, self._equations[layer.name]
+        if not self._explicit:
+            check_kernel_equations(equations, layer)
+        weights = units = None
+        if k > 0 and isinstance(layer, Convolution):
+            weights, bias = self._model.weights[name]
+            if unit_spikes:
+                units = shared_units(weights, bias, equations.initial.get("v", 0.0))
+        self.groups[name] = group = self._group(k, layer, equations, units is not None)
+        if k > 0:
+            if weights is not None:
+                value_array(group, "I")[:] = np.tile(bias, group.N // len(bias))
+            before = self._model.layers[k - 1].name
+            connect = self._connect_synapses if self._explicit else self._connect_kernel
+            self.inputs[name] = connect(k, before, name, weights, units)
+        # a kernel counts its own events; explicit synapses are counted where the spikes come from
+        following = self._model.layers[k + 1].name if k + 1 < len(self._model.layers) else None
+        counted = fan_out(self._projections[following]) if self._explicit and following else None
+        self.counters[name] = SpikeCounter(group, 10 * k + 1, counted, self._shapes[name][2])
+        if name in self._recorded:
+            self.recorders[name] = SpikeRecorder(group, equations.amplitude, 10 * k + 1)
+        if name in self._recorded_states:
+            self.state_recorders[name] = StateRecorder(group, self._recorded_states[name], 10 * k + 2)
+
+    def _group(self, k, layer, equations, fixed_point):
+        """The neurons of layer number k, which fire in its turn within a step."""
+        size = self._batch_size * int(np.prod(self._shapes[layer.name]))
+        group = without_warning(equations.group(size, f"{self._prefix}{layer.name}", self._clock, self._dtype))
+        thresholder = group.thresholder["spike"]
+        thresholder.when, thresholder.order = "thresholds", 10 * k
+        check_input_current(equations, layer, group)
+        if layer.name in self._recorded_states:
+            for variable in self._recorded_states[layer.name]:
+                if variable not in group.equations.names:
+                    raise InputError(
+                        f"record_states: {layer.name}: expected variables of {equations.name} "
+                        f"{sorted(group.equations.names)}, got {variable!r}"
+                    )
+        update = k == 0 or (fixed_point and plain(equations.update) == "v+=I")
+        self.passes[layer.name] = FusedPass(group, equations, update)
+        return group
+
+    def _connect_synapses(self, k, source, target, weights, units):
+        presynaptic, equations = self._equations[source], self._equations[target]
+        synapses = build_synapses(
+            self._projections[target],
+            self.groups[source],
+            self.groups[target],
+            equations.synapse,
+            equations.arriving(presynaptic),
+            weights,
+            self._dtype,
+        )
+        synapses.pre.when, synapses.pre.order = "thresholds", 10 * k - 5
+        return without_warning(synapses)
+
+    def _connect_kernel(self, k, source, target, weights, units):
+        common = self._projections[target], state_arrays(self.groups[target]), self._batch_size, self._threads
+        if weights is None:
+            kernel: Any = SharedKernelPooling(*common)
+        else:
+            kernel = SharedKernelConvolution(*common, weights=weights, units=units)
+        amplitude = self._equations[source].amplitude
+        return KernelInput(kernel, self.groups[source], amplitude, f"{self.groups[target].name}_input", 10 * k - 5)
