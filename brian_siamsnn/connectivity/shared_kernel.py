@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -197,8 +197,11 @@ class SharedKernelConvolution(SharedKernel):
             layer.groups,
             block,
         )
-        state = (units, self.postsynaptic["I"], self._v, counts)
-        _windows.convolve(arriving, whole, *state, fan_out, by_step, self.batch_size, *geometry, self.threads)
+        state = (arriving, whole, units, self.postsynaptic["I"], self._v, counts, fan_out, by_step)
+        shapes = self.projection.shape_in, self.projection.shape_out
+        sides = layer.kernel, layer.stride, layer.groups, block
+        arguments: list[Any] = [*state, self.batch_size, *shapes, *sides, self.threads]
+        _windows.convolve(*arguments)
 
 
 class SharedKernelPooling(SharedKernel):

@@ -12,7 +12,11 @@
 
 namespace siamsnn {
 
-// Positions of the bits that are set in each byte, times the size of a block.
+// Bytes of a row of weights.
+template <int Block>
+constexpr int ROW_BYTES = Block * sizeof(int16_t);
+
+// Positions of the bits that are set in each byte, times the size of a row.
 template <int Block>
 struct BitRows {
     typedef Vector<int32_t, 32>::type Eight;
@@ -21,7 +25,7 @@ struct BitRows {
         for (int byte = 0; byte < 256; byte++) {
             int n = 0;
             for (int bit = 0; bit < 8; bit++)
-                if (byte >> bit & 1) of[byte][n++] = bit * Block;
+                if (byte >> bit & 1) of[byte][n++] = bit * ROW_BYTES<Block>;
             while (n < 8) of[byte][n++] = 0;
         }
     }
@@ -30,7 +34,7 @@ struct BitRows {
 
 // Neurons whose count has one digit, sorted by pixel: neighbouring pixels of a line are contiguous, as in spike_list.h.
 struct DigitRows {
-    std::vector<int32_t> row;    // (x*channels of the group + channel in the group) * block
+    std::vector<int32_t> row;    // (x*channels of the group + channel in the group) * bytes of a row
     std::vector<int32_t> start;  // index of the first neuron of each pixel, and the end
     int count = 0;
 
@@ -76,7 +80,7 @@ struct PresynapticRows {
                 uint8_t high = 0;  // whether any count of this pixel has another digit
                 for (int c = 0; c < group_channels; c += 16) {
                     Sixteen some = sixteen(counts + c, group_channels - c);
-                    n = append<B>(row, n, some << 7, (x * group_channels + c) * B);
+                    n = append<B>(row, n, some << 7, (x * group_channels + c) * ROW_BYTES<B>);
                     const Longs rest = (Longs)(some & (uint8_t)0xfe);
                     high |= (rest[0] | rest[1]) != 0;
                 }
@@ -89,7 +93,7 @@ struct PresynapticRows {
                     of[d].start[pixel] = m;
                     for (int c = 0; c < group_channels; c += 16)
                         m = append<B>(of[d].row.data(), m, sixteen(counts + c, group_channels - c) << (7 - d),
-                                      (x * group_channels + c) * B);
+                                      (x * group_channels + c) * ROW_BYTES<B>);
                     of[d].count = m;
                 }
             }
@@ -122,7 +126,7 @@ private:
 #endif
         *(Eight*)(row + n) = BitRows<B>::table.of[mask & 255] + first;
         n += __builtin_popcount(mask & 255);
-        *(Eight*)(row + n) = BitRows<B>::table.of[mask >> 8] + (first + 8 * B);
+        *(Eight*)(row + n) = BitRows<B>::table.of[mask >> 8] + (first + 8 * ROW_BYTES<B>);
         return n + __builtin_popcount(mask >> 8);
     }
 };

@@ -28,8 +28,9 @@
 
 namespace siamsnn {
 
-// Output rows of one task: enough to reuse what is listed of the rows below, few enough to share among threads.
-constexpr int WINDOW_STRIP = 6;
+// Fewest output rows of a task, and how many tasks each thread gets: what is listed of the rows below is used again for
+// the outputs above them, so a task should be large.
+constexpr int FEWEST_ROWS = 4, TASKS_PER_THREAD = 3;
 
 // With fewer multiply-adds than this (about 0.05 ms), a second thread wakes too late.
 constexpr int64_t PARALLEL_PRODUCTS = 2000000;
@@ -37,50 +38,101 @@ constexpr int64_t PARALLEL_PRODUCTS = 2000000;
 // Part of a kernel that is swept at once, in bytes: its rows stay in the first-level cache.
 constexpr int64_t SWEPT_BYTES = 48 * 1024;
 
-// Adds n rows of B weights to 16-bit sums that begin at zero, and then 2^digit times the sums to 32-bit ones.
-template <int B, int Bytes>
-SIAMSNN_INLINE void add_digit(const int32_t* row, int n, int digit, const int16_t* __restrict__ weights,
-                              int32_t* __restrict__ total) {
+// Adds n rows of B weights to 16-bit sums that begin at zero, and then 2^digit times the sums to 32-bit ones, or with Set
+// stores the sums there; rows are in bytes.
+template <int B, int Bytes, bool Set>
+SIAMSNN_INLINE void add_digit(const int32_t* row, int n, int digit, const int16_t* weights, int32_t* __restrict__ total) {
     constexpr int bytes = B * sizeof(int16_t) % Bytes ? Bytes / 2 : Bytes;
     typedef typename Vector<int16_t, bytes>::type V;
-    constexpr int width = Vector<int16_t, bytes>::width;
-    V sum[B / width];
-    for (int k = 0; k < B / width; k++) sum[k] = V{};
-    for (int q = 0; q < n; q++) {
-        const int16_t* w = weights + row[q];
-        for (int k = 0; k < B / width; k++) sum[k] += *(const V*)(w + k * width);
+    constexpr int vectors = B / Vector<int16_t, bytes>::width;
+    const char* base = (const char*)weights;
+    V sum[vectors];
+    for (int k = 0; k < vectors; k++) sum[k] = V{};
+    int q = 0;
+    for (; q + 2 <= n; q += 2) {
+        const char *one = base + row[q], *other = base + row[q + 1];
+        for (int k = 0; k < vectors; k++) sum[k] += *(const V*)(one + k * bytes);
+        for (int k = 0; k < vectors; k++) sum[k] += *(const V*)(other + k * bytes);
     }
+    if (q < n)
+        for (int k = 0; k < vectors; k++) sum[k] += *(const V*)(base + row[q] + k * bytes);
     int16_t sums[B];
-    for (int k = 0; k < B / width; k++) *(V*)(sums + k * width) = sum[k];
-    for (int k = 0; k < B; k++) total[k] += (int32_t)sums[k] << digit;
+    for (int k = 0; k < vectors; k++) *(V*)((char*)sums + k * bytes) = sum[k];
+    for (int k = 0; k < B; k++) total[k] = Set ? sums[k] : total[k] + ((int32_t)sums[k] << digit);
 }
 
-// The p steps of a window for some neurons: potentials and counts, sixteen neurons at a time.
-template <typename Real, int Bytes>
-SIAMSNN_INLINE void fire_some(Real* __restrict__ v, uint8_t* __restrict__ counts, int n, int p) {
+// Writes sixteen counts, given as 32-bit or 64-bit numbers, as bytes.
+template <typename Count>
+SIAMSNN_INLINE void store_sixteen(const Count* sums, uint8_t* counts) {
+#if SIAMSNN_X86
+    if constexpr (sizeof(Count) == 4) {
+        typedef int32_t Four __attribute__((vector_size(16), aligned(4), may_alias));
+        typedef char Bytes16 __attribute__((vector_size(16), aligned(1), may_alias));
+        const Four* four = (const Four*)sums;
+        *(Bytes16*)counts = (Bytes16)__builtin_ia32_packuswb128(__builtin_ia32_packssdw128(four[0], four[1]),
+                                                                __builtin_ia32_packssdw128(four[2], four[3]));
+        return;
+    }
+#endif
+    for (int i = 0; i < 16; i++) counts[i] = (uint8_t)sums[i];
+}
+
+// What neurons have to gather before they fire: nothing, or weighted sums and p times their current.
+struct Gathered {
+    template <typename V>
+    SIAMSNN_INLINE V operator()(V x, int) const {
+        return x;
+    }
+};
+
+template <typename Real>
+struct Gathers {
+    const int32_t* total;
+    const Real *unit, *current;
+    int p;
+
+    template <typename V>
+    SIAMSNN_INLINE V operator()(V x, int k) const {
+        constexpr int width = sizeof(V) / sizeof(Real);
+        if constexpr (width > 1) {
+            typedef int32_t Whole __attribute__((vector_size(4 * width), aligned(4), may_alias));
+            x += *(const V*)(unit + k) * __builtin_convertvector(*(const Whole*)(total + k), V);
+            const V more = *(const V*)(current + k);
+            for (int s = 0; s < p; s++) x += more;
+        } else {
+            x += unit[k] * total[k];
+            for (int s = 0; s < p; s++) x += current[k];
+        }
+        return x;
+    }
+};
+
+// Some neurons gather and then fire for p steps, sixteen neurons at a time.
+template <typename Real, int Bytes, typename Gather>
+SIAMSNN_INLINE void fire_some(Real* __restrict__ v, uint8_t* __restrict__ counts, int n, int p, Gather gather) {
     typedef typename Vector<Real, Bytes>::type V;
     typedef decltype(V{} >= V{}) Mask;
     constexpr int width = Vector<Real, Bytes>::width, vectors = 16 / width;
-    const V one = V{} + Real(1);
+    const V one = V{} + 1;
     int k = 0;
     for (; k + 16 <= n; k += 16) {
-        Mask minus[vectors];
+        V x[vectors];
+        Mask count[vectors];
         for (int i = 0; i < vectors; i++) {
-            V x = *(const V*)(v + k + i * width);
-            Mask sum{};
-            for (int s = 0; s < p; s++) {
-                const Mask fired = x >= one;  // -1 where it fires
-                sum += fired;
-                x -= fired ? one : V{};
-            }
-            *(V*)(v + k + i * width) = x;
-            minus[i] = sum;
+            x[i] = gather(*(const V*)(v + k + i * width), k + i * width);
+            count[i] = Mask{};
         }
-        const auto* sums = (const std::remove_reference_t<decltype(minus[0][0])>*)minus;
-        for (int i = 0; i < 16; i++) counts[k + i] = (uint8_t)-sums[i];
+        for (int s = 0; s < p; s++)
+            for (int i = 0; i < vectors; i++) {
+                const Mask fired = x[i] >= one;  // -1 where it fires
+                count[i] -= fired;
+                x[i] -= fired ? one : V{};
+            }
+        for (int i = 0; i < vectors; i++) *(V*)(v + k + i * width) = x[i];
+        store_sixteen((const std::remove_reference_t<decltype(count[0][0])>*)count, counts + k);
     }
     for (; k < n; k++) {
-        Real x = v[k];
+        Real x = gather(v[k], k);
         int count = 0;
         for (int s = 0; s < p; s++) {
             const bool fired = x >= Real(1);
@@ -90,15 +142,6 @@ SIAMSNN_INLINE void fire_some(Real* __restrict__ v, uint8_t* __restrict__ counts
         v[k] = x;
         counts[k] = count;
     }
-}
-
-// v += unit * total and v += I, p times, for the channels of one output.
-template <typename Real>
-SIAMSNN_INLINE void charge(const int32_t* __restrict__ total, const Real* __restrict__ unit,
-                           const Real* __restrict__ current, Real* __restrict__ v, int channels, int p) {
-    for (int o = 0; o < channels; o++) v[o] += unit[o] * total[o];
-    for (int s = 0; s < p; s++)
-        for (int o = 0; o < channels; o++) v[o] += current[o];
 }
 
 // Number of spikes in each step of the window, and of their synaptic events, for `pixels` pixels with their fan-out.
@@ -157,44 +200,64 @@ SIAMSNN_INLINE void window_strip(const WindowArguments<Real>& a, int image, int 
     const int group_channels = g.channels / g.groups, group_outputs = g.out_channels / g.groups;
     const int blocks = (group_outputs + B - 1) / B, pixel_rows = group_channels * B, line_rows = kernel * pixel_rows;
     const int outputs = (last_row - first_row) * out_width, height = (last_row - first_row - 1) * stride + kernel;
-    static thread_local PresynapticRows lists;
-    static thread_local std::vector<int32_t> window, totals;
-    window.resize(kernel * kernel * group_channels + 2 * SPIKE_PADDING);
-    totals.resize((int64_t)outputs * B);
-    const int64_t first_output = ((int64_t)image * g.out_height + first_row) * out_width;
+    static thread_local PresynapticRows own_lists;
+    static thread_local std::vector<int32_t> own_window, own_totals;
+    PresynapticRows& lists = own_lists;
     // as many lines of the kernel at once as fit in the cache, or some positions of one line
     const int64_t place_bytes = (int64_t)pixel_rows * sizeof(int16_t);
     const int places = std::min<int64_t>(kernel, std::max<int64_t>(1, SWEPT_BYTES / place_bytes));
     const int lines = places < kernel ? 1 : std::min<int64_t>(kernel, std::max<int64_t>(1, SWEPT_BYTES / (kernel * place_bytes)));
+    const bool at_once = lines == kernel;
+    own_window.resize(std::max<size_t>(own_window.size(), kernel * kernel * group_channels + 2 * SPIKE_PADDING));
+    own_totals.resize(std::max<size_t>(own_totals.size(), at_once ? B : (int64_t)outputs * B));
+    int32_t *window = own_window.data(), *totals = own_totals.data();
+    const int64_t first_output = ((int64_t)image * g.out_height + first_row) * out_width;
     for (int group = 0; group < g.groups; group++) {
         lists.template collect<B>(
             a.arriving + (((int64_t)image * g.height + first_row * stride) * width) * g.channels + group * group_channels,
             height, width, g.channels, group_channels, a.p);
         for (int block = 0; block < blocks; block++) {
             const int16_t* weights = a.weights + (int64_t)(group * blocks + block) * kernel * line_rows;
-            std::fill(totals.begin(), totals.end(), 0);
+            const int first = group * group_outputs + block * B, channels = std::min(B, group_outputs - block * B);
+            // gathers the rows of an output's window at some positions of the kernel
+            auto gather = [&](int oy, int ox, int digit, int ky, int last_ky, int kx, int last_kx) {
+                const DigitRows& list = lists.of[digit];
+                const int32_t* start = list.start.data() + (int64_t)(oy * stride + ky) * width + ox * stride;
+                return list.gather(start, last_ky - ky, kx, last_kx, width,
+                                   (ky * line_rows - ox * stride * pixel_rows) * (int)sizeof(int16_t),
+                                   line_rows * (int)sizeof(int16_t), window);
+            };
+            auto fire_one = [&](int output, const int32_t* total) {
+                const int64_t at = (first_output + output) * g.out_channels + first;
+                fire_some<Real, Bytes>(a.v + at, a.counts + at, channels, a.p,
+                                       Gathers<Real>{total, a.unit + first, a.current + at, a.p});
+            };
+            if (at_once) {
+                for (int output = 0, oy = 0; oy < last_row - first_row; oy++)
+                    for (int ox = 0; ox < out_width; ox++, output++) {
+                        add_digit<B, Bytes, true>(window, gather(oy, ox, 0, 0, kernel, 0, kernel), 0, weights, totals);
+                        for (int digit = 1; digit < lists.digits; digit++) {
+                            const int n = lists.of[digit].count ? gather(oy, ox, digit, 0, kernel, 0, kernel) : 0;
+                            if (n) add_digit<B, Bytes, false>(window, n, digit, weights, totals);
+                        }
+                        fire_one(output, totals);
+                    }
+                continue;
+            }
+            std::fill_n(totals, (int64_t)outputs * B, 0);
             for (int ky = 0; ky < kernel; ky += lines)
-                for (int kx = 0; kx < kernel; kx += places) {
-                    const int some = std::min(lines, kernel - ky), last_kx = std::min(kernel, kx + places);
+                for (int kx = 0; kx < kernel; kx += places)
                     for (int digit = 0; digit < lists.digits; digit++) {
-                        const auto& list = lists.of[digit];
-                        if (list.count == 0) continue;
-                        int32_t* total = totals.data();
+                        if (!lists.of[digit].count) continue;
+                        const int last_ky = std::min(kernel, ky + lines), last_kx = std::min(kernel, kx + places);
+                        int32_t* total = totals;
                         for (int oy = 0; oy < last_row - first_row; oy++)
                             for (int ox = 0; ox < out_width; ox++, total += B) {
-                                const int32_t* start = &list.start[(int64_t)(oy * stride + ky) * width + ox * stride];
-                                const int n = list.gather(start, some, kx, last_kx, width,
-                                                          ky * line_rows - ox * stride * pixel_rows, line_rows, window.data());
-                                if (n) add_digit<B, Bytes>(window.data(), n, digit, weights, total);
+                                const int n = gather(oy, ox, digit, ky, last_ky, kx, last_kx);
+                                if (n) add_digit<B, Bytes, false>(window, n, digit, weights, total);
                             }
                     }
-                }
-            const int first = group * group_outputs + block * B, channels = std::min(B, group_outputs - block * B);
-            for (int k = 0; k < outputs; k++) {
-                const int64_t at = (first_output + k) * g.out_channels + first;
-                charge(totals.data() + (int64_t)k * B, a.unit + first, a.current + at, a.v + at, channels, a.p);
-                fire_some<Real, Bytes>(a.v + at, a.counts + at, channels, a.p);
-            }
+            for (int output = 0; output < outputs; output++) fire_one(output, totals + (int64_t)output * B);
         }
     }
 }
@@ -222,7 +285,7 @@ SIAMSNN_INLINE void fire_current(const Real* __restrict__ current, Real* __restr
     else
         for (int s = 0; s < p; s++)
             for (int k = 0; k < n; k++) v[k] += current[k];
-    fire_some<Real, Bytes>(v, counts, n, p);
+    fire_some<Real, Bytes>(v, counts, n, p, Gathered{});
 }
 
 // Defines the passes for one set of vector instructions.
@@ -268,20 +331,21 @@ auto window_strip_of(int block) {
 template <typename Body>
 void each_strip(const uint8_t* counts, const int32_t* fan_out, int p, int64_t* result, int images, int height, int width,
                 int channels, bool parallel, int threads, Body body) {
-    const int strips = (height + WINDOW_STRIP - 1) / WINDOW_STRIP;
+    threads = parallel ? threads : 1;
+    const int wanted = threads == 1 ? 1 : std::max(1, threads * TASKS_PER_THREAD / images);
+    const int rows = std::max(FEWEST_ROWS, (height + wanted - 1) / wanted), strips = (height + rows - 1) / rows;
     static thread_local std::vector<int64_t> parts;
     parts.assign((int64_t)images * strips * 2 * p, 0);
     int64_t* part = parts.data();
     const auto add_up = SIAMSNN_CHOOSE(tally, );
     auto task = [&](int number) {
-        const int image = number / strips, first = number % strips * WINDOW_STRIP;
-        const int last = std::min(height, first + WINDOW_STRIP);
+        const int image = number / strips, first = number % strips * rows, last = std::min(height, first + rows);
         body(image, first, last);
         int64_t* own = part + (int64_t)number * 2 * p;
         add_up(counts + (((int64_t)image * height + first) * width) * channels, fan_out + (int64_t)first * width,
                (int64_t)(last - first) * width, channels, p, own, own + p);
     };
-    parallel_for(images * strips, parallel ? threads : 1, task);
+    parallel_for(images * strips, threads, task);
     std::fill_n(result, 2 * p, 0);
     for (int number = 0; number < images * strips; number++)
         for (int k = 0; k < 2 * p; k++) result[k] += part[(int64_t)number * 2 * p + k];
