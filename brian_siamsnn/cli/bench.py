@@ -49,8 +49,9 @@ def bench_command(
     """
     import numpy as np
 
+    from ..connectivity.instructions import instruction_set
     from ..crops import EXEMPLAR_SIZE, SEARCH_SIZE, box_centre, crop, exemplar_side
-    from ..diagnostics.profiling import PHASES, profile_branch
+    from ..diagnostics.profiling import PHASES, profile_branch, profile_objects
     from ..files import write_json
     from ..sequences.synthetic import SyntheticSequence
     from ..tracking.config import TrackerConfig
@@ -87,18 +88,22 @@ def bench_command(
         "frames_per_second": float(1 / np.median(seconds)),
         "operations_per_frame": float(np.median(operations)),
         "operations_per_second": float(np.sum(operations) / np.sum(seconds)),
+        "instructions": instruction_set(),
         "versions": versions(),
     }
     click.echo(
         f"{result['seconds_per_frame']:.4g} s per frame (median of {frames}), "
         f"{result['frames_per_second']:.3g} frames/s; {result['operations_per_frame'] / 1e6:,.0f} million "
-        f"synaptic operations per frame, {result['operations_per_second']:.3g} per second"
+        f"synaptic operations per frame, {result['operations_per_second']:.3g} per second; "
+        f"kernels with {result['instructions']} instructions"
     )
     if profile:
         branch = matcher.search_branch
         side = exemplar_side(*tracker.box[:1:-1]) * SEARCH_SIZE / EXEMPLAR_SIZE
         image = crop(frame, box_centre(tracker.box)[::-1], side, SEARCH_SIZE, frame.mean((0, 1)).tolist())
-        spent = profile_branch(branch, np.stack([image] * branch.batch_size))
+        images = np.stack([image] * branch.batch_size)
+        objects = profile_objects(branch, images)
+        spent = profile_branch(branch, images, objects=objects)
         result["profile_ms"] = [
             {"layer": layer, **{phase: 1e3 * spent.get((layer, phase), 0.0) for phase in PHASES}}
             for layer in branch.groups
@@ -108,9 +113,17 @@ def bench_command(
         click.echo(f"{'layer':<8}" + "".join(f"{phase:>11}" for phase in PHASES) + f"{'events/s':>12}")
         for row in result["profile_ms"]:
             layer = row["layer"]
-            rate = f"{1e3 * events[layer] / row['input']:.2e}" if events.get(layer) else ""
+            took = row["input"] + row["window"]
+            rate = f"{1e3 * events[layer] / took:.2e}" if events.get(layer) else ""
             click.echo(f"{layer:<8}" + "".join(f"{row[phase]:>11.2f}" for phase in PHASES) + f"{rate:>12}")
         totals = [sum(row[phase] for row in result["profile_ms"]) for phase in PHASES]
         click.echo(f"{'sum':<8}" + "".join(f"{total:>11.2f}" for total in totals))
+        result["objects"] = {
+            name: {"calls": calls, "microseconds_each": 1e6 * seconds / calls}
+            for name, (calls, seconds) in sorted(objects.items(), key=lambda item: -item[1].seconds)
+        }
+        click.echo(f"\n{'objects called in a run':<32}{'calls':>8}{'us each':>10}")
+        for name, one in result["objects"].items():
+            click.echo(f"{name:<32}{one['calls']:>8}{one['microseconds_each']:>10.1f}")
     if json_file:
         write_json(json_file, result)

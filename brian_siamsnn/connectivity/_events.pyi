@@ -2,6 +2,9 @@ import numpy as np
 
 Shape = tuple[int, ...]
 
+def instruction_set() -> int: ...
+def limit_instructions(level: int) -> None: ...
+
 image_block: int
 
 def convolve_image(

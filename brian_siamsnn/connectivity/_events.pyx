@@ -2,11 +2,15 @@
 # cython: language_level=3, boundscheck=False, wraparound=False
 """The C++ kernels (``event_kernel.h``, ``image_kernel.h``, ``pooling_kernel.h``) for NumPy arrays."""
 
-from libc.stdint cimport int16_t, int32_t, int64_t
+from libc.stdint cimport int16_t, int32_t, int64_t, uint8_t
 
 ctypedef fused real:
     float
     double
+
+ctypedef fused pixel:
+    uint8_t
+    float
 
 cdef extern from "event_kernel.h" namespace "siamsnn":
     cdef cppclass ConvolutionGeometry:
@@ -21,14 +25,20 @@ cdef extern from "event_kernel.h" namespace "siamsnn":
     int64_t convolve_fixed_point_ "siamsnn::convolve_fixed_point"[real](
         const int32_t*, int, const int16_t*, const real*, real*, const ConvolutionGeometry&, int, int) nogil
 
+cdef extern from "instructions.h" namespace "siamsnn":
+    int instructions() nogil
+    cdef cppclass atomic_int "std::atomic<int>":
+        void store(int)
+    atomic_int& instruction_limit()
+
 cdef extern from "image_kernel.h" namespace "siamsnn":
     int IMAGE_BLOCK
 
     cdef cppclass ImageGeometry:
         int width, channels, out_height, out_width, out_channels, kernel, stride
 
-    void convolve_image_ "siamsnn::convolve_image"(
-        const float*, const float*, const float*, float*, const ImageGeometry&, int) nogil
+    void convolve_image_ "siamsnn::convolve_image"[pixel](
+        const pixel*, const float*, const float*, float*, const ImageGeometry&, int) nogil
 
 cdef extern from "pooling_kernel.h" namespace "siamsnn":
     int64_t pool_events[real](
@@ -47,13 +57,23 @@ cdef extern from "pooling_kernel.h" namespace "siamsnn":
 image_block = IMAGE_BLOCK
 
 
-def convolve_image(const float[:, :, ::1] image, const float[::1] weights, const float[::1] bias,
+def instruction_set():
+    """Return which vector instructions the kernels use: 0 for those of every processor, 1 for AVX2, 2 for AVX-512."""
+    return instructions()
+
+
+def limit_instructions(int level):
+    """Use no more than these instructions, for tests; see `instruction_set`."""
+    instruction_limit().store(level)
+
+
+def convolve_image(const pixel[:, :, ::1] image, const float[::1] weights, const float[::1] bias,
                    float[:, :, ::1] current, int kernel, int stride, int threads):
     """Convolve an image with the weights of the first layer.
 
     Parameters
     ----------
-    image : ndarray of float32, shape (H, W, channels)
+    image : ndarray of uint8 or float32, shape (H, W, channels)
         The image.
     weights : ndarray of float32
         Blocked weights, [block][ky][kx][channel][channel in block], zero-padded to whole blocks of ``image_block``.

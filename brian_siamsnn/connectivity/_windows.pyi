@@ -2,6 +2,8 @@ import numpy as np
 
 Shape = tuple[int, ...]
 
+def instruction_set() -> int: ...
+def limit_instructions(level: int) -> None: ...
 def convolve(
     arriving: np.ndarray,
     weights: np.ndarray,

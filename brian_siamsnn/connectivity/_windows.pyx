@@ -9,6 +9,12 @@ ctypedef fused real:
     float
     double
 
+cdef extern from "instructions.h" namespace "siamsnn":
+    int instructions() nogil
+    cdef cppclass atomic_int "std::atomic<int>":
+        void store(int)
+    atomic_int& instruction_limit()
+
 cdef extern from "window_kernel.h" namespace "siamsnn":
     cdef cppclass ConvolutionGeometry:
         int images, height, width, channels
@@ -32,6 +38,16 @@ cdef extern from "window_kernel.h" namespace "siamsnn":
 
     void window_of_current[real](
         const real*, real*, uint8_t*, const int32_t*, int, bool, int64_t*, int, int, int, int, int) nogil
+
+
+def instruction_set():
+    """Return which vector instructions the kernels use: 0 for those of every processor, 1 for AVX2, 2 for AVX-512."""
+    return instructions()
+
+
+def limit_instructions(int level):
+    """Use no more than these instructions, for tests; see `instruction_set`."""
+    instruction_limit().store(level)
 
 
 cdef ConvolutionGeometry geometry(

@@ -38,7 +38,7 @@ class FirstLayer:
         self._bias = np.pad(bias, (0, -len(bias) % _events.image_block))
         self._channels = len(bias)
 
-    def current(self, image: np.ndarray, threads: int = 1) -> np.ndarray:
+    def current(self, image: np.ndarray, threads: int = 1, out: np.ndarray | None = None) -> np.ndarray:
         """Convolve an image (``kernels/image_kernel.h``).
 
         Parameters
@@ -47,14 +47,17 @@ class FirstLayer:
             RGB, 0 to 255.
         threads : int
             Threads that share the rows, 1 by default; the result does not depend on their number.
+        out : ndarray, single precision, contiguous, optional
+            Where to write the result; a new array by default.
 
         Returns
         -------
         ndarray, shape (H', W', channels), single precision
             In units of the threshold, per step.
         """
-        image = np.ascontiguousarray(image, np.float32)
+        image = np.ascontiguousarray(image, np.uint8 if image.dtype == np.uint8 else np.float32)
         height, width = (output_size(self.layer, side) for side in image.shape[:2])
-        current = np.empty((height, width, self._channels), np.float32)
+        shape = height, width, self._channels
+        current = np.empty(shape, np.float32) if out is None else out.reshape(shape)
         _events.convolve_image(image, self._weights, self._bias, current, self.layer.kernel, self.layer.stride, threads)
         return current

@@ -189,14 +189,6 @@ class SharedKernelConvolution(SharedKernel):
         """
         assert self._fixed_point is not None
         layer, (whole, units, block) = self.layer, self._fixed_point
-        geometry = (
-            self.projection.shape_in,
-            self.projection.shape_out,
-            layer.kernel,
-            layer.stride,
-            layer.groups,
-            block,
-        )
         state = (arriving, whole, units, self.postsynaptic["I"], self._v, counts, fan_out, by_step)
         shapes = self.projection.shape_in, self.projection.shape_out
         sides = layer.kernel, layer.stride, layer.groups, block

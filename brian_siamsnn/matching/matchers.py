@@ -152,10 +152,10 @@ class SpikingMatcher:
             return np.arange(steps)
         return np.flatnonzero(wave.fires(wave.onset(len(self._convolutions) - 1), steps))
 
-    def _embed(self, branch, crops):
-        trains = branch.run_batch(np.asarray(crops))
+    def _embed(self, branch, crops, total=False):
+        branch.show_and_run(np.asarray(crops))
         self._count(branch)
-        return [one.dense(self._active) for one in trains]
+        return branch.sent(self._active, total)
 
     def _count(self, branch):
         for layer, spikes in branch.spikes.items():
@@ -212,7 +212,9 @@ class SpikingMatcher:
             raise InputError("match: no exemplar yet; call set_exemplar(crop) first")
         if self._patience is not None:
             return self._match_until_decided(np.asarray(crops), self.template)
-        return np.stack([self.template.match(trains) for trains in self._embed(self.search_branch, crops)])
+        potential = self.template.potential
+        sent = self._embed(self.search_branch, crops, total=potential is not None)
+        return (potential or self.template).match_all(sent)
 
     def _match_until_decided(self, crops, template):
         branch, number_of = self.search_branch, {int(step): k for k, step in enumerate(self._active)}

@@ -18,6 +18,7 @@ sequence: sum_m K[t, m] z(m) is computed once, and each search region then takes
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -138,6 +139,15 @@ class Template:
         """
         return Template(self.smoothed[step : step + 1])
 
+    @cached_property
+    def potential(self) -> Template | None:
+        """The part that is the same for all steps of the search region, or None if they differ.
+
+        With potential matching (Eq. 6) they do not, and sum_t z'(t) * x(t) is z' * sum_t x(t): one product of spike
+        counts instead of one for each step.
+        """
+        return self.at(0) if (self.smoothed == self.smoothed[0]).all() else None
+
     def match(self, trains: np.ndarray) -> np.ndarray:
         """Compute the response map of a search region (Eq. 6-9, without the bias).
 
@@ -156,17 +166,38 @@ class Template:
         InputError
             If the number of steps or channels differs from the exemplar's, or the search region is smaller than it.
         """
+        return self.match_all(trains[None])[0]
+
+    def match_all(self, trains: np.ndarray) -> np.ndarray:
+        """Compute the response maps of several search regions.
+
+        Parameters
+        ----------
+        trains : ndarray, shape (n, T, H, W, C)
+            Spike amplitudes of each search region.
+
+        Returns
+        -------
+        ndarray, shape (n, H - h + 1, W - w + 1)
+            Response maps, see `match`.
+
+        Raises
+        ------
+        InputError
+            As from `match`.
+        """
         steps, h, w, channels = self.smoothed.shape
-        height, width = trains.shape[1:3]
-        if trains.shape[0] != steps or trains.shape[3] != channels or height < h or width < w:
-            raise InputError(f"trains: expected shape ({steps}, >={h}, >={w}, {channels}), got {trains.shape}")
-        # every search pixel against every template pixel, over steps and channels ...
-        search = trains.transpose(1, 2, 0, 3).reshape(height * width, -1)
+        count, _, height, width, _ = trains.shape
+        if trains.shape[1] != steps or trains.shape[4] != channels or height < h or width < w:
+            raise InputError(f"trains: expected shape ({steps}, >={h}, >={w}, {channels}), got {trains.shape[1:]}")
+        # every search pixel against every template pixel, over steps and channels; one product for each line of pixels
+        # is too small for BLAS to start threads, which on a busy machine wait for each other
+        search = trains.transpose(0, 2, 3, 1, 4).reshape(count, height, width, -1)
         template = self.smoothed.transpose(1, 2, 0, 3).reshape(h * w, -1)
-        products = (search @ template.T).reshape(height, width, h, w)
+        products = (search @ template.T).reshape(count, height, width, h, w)
         # ... and the sum along equal shifts
-        response = np.zeros((height - h + 1, width - w + 1), products.dtype)
+        response = np.zeros((count, height - h + 1, width - w + 1), products.dtype)
         for y in range(h):
             for x in range(w):
-                response += products[y : y + response.shape[0], x : x + response.shape[1], y, x]
+                response += products[:, y : y + response.shape[1], x : x + response.shape[2], y, x]
         return response

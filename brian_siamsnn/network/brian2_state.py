@@ -49,6 +49,11 @@ class SpikeList:
         """Indices of the neurons that fired, ascending; a view that the next step overwrites."""
         return self._space[: self._space[-1]]
 
+    @property
+    def size(self) -> int:
+        """Number of neurons of the group."""
+        return len(self._space) - 1
+
     def set(self, neurons: np.ndarray) -> None:
         """Write the list.
 

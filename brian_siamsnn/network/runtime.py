@@ -125,6 +125,7 @@ class SpikingBranch(Branch):
             recorded_states=self._recorded_states,
         )
         self.groups = self._objects.groups
+        self._current = value_array(self.groups[self.model.layers[0].name], "I").reshape(self.batch_size, -1)
         self.network = Network(*self._objects)
         self.network.schedule = list(SCHEDULE)
         resting = RestingLayers(self.model, self.equations, self.groups, self.steps) if self.wave else None
@@ -189,9 +190,11 @@ class SpikingBranch(Branch):
 
     def _show(self, images):
         self.reset()
-        current = value_array(self.groups[self.model.layers[0].name], "I").reshape(self.batch_size, -1)
-        for row, image in zip(current, images, strict=True):
-            row[:] = self.first_layer.current(image, self.threads).ravel()
+        for row, image in zip(self._current, images, strict=True):
+            if row.dtype == np.float32:
+                self.first_layer.current(image, self.threads, row)
+            else:
+                row[:] = self.first_layer.current(image, self.threads).ravel()
 
     def prepare(self) -> None:
         """Let Brian2 generate and compile the code of all equations; otherwise the first run does.
@@ -211,6 +214,41 @@ class SpikingBranch(Branch):
         self._stepped.restart()
         self._objects.reset()
         self._trains.clear()
+
+    def sent(self, steps: np.ndarray, total: bool = False) -> np.ndarray:
+        """What the neurons of the last layer sent in some steps of the last run.
+
+        Parameters
+        ----------
+        steps : ndarray of int, shape (n,)
+            Steps, each once.
+        total : bool
+            Whether to add up the steps, False by default.
+
+        Returns
+        -------
+        ndarray of float32, shape (batch_size, n, H, W, C), or (batch_size, 1, H, W, C) for the total
+            Amplitudes of the spikes, zero where there is none.
+        """
+        sent = self._objects.recorders[self.last_layer].sent(steps, total)
+        return sent.reshape(len(sent), self.batch_size, *self.shapes[self.last_layer]).swapaxes(0, 1)
+
+    def show_and_run(self, images: np.ndarray, execute: Callable[[Call], Any] = methodcaller("run")) -> None:
+        """Show images for T steps; unlike `run_batch`, without making spike trains of the result.
+
+        Parameters
+        ----------
+        images : ndarray, shape (batch_size, image_size, image_size, 3)
+            As for `run_batch`.
+        execute : callable
+            Runs one `Call` of the simulation; a profiler measures here. By default it just runs.
+
+        Raises
+        ------
+        InputError
+            If the images are invalid.
+        """
+        self._simulate(self._checked_batch(images), execute)
 
     def _simulate(self, images, execute=methodcaller("run")):
         self._show(images)

@@ -204,6 +204,32 @@ class SpikeRecorder(StepObject):
         amplitudes = np.concatenate([np.zeros(0, np.float32), *self.amplitudes])
         return neurons, np.repeat(np.arange(len(counts)), counts), amplitudes
 
+    def sent(self, steps: np.ndarray, total: bool) -> np.ndarray:
+        """What each neuron sent.
+
+        Parameters
+        ----------
+        steps : ndarray of int, shape (n,)
+            Steps that were run, each once.
+        total : bool
+            Whether to add up the steps.
+
+        Returns
+        -------
+        ndarray of float32, shape (n, N), or (1, N) for the total
+            Amplitudes; zero where a neuron did not fire.
+        """
+        size = self._spikes.size
+        if total and self._windows and self._amplitude.size == 1:
+            inside = {first + s for first, _, p in self._windows for s in range(p)}
+            if inside == set(steps.tolist()):
+                counts = np.add.reduce([counts for _, counts, _ in self._windows], dtype=np.float32)
+                return (counts * np.float32(self._amplitude[0]))[None]
+        result = np.zeros((1 if total else len(steps), size), np.float32)
+        for k, step in enumerate(steps):
+            result[0 if total else k, self.neurons[step]] += self.amplitudes[step]
+        return result
+
 
 class StateRecorder(StepObject):
     """Keeps state variables of a layer, as they are when the threshold is tested.

@@ -8,6 +8,7 @@ matcher that turns exemplar and search crops into response maps
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from weakref import WeakValueDictionary
@@ -68,6 +69,13 @@ SCALES = {
     3: ScaleSearch(1.0375, 0.9745, 0.59, 0.176),
     5: ScaleSearch(1.0255, 0.962, 0.34, 0.168),
 }
+
+
+@functools.cache
+def _weighted_window(size, weight):
+    """The cosine window with this share of the whole response."""
+    window = np.outer(np.hanning(size), np.hanning(size))
+    return weight * window / window.sum()
 
 
 #: The tracker that used each matcher last, by the matcher's identity: a user's own need not be hashable.
@@ -210,11 +218,12 @@ class SiameseTracker:
             return self.box
         upsampled = responses.shape[-1] * UPSAMPLING
         large = [cv2.resize(r, (upsampled, upsampled), interpolation=cv2.INTER_CUBIC) for r in responses]
-        peaks = np.array([r.max() for r in large]) * self._penalties
+        highest = [float(r.max()) for r in large]
+        peaks = np.array(highest) * self._penalties
         best = int(np.argmax(peaks))
         if peaks[best] == peaks[self._middle]:  # a tie is no reason to change the size
             best = self._middle
-        self.score, self.response = float(large[best].max()), responses[best]
+        self.score, self.response = highest[best], responses[best]
         self._move(self._peak(large[best]) * side * self._factors[best] / SEARCH_SIZE, self._factors[best], image)
         return self.box
 
@@ -236,11 +245,9 @@ class SiameseTracker:
 
     def _peak(self, response):
         """Displacement (y, x) of the windowed response's peak, in crop pixels."""
-        size = len(response)
-        window = np.outer(np.hanning(size), np.hanning(size))
-        weight = self._search.window
-        normalised = (response - response.min()) / ((response - response.min()).sum() + 1e-16)
-        combined = (1 - weight) * normalised + weight * window / window.sum()
+        size, weight = len(response), self._search.window
+        above = response - response.min()
+        combined = (1 - weight) * (above / (above.sum() + 1e-16)) + _weighted_window(size, weight)
         peak = np.array(np.unravel_index(np.argmax(combined), combined.shape))
         return (peak - (size - 1) / 2) * STRIDE / UPSAMPLING
 

@@ -133,7 +133,7 @@ def test_random_networks(layers, p, waves, seed, gain, dtype, threads):
     branch = SpikingBranch(
         model, 19, coding=f"wave:p={p},waves={waves}", record=list(model.shapes(19)), dtype=dtype, threads=threads
     )
-    assert branch._stepped._windows is not None
+    assume(branch._stepped._windows is not None)  # else a sum of weights may exceed 16 bits
     assert_same(by_windows(branch, image(19, seed)[None]), by_steps(branch, image(19, seed)[None]))
 
 

@@ -174,29 +174,22 @@ SIAMSNN_INLINE void add_sums(const int16_t* __restrict__ sums, const Real* __res
     TARGET void add_sums_##NAME(SIAMSNN_SUMS(Real)) {                                              \
         add_sums(sums, unit, v, outputs, block, channels, spacing);                                \
     }
-SIAMSNN_WITH_VECTORS(16_bytes, , 16)
-
+SIAMSNN_WITH_VECTORS(plain, , 16)
 // One binary for all x86-64 machines: the widest vectors of the processor are selected at run time.
-#if defined(__x86_64__) && defined(__GNUC__)
-SIAMSNN_WITH_VECTORS(32_bytes, __attribute__((target("avx2"))), 32)
-SIAMSNN_WITH_VECTORS(64_bytes, __attribute__((target("avx512f,avx512vl,avx512dq,avx512bw"))), 64)
-#define SIAMSNN_WIDEST(NAME, ...)                                     \
-    (__builtin_cpu_supports("avx512bw") ? NAME##_64_bytes<__VA_ARGS__> \
-     : __builtin_cpu_supports("avx2")   ? NAME##_32_bytes<__VA_ARGS__> \
-                                        : NAME##_16_bytes<__VA_ARGS__>)
-#else
-#define SIAMSNN_WIDEST(NAME, ...) NAME##_16_bytes<__VA_ARGS__>
+#if SIAMSNN_X86
+SIAMSNN_WITH_VECTORS(avx2, SIAMSNN_AVX2, 32)
+SIAMSNN_WITH_VECTORS(avx512, SIAMSNN_AVX512, 64)
 #endif
 
 template <typename Real, int B>
 int64_t add_strip_widest(SIAMSNN_PARAMETERS(Real)) {
-    static const auto add = SIAMSNN_WIDEST(add_strip, Real, B);
+    const auto add = SIAMSNN_WIDEST(add_strip, <Real, B>);
     return add(SIAMSNN_ARGUMENTS);
 }
 
 template <typename Real>
 void add_sums_widest(SIAMSNN_SUMS(Real)) {
-    static const auto add = SIAMSNN_WIDEST(add_sums, Real);
+    const auto add = SIAMSNN_WIDEST(add_sums, <Real>);
     add(sums, unit, v, outputs, block, channels, spacing);
 }
 
@@ -211,7 +204,6 @@ int64_t add_strip_any(SIAMSNN_PARAMETERS(Real)) {
 #undef SIAMSNN_ARGUMENTS
 #undef SIAMSNN_SUMS
 #undef SIAMSNN_WITH_VECTORS
-#undef SIAMSNN_WIDEST
 
 // A strip and a block of output channels: its group, first channel and number of channels, the offset of its weights in
 // the kernel, and the index of its first output.

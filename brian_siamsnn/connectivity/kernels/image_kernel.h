@@ -11,6 +11,8 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <type_traits>
+#include <vector>
 
 #include "spike_list.h"
 #include "thread_pool.h"
@@ -50,17 +52,26 @@ SIAMSNN_INLINE void sum_windows(const float* image, const float* weights, const 
         }
 }
 
-// Computes one block of channels of one output row.
+template <int Places, int Bytes>
+SIAMSNN_INLINE void sum_some(int places, const float* image, const float* weights, const float* bias, float* current,
+                             int channels, const ImageGeometry& g) {
+    if constexpr (Places > 1)
+        if (places < Places) return sum_some<Places - 1, Bytes>(places, image, weights, bias, current, channels, g);
+    sum_windows<Places, Bytes>(image, weights, bias, current, channels, g);
+}
+
+// Computes one block of channels of one output row. Twelve vectors of sums fit in the registers; with fewer than eight,
+// each would wait for the one before it, so what is left of a row is shared by the last two.
 template <int Bytes>
 SIAMSNN_INLINE void sum_row(const float* image, const float* weights, const float* bias, float* current, int channels,
                             const ImageGeometry& g) {
-    constexpr int places = 12 / (IMAGE_BLOCK * sizeof(float) / Bytes);  // twelve vectors of sums fit in the registers
+    constexpr int most = 12 / (IMAGE_BLOCK * sizeof(float) / Bytes);
     const int step = g.stride * g.channels;
-    int ox = 0;
-    for (; ox + places <= g.out_width; ox += places)
-        sum_windows<places, Bytes>(image + ox * step, weights, bias, current + ox * g.out_channels, channels, g);
-    for (; ox < g.out_width; ox++)
-        sum_windows<1, Bytes>(image + ox * step, weights, bias, current + ox * g.out_channels, channels, g);
+    for (int ox = 0, places; ox < g.out_width; ox += places) {
+        const int left = g.out_width - ox;
+        places = left >= 2 * most ? most : left > most ? (left + 1) / 2 : left;
+        sum_some<most, Bytes>(places, image + ox * step, weights, bias, current + ox * g.out_channels, channels, g);
+    }
 }
 
 #define SIAMSNN_ROW(NAME, TARGET, BYTES)                                                                          \
@@ -68,33 +79,44 @@ SIAMSNN_INLINE void sum_row(const float* image, const float* weights, const floa
                                       int channels, const ImageGeometry& g) {                                     \
         sum_row<BYTES>(image, weights, bias, current, channels, g);                                               \
     }
-SIAMSNN_ROW(16_bytes, , 16)
-#if defined(__x86_64__) && defined(__GNUC__)
-SIAMSNN_ROW(32_bytes, __attribute__((target("avx2,fma"), optimize("fp-contract=fast"))), 32)
-SIAMSNN_ROW(64_bytes, __attribute__((target("avx512f"), optimize("fp-contract=fast"))), 64)
+SIAMSNN_ROW(plain, , 16)
+#if SIAMSNN_X86
+SIAMSNN_ROW(avx2, SIAMSNN_AVX2 __attribute__((optimize("fp-contract=fast"))), 32)
+SIAMSNN_ROW(avx512, SIAMSNN_AVX512 __attribute__((optimize("fp-contract=fast"))), 64)
 #endif
 #undef SIAMSNN_ROW
 
-// image: [y][x][channel]; weights: [blocks][ky][kx][channel][IMAGE_BLOCK]. Weights and bias are zero-padded to whole
-// blocks.
-inline void convolve_image(const float* image, const float* weights, const float* bias, float* current,
-                           const ImageGeometry& g, int threads) {
-#if defined(__x86_64__) && defined(__GNUC__)
-    const auto widest = __builtin_cpu_supports("avx512bw") ? sum_row_64_bytes
-                        : __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") ? sum_row_32_bytes
-                                                                                          : sum_row_16_bytes;
-#else
-    const auto widest = sum_row_16_bytes;
-#endif
+// Output rows of one task.
+constexpr int IMAGE_ROWS = 4;
+
+// image: [y][x][channel], bytes or single precision; weights: [blocks][ky][kx][channel][IMAGE_BLOCK]. Weights and bias are
+// zero-padded to whole blocks.
+template <typename Pixel>
+void convolve_image(const Pixel* image, const float* weights, const float* bias, float* current, const ImageGeometry& g,
+                    int threads) {
+    const auto widest = SIAMSNN_WIDEST(sum_row, );
     const int blocks = (g.out_channels + IMAGE_BLOCK - 1) / IMAGE_BLOCK;
-    const int64_t block_size = (int64_t)g.kernel * g.kernel * g.channels * IMAGE_BLOCK;
-    auto row = [&](int oy) {  // all blocks of a row in one task, because neighbouring channels share a cache line
-        const float* lines = image + (int64_t)oy * g.stride * g.width * g.channels;
-        float* sums = current + (int64_t)oy * g.out_width * g.out_channels;
-        for (int b = 0, first = 0; b < blocks; b++, first += IMAGE_BLOCK)
-            widest(lines, weights + b * block_size, bias + first, sums + first, std::min(IMAGE_BLOCK, g.out_channels - first), g);
+    const int64_t block_size = (int64_t)g.kernel * g.kernel * g.channels * IMAGE_BLOCK, line = (int64_t)g.width * g.channels;
+    auto rows = [&](int task) {  // all blocks of a row in one task, because neighbouring channels share a cache line
+        const int first_row = task * IMAGE_ROWS, last_row = std::min(g.out_height, first_row + IMAGE_ROWS);
+        const Pixel* pixels = image + first_row * g.stride * line;
+        const float* lines;
+        if constexpr (std::is_same_v<Pixel, float>)
+            lines = pixels;
+        else {
+            static thread_local std::vector<float> converted;
+            converted.resize(((IMAGE_ROWS - 1) * g.stride + g.kernel) * line);
+            std::copy_n(pixels, ((last_row - 1 - first_row) * g.stride + g.kernel) * line, converted.begin());
+            lines = converted.data();
+        }
+        for (int oy = first_row; oy < last_row; oy++, lines += g.stride * line) {
+            float* sums = current + (int64_t)oy * g.out_width * g.out_channels;
+            for (int b = 0, first = 0; b < blocks; b++, first += IMAGE_BLOCK)
+                widest(lines, weights + b * block_size, bias + first, sums + first,
+                       std::min(IMAGE_BLOCK, g.out_channels - first), g);
+        }
     };
-    parallel_for(g.out_height, threads, row);
+    parallel_for((g.out_height + IMAGE_ROWS - 1) / IMAGE_ROWS, threads, rows);
 }
 
 }  // namespace siamsnn

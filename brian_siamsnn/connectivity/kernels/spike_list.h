@@ -6,6 +6,8 @@
 #include <cstdint>
 #include <vector>
 
+#include "instructions.h"
+
 #if defined(__GNUC__)
 #define SIAMSNN_INLINE inline __attribute__((always_inline))
 #else
@@ -118,13 +120,13 @@ private:
 
     // Uses the widest vectors of the processor, as in event_kernel.h.
     void locate_widest(const int32_t* spikes, int some, const ConvolutionGeometry& g) {
-#if defined(__x86_64__) && defined(__GNUC__)
-        if (__builtin_cpu_supports("avx2")) return locate_avx2(spikes, some, g);
+#if SIAMSNN_X86
+        if (instructions() >= AVX2) return locate_avx2(spikes, some, g);
 #endif
         locate(spikes, some, g);
     }
-#if defined(__x86_64__) && defined(__GNUC__)
-    __attribute__((target("avx2"))) void locate_avx2(const int32_t* spikes, int some, const ConvolutionGeometry& g) {
+#if SIAMSNN_X86
+    SIAMSNN_AVX2 void locate_avx2(const int32_t* spikes, int some, const ConvolutionGeometry& g) {
         locate(spikes, some, g);
     }
 #endif

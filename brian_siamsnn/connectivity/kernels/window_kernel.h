@@ -310,20 +310,15 @@ SIAMSNN_PASSES(plain, , 16)
 #if SIAMSNN_X86
 SIAMSNN_PASSES(avx2, SIAMSNN_AVX2, 32)
 SIAMSNN_PASSES(avx512, SIAMSNN_AVX512, 64)
-#define SIAMSNN_CHOOSE(NAME, ...)                                      \
-    (instructions() >= AVX512 ? NAME##_avx512 __VA_ARGS__               \
-     : instructions() >= AVX2 ? NAME##_avx2 __VA_ARGS__ : NAME##_plain __VA_ARGS__)
-#else
-#define SIAMSNN_CHOOSE(NAME, ...) NAME##_plain __VA_ARGS__
 #endif
 #undef SIAMSNN_PASSES
 
 template <typename Real>
 auto window_strip_of(int block) {
-    return block == 16   ? SIAMSNN_CHOOSE(window_strip, <Real, 16>)
-           : block == 32 ? SIAMSNN_CHOOSE(window_strip, <Real, 32>)
-           : block == 48 ? SIAMSNN_CHOOSE(window_strip, <Real, 48>)
-                         : SIAMSNN_CHOOSE(window_strip, <Real, 64>);
+    return block == 16   ? SIAMSNN_WIDEST(window_strip, <Real, 16>)
+           : block == 32 ? SIAMSNN_WIDEST(window_strip, <Real, 32>)
+           : block == 48 ? SIAMSNN_WIDEST(window_strip, <Real, 48>)
+                         : SIAMSNN_WIDEST(window_strip, <Real, 64>);
 }
 
 // Calls body(image, first row, last row) for the strips of all images, and adds up what is fired in each of the p steps:
@@ -337,7 +332,7 @@ void each_strip(const uint8_t* counts, const int32_t* fan_out, int p, int64_t* r
     static thread_local std::vector<int64_t> parts;
     parts.assign((int64_t)images * strips * 2 * p, 0);
     int64_t* part = parts.data();
-    const auto add_up = SIAMSNN_CHOOSE(tally, );
+    const auto add_up = SIAMSNN_WIDEST(tally, );
     auto task = [&](int number) {
         const int image = number / strips, first = number % strips * rows, last = std::min(height, first + rows);
         body(image, first, last);
@@ -363,7 +358,7 @@ void window_of_convolution(const WindowArguments<Real>& a, const int32_t* fan_ou
 
 inline void window_of_pool(const uint8_t* arriving, uint8_t* counts, const int32_t* fan_out, int p, int64_t* result,
                            const ConvolutionGeometry& g, int threads) {
-    const auto row = SIAMSNN_CHOOSE(pool_row, );
+    const auto row = SIAMSNN_WIDEST(pool_row, );
     const bool parallel = (int64_t)g.images * g.out_height * g.out_width * g.channels > PARALLEL_PRODUCTS / 4;
     each_strip(counts, fan_out, p, result, g.images, g.out_height, g.out_width, g.channels, parallel, threads,
                [&](int image, int first, int last) {
@@ -376,7 +371,7 @@ inline void window_of_pool(const uint8_t* arriving, uint8_t* counts, const int32
 template <typename Real>
 void window_of_current(const Real* current, Real* v, uint8_t* counts, const int32_t* fan_out, int p, bool whole,
                        int64_t* result, int images, int height, int width, int channels, int threads) {
-    const auto fire = SIAMSNN_CHOOSE(fire_current, <Real>);
+    const auto fire = SIAMSNN_WIDEST(fire_current, <Real>);
     const bool parallel = (int64_t)images * height * width * channels > PARALLEL_PRODUCTS / 8;
     each_strip(counts, fan_out, p, result, images, height, width, channels, parallel, threads,
                [&](int image, int first, int last) {
@@ -384,7 +379,6 @@ void window_of_current(const Real* current, Real* v, uint8_t* counts, const int3
                    fire(current + at, v + at, counts + at, (last - first) * width * channels, p, whole);
                });
 }
-#undef SIAMSNN_CHOOSE
 
 }  // namespace siamsnn
 #endif
