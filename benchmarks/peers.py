@@ -1,6 +1,7 @@
 """Compare simulators on the same weights, time steps and crop: agreement, time and memory.
 
     python benchmarks/peers.py [--model compact|FILE] [--size 255] [--steps 20] [--runs 7] [--threads N] [--json FILE]
+    python benchmarks/peers.py --coding wave --model compact_fixed [--levels 4] ...
 
 Requires ``pip install 'brian_siamsnn[bench]'``. Each simulator runs in a separate process, from the crop to the spikes
 of the last layer. All compute the first convolution once per crop and use the same number of threads.
@@ -11,6 +12,12 @@ of the last layer. All compute the first convolution once per crop and use the s
     spikingjelly       layer.Conv2d and IFNode(v_reset=None), multi-step
     sinabs             IAF with SingleSpike and MembraneSubtract
     snntorch           Leaky(beta=1, reset_mechanism="subtract")
+    cnn                the CNN that the network was converted from: one dense pass in PyTorch, channels last, no spikes
+    quantised_cnn      the same with counts 0 to p as activations, in PyTorch (only with --coding wave)
+
+With ``--coding wave`` each simulator simulates the wave: a layer sums what arrives in the p steps of its window, then
+its neurons fire for p steps. All must fire the same spikes as brian_siamsnn and have the counts of the quantised CNN;
+with fixed-point weights and the same input current, none may differ (snntorch excepted, see below), or this fails.
 
 All simulate layer by layer, so a spike reaches the next layer in the same step. Two details differ. snntorch fires at
 v > 1 instead of v >= 1, and subtracts in the next step. Pooling layers of the three packages pass on a spike whenever
@@ -19,7 +26,8 @@ brian_siamsnn. ``off`` counts the neurons of the last layer whose spike count di
 double precision, with the same input current, there should be none. In single precision, which is timed, the order of
 summation shifts some spikes.
 
-``ratio_to_fastest_peer`` is the time of brian_siamsnn divided by that of the fastest peer, and
+``times_fastest_peer`` and ``times_own_cnn`` are the time of the fastest peer and of the CNN, divided by that of
+brian_siamsnn: above 1, brian_siamsnn is faster. ``ratio_to_fastest_peer`` is the inverse, and
 ``ratio_to_explicit_synapses_per_event`` its time per event divided by that of explicit synapses. Below 1, brian_siamsnn
 is faster.
 """
@@ -41,8 +49,17 @@ from brian_siamsnn.defaults import MODEL, STEPS
 from brian_siamsnn.environment import quiet
 from brian_siamsnn.model.layers import MaxPool
 
-SIMULATORS = ("brian_siamsnn", "explicit_synapses", "pytorch", "spikingjelly", "sinabs", "snntorch")
-PEERS = SIMULATORS[2:]
+SIMULATORS = (
+    "brian_siamsnn",
+    "explicit_synapses",
+    "pytorch",
+    "spikingjelly",
+    "sinabs",
+    "snntorch",
+    "cnn",
+    "quantised_cnn",
+)
+PEERS = SIMULATORS[2:6]
 
 
 class Plain:
@@ -137,25 +154,103 @@ def peer(name, model, steps, dtype="float32"):
     return run
 
 
-def branch(name, model, size, steps, threads, dtype="float32"):
+def wave_peer(name, model, levels, dtype="float32"):
+    """The same for a wave: each layer sums the spikes of its window's p steps, then its neurons fire for p steps."""
+    import torch
+    from torch.nn import functional
+
+    node = {"pytorch": Plain, "spikingjelly": SpikingJelly, "sinabs": Sinabs, "snntorch": SnnTorch}[name]
+    nodes = {layer.name: node(model.initial_potential) for layer in model.layers}
+    tensors = {key: [torch.from_numpy(a.astype(dtype)) for a in pair] for key, pair in model.weights.items()}
+
+    def run(crop=None, current=None):
+        with torch.inference_mode():
+            x = torch.from_numpy((crop if current is None else current).astype(dtype)).permute(2, 0, 1)[None]
+            for k, layer in enumerate(model.layers):
+                if isinstance(layer, MaxPool):
+                    x = functional.max_pool2d(x, layer.kernel, layer.stride)
+                    continue
+                w, b = tensors[layer.name]
+                if k == 0:
+                    total = levels * (functional.conv2d(x, w, b, layer.stride) if current is None else x)
+                else:
+                    total = functional.conv2d(x, w, None, layer.stride, groups=layer.groups).sum(0, keepdim=True)
+                    total += levels * b[:, None, None]
+                arriving = torch.cat([total, torch.zeros(levels - 1, *total.shape[1:], dtype=total.dtype)])
+                x = nodes[layer.name](arriving).to(total.dtype)
+            return x.sum(0).permute(1, 2, 0).numpy().astype(int)
+
+    return run
+
+
+def cnn(name, model, levels, dtype="float32"):
+    """The dense CNN with rectifiers, or with counts from 0 to p as activations."""
+    import torch
+    from torch.nn import functional
+
+    last = torch.channels_last
+    tensors = {
+        key: [
+            torch.from_numpy(a.astype(dtype)).contiguous(memory_format=last)
+            if a.ndim == 4
+            else torch.from_numpy(a.astype(dtype))
+            for a in pair
+        ]
+        for key, pair in model.weights.items()
+    }
+
+    def run(crop=None, current=None):
+        with torch.inference_mode():
+            x = torch.from_numpy((crop if current is None else current).astype(dtype)).permute(2, 0, 1)[None]
+            for k, layer in enumerate(model.layers):
+                if isinstance(layer, MaxPool):
+                    x = functional.max_pool2d(x, layer.kernel, layer.stride)
+                    continue
+                w, b = tensors[layer.name]
+                if name == "cnn":
+                    x = functional.conv2d(x, w, b, layer.stride, groups=layer.groups).relu_()
+                    continue
+                if k == 0:
+                    x = levels * (functional.conv2d(x, w, b, layer.stride) if current is None else x)
+                else:
+                    x = functional.conv2d(x, w, levels * b, layer.stride, groups=layer.groups)
+                x = (x + model.initial_potential).floor_().clamp_(0, levels)
+            return x[0].permute(1, 2, 0).numpy()
+
+    return run
+
+
+def other(name, model, steps, levels, dtype="float32"):
+    """Return what computes a network without Brian2, see `peer`; `levels` is p of a wave, or None."""
+    if name in ("cnn", "quantised_cnn"):
+        return cnn(name, model, levels, dtype)
+    return peer(name, model, steps, dtype) if levels is None else wave_peer(name, model, levels, dtype)
+
+
+def branch(name, model, size, steps, levels, threads, dtype="float32"):
     """Build a branch with shared kernels or explicit synapses."""
-    connectivity = "kernel" if name == "brian_siamsnn" else "synapses"
-    return bs.SpikingBranch(model, size, steps, connectivity=connectivity, threads=threads, dtype=dtype)
+    options = {
+        "connectivity": "kernel" if name == "brian_siamsnn" else "synapses",
+        "threads": threads,
+        "dtype": dtype,
+        "coding": "rate" if levels is None else f"wave:p={levels}",
+    }
+    return bs.SpikingBranch(model, size, steps if levels is None else None, **options)
 
 
-def measure(name, model, size, steps, runs, threads, counts):
+def measure(name, model, size, steps, levels, runs, threads, counts):
     """Measure one simulator in this process; prints one line of JSON, and saves the spike counts to a file."""
     quiet()
     model = bs.SpikingModel.of(model)
     crop, result = synthetic_crop(size), {}
     began = time.perf_counter()
-    if name in PEERS:
+    if name in SIMULATORS[2:]:
         import torch
 
         torch.set_num_threads(threads)
-        run = peer(name, model, steps)
+        run = other(name, model, steps, levels)
     else:
-        made = branch(name, model, size, steps, threads)
+        made = branch(name, model, size, steps, levels, threads)
 
         def run(crop):
             return made.run(crop).counts()
@@ -164,21 +259,27 @@ def measure(name, model, size, steps, runs, threads, counts):
     times = seconds(lambda: run(crop), runs)
     result |= {"seconds": float(np.median(times)), "fastest": min(times), "slowest": max(times)}
     result["peak_memory_mib"] = peak_memory_mib()
-    found = {"single": run(crop)}
-    if name in PEERS:
-        found["double"] = peer(name, model, steps, "float64")(current=FirstLayer(model).current(crop))
+    found = {} if name == "cnn" else {"single": run(crop)}
+    if name == "cnn":
+        pass  # activations, not counts
+    elif name in SIMULATORS[2:]:
+        found["double"] = other(name, model, steps, levels, "float64")(current=FirstLayer(model).current(crop))
     else:
         result |= {"events": int(sum(np.sum(events) for events in made.operations.values())), "codegen": made.codegen}
         if name == "brian_siamsnn":
-            found["double"] = branch(name, model, size, steps, threads, "float64").run(crop).counts()
-    np.savez(counts, **found)
+            found["double"] = branch(name, model, size, steps, levels, threads, "float64").run(crop).counts()
+    if found:
+        np.savez(counts, **found)
     print(json.dumps(result))
 
 
 def compare(names, arguments):
     """Measure the simulators one after another, and return the result for the JSON file."""
-    settings = {key: getattr(arguments, key) for key in ("model", "size", "steps", "runs", "threads")}
+    settings = {
+        key: getattr(arguments, key) for key in ("model", "size", "steps", "runs", "threads", "coding", "levels")
+    }
     options = [part for key, value in settings.items() for part in (f"--{key}", value)]
+    names = [name for name in names if arguments.coding == "wave" or name != "quantised_cnn"]
     measured, counts = {}, {}
     with tempfile.TemporaryDirectory() as folder:
         for name in tqdm(names, desc="simulators", disable=None):
@@ -191,6 +292,10 @@ def compare(names, arguments):
         measured[name]["spikes"] = int(found["single"].sum())
         for precision in found.keys() & ours.keys():
             measured[name][f"neurons_off_{precision}"] = int((found[precision] != ours[precision]).sum())
+    if arguments.coding == "wave" and ours:
+        for name in counts.keys() - {"brian_siamsnn", "snntorch"}:
+            if off := measured[name].get("neurons_off_double"):
+                raise SystemExit(f"{name}: {off} counts differ from those of brian_siamsnn")
     took = {name: values["seconds"] for name, values in measured.items() if "seconds" in values}
     result = {
         **settings,
@@ -203,6 +308,9 @@ def compare(names, arguments):
     if "brian_siamsnn" in took and peers:
         result["fastest_peer"] = min(peers, key=peers.get)
         result["ratio_to_fastest_peer"] = took["brian_siamsnn"] / min(peers.values())
+        result["times_fastest_peer"] = 1 / result["ratio_to_fastest_peer"]
+    if {"brian_siamsnn", "cnn"} <= took.keys():
+        result["times_own_cnn"] = took["cnn"] / took["brian_siamsnn"]
     if {"brian_siamsnn", "explicit_synapses"} <= took.keys():
         per_event = {name: took[name] / measured[name]["events"] for name in SIMULATORS[:2]}
         result["ratio_to_explicit_synapses_per_event"] = per_event["brian_siamsnn"] / per_event["explicit_synapses"]
@@ -210,7 +318,8 @@ def compare(names, arguments):
 
 
 def report(result):
-    settings = f"{result['model']}, {result['size']} pixels, T = {result['steps']}, {result['threads']} threads"
+    coding = f"wave, p = {result['levels']}" if result["coding"] == "wave" else f"T = {result['steps']}"
+    settings = f"{result['model']}, {result['size']} pixels, {coding}, {result['threads']} threads"
     print(f"{heading()}; {settings}, medians of {result['runs']}\n")
     print(f"{'':<20}{'off, double':>12}{'off, single':>12}{'spikes':>9}{'seconds':>10}{'ratio':>8}{'MiB':>8}")
     ours = result["seconds_per_crop"].get("brian_siamsnn")
@@ -220,9 +329,10 @@ def report(result):
             continue
         ratio = f"{values['seconds'] / ours:8.2f}" if ours else f"{'':>8}"
         off = "".join(f"{values.get(f'neurons_off_{precision}', '-'):>12}" for precision in ("double", "single"))
-        print(f"{name:<20}{off}{values['spikes']:>9}{values['seconds']:>10.4f}{ratio}{values['peak_memory_mib']:>8.0f}")
+        spikes, mib = values.get("spikes", "-"), values["peak_memory_mib"]
+        print(f"{name:<20}{off}{spikes:>9}{values['seconds']:>10.4f}{ratio}{mib:>8.0f}")
     print(f"\n{result['last_layer_neurons']} neurons in the last layer; ratio: time relative to brian_siamsnn")
-    for key in ("fastest_peer", "ratio_to_fastest_peer", "ratio_to_explicit_synapses_per_event"):
+    for key in ("fastest_peer", "times_fastest_peer", "times_own_cnn", "ratio_to_explicit_synapses_per_event"):
         if key in result:
             print(key, f"{result[key]:.4g}" if isinstance(result[key], float) else result[key])
 
@@ -232,6 +342,8 @@ def main():
     parser.add_argument("--model", default=MODEL, help="name of a shipped model, or a model file")
     parser.add_argument("--size", type=int, default=255, help="side of the crop in pixels")
     parser.add_argument("--steps", type=int, default=STEPS)
+    parser.add_argument("--coding", choices=("rate", "wave"), default="rate")
+    parser.add_argument("--levels", type=int, default=4, help="p of a wave")
     parser.add_argument("--runs", type=int, default=7)
     parser.add_argument("--threads", type=int, default=len(os.sched_getaffinity(0)))
     parser.add_argument("--simulators", nargs="+", choices=SIMULATORS, default=SIMULATORS)
@@ -241,7 +353,7 @@ def main():
     arguments = parser.parse_args()
     if arguments.only:
         settings = {key: getattr(arguments, key) for key in ("model", "size", "steps", "runs", "threads", "counts")}
-        measure(arguments.only, **settings)
+        measure(arguments.only, levels=arguments.levels if arguments.coding == "wave" else None, **settings)
         return
     result = compare(arguments.simulators, arguments)
     report(result)

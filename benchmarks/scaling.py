@@ -11,6 +11,8 @@ one property at a time. ``events_per_second`` in the JSON file belongs to the ba
     size       side of the image in pixels
     rate       scale of the input current of all layers, which changes the firing rate
     threads    1 up to the number of processors
+    p          levels of a wave, with the weights in fixed point: what runs is one pass a layer (`window_pass`)
+    window     the same with p = 4, and more or fewer spikes in a window
 """
 
 import argparse
@@ -27,7 +29,7 @@ from brian_siamsnn.defaults import STEPS
 from brian_siamsnn.environment import quiet
 from brian_siamsnn.model.layers import compact
 
-BASE = {"channels": (16, 32, 48, 48, 32), "size": SEARCH_SIZE, "steps": STEPS, "drive": 1.0, "threads": 1}
+BASE = {"channels": (16, 32, 48, 48, 32), "size": SEARCH_SIZE, "steps": STEPS, "drive": 1.0, "threads": 1, "p": 0}
 PROCESSORS = len(os.sched_getaffinity(0))
 CHANGES = {
     "neurons": [{"channels": tuple(int(c * factor) for c in BASE["channels"])} for factor in (0.5, 1, 2, 3)],
@@ -36,10 +38,12 @@ CHANGES = {
     "size": [{"size": size} for size in (127, 191, 255, 383)],
     "rate": [{"drive": drive} for drive in (0.25, 0.5, 1.0, 2.0)],
     "threads": [{"threads": threads} for threads in sorted({1, 2, 4, PROCESSORS}) if threads <= PROCESSORS],
+    "p": [{"p": p} for p in (1, 2, 4, 8, 16)],
+    "window": [{"drive": drive, "p": 4} for drive in (0.25, 0.5, 1.0, 2.0)],
 }
 
 
-def random_model(channels, drive):
+def random_model(channels, drive, whole=False):
     """Draw weights with zero mean, for which every layer fires in a few per cent of the steps."""
     rng = np.random.default_rng(0)
     layers, weights = compact("-".join(map(str, channels))), {}
@@ -48,14 +52,16 @@ def random_model(channels, drive):
         if k == 0:
             w /= 128  # pixels are 0 to 255
         b = np.full(layer.out_channels, 0.05 * drive)
-        weights[layer.name] = ((drive * w if k == 0 else w).astype(np.float32), b.astype(np.float32))
-    return bs.SpikingModel(layers, weights)
+        w, b = (np.round(part * 1024) / 1024 if whole and k else part for part in (drive * w if k == 0 else w, b))
+        weights[layer.name] = w.astype(np.float32), b.astype(np.float32)
+    return bs.SpikingModel(layers, weights, 0.5 if whole else 0.0)
 
 
-def measure(runs, channels, size, steps, drive, threads):
+def measure(runs, channels, size, steps, drive, threads, p):
     """Measure one network, and return its row of the table."""
-    model = random_model(channels, drive)
-    branch = bs.SpikingBranch(model, size, steps, threads=threads)
+    model = random_model(channels, drive, whole=p > 0)
+    branch = bs.SpikingBranch(model, size, None if p else steps, f"wave:p={p}" if p else "rate", threads=threads)
+    steps = branch.steps
     image = np.random.default_rng(1).integers(0, 256, (size, size, 3), dtype=np.uint8)
     median = float(np.median(seconds(lambda: branch.run(image), runs)))
     neurons = branch.model.neuron_count(branch.image_size)
@@ -67,6 +73,7 @@ def measure(runs, channels, size, steps, drive, threads):
         "steps": steps,
         "drive": drive,
         "threads": threads,
+        "p": p,
         "neurons": neurons,
         "synapses": sum(synapse_count(projection) for projection in branch.projections.values()),
         "rate": spikes / neurons / steps,
