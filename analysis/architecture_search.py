@@ -16,7 +16,8 @@ from matplotlib.figure import Figure
 
 import brian_siamsnn as bs
 from brian_siamsnn.crops import SEARCH_SIZE
-from brian_siamsnn.evaluation.report import markdown, write_csv
+from brian_siamsnn.evaluation.report import write_csv
+from brian_siamsnn.evaluation.tables import markdown
 from brian_siamsnn.files import write_whole
 
 #: Output channels of each layer, with g for groups (see brian_siamsnn.model.layers.compact).

@@ -19,7 +19,8 @@ import numpy as np
 
 import brian_siamsnn as bs
 from brian_siamsnn.environment import quiet
-from brian_siamsnn.evaluation.report import markdown, write_csv
+from brian_siamsnn.evaluation.report import write_csv
+from brian_siamsnn.evaluation.tables import markdown
 from brian_siamsnn.files import write_json, write_whole
 
 #: Training settings of each variant; None for BASE itself, whose scales are a percentile of its activations.
