@@ -73,6 +73,11 @@ def _setting(name: str, help: str, **options: Any) -> Callable[[Any], Any]:
 @_setting("report_every", "Batches between two reports, each with a checkpoint.")
 @_setting("seed", "Seed of the weights and the pairs.")
 @click.option(
+    "--threads",
+    type=click.IntRange(1),
+    help="Threads of PyTorch, which decide the last bits of sums [default: all processors].",
+)
+@click.option(
     "--device",
     type=click.Choice(["auto", "cpu", "cuda"]),
     default="auto",
@@ -85,6 +90,7 @@ def train_command(
     initial: Path | None,
     teacher: str | None,
     pool: Path | None,
+    threads: int | None,
     device: str,
     held_out: str,
     **settings: Any,
@@ -105,6 +111,7 @@ def train_command(
         teacher=load_model(teacher) if teacher else None,
         initial=initial,
         pool=pool,
+        threads=threads,
         device=_device(device),
     )
     training = model.provenance["training"]

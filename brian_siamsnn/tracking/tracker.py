@@ -28,6 +28,7 @@ from ..crops import (
 )
 from ..defaults import SCALES as DEFAULT_SCALES
 from ..errors import InputError
+from .peak_quality import LOST_BELOW, peak_to_sidelobe
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -96,6 +97,9 @@ class SiameseTracker:
         where the response was not finite.
     response : ndarray, shape (17, 17)
         Response map of the best scale in the last frame; None before the first update.
+    lost : bool
+        Whether the target seems to be gone in the last frame: the response has no clear peak (`peak_quality`), or is
+        not finite, or constant. False before the first update.
 
     Raises
     ------
@@ -131,6 +135,7 @@ class SiameseTracker:
         self._template: Any = None
         self.score = float("nan")
         self.response: np.ndarray | None = None
+        self.lost = False
 
     def __repr__(self) -> str:
         box = "no box yet" if self._centre is None else f"box {self.box.round(1).tolist()}"
@@ -167,7 +172,7 @@ class SiameseTracker:
         self._fill = image.mean((0, 1)).tolist()
         exemplar = crop(image, centre, exemplar_side(*self._size), EXEMPLAR_SIZE, self._fill)
         self._set_exemplar(exemplar)
-        self.score, self.response = float("nan"), None
+        self.score, self.response, self.lost = float("nan"), None, False
 
     @property
     def box(self) -> np.ndarray:
@@ -206,7 +211,7 @@ class SiameseTracker:
         self._own_exemplar()
         responses = self.matcher.match(crops)
         if not np.isfinite(responses).all() or responses.min() == responses.max():
-            self.score = float(responses.max())  # NaN if there is one
+            self.score, self.lost = float(responses.max()), True  # NaN if there is one
             return self.box
         upsampled = responses.shape[-1] * UPSAMPLING
         large = [cv2.resize(r, (upsampled, upsampled), interpolation=cv2.INTER_CUBIC) for r in responses]
@@ -215,6 +220,7 @@ class SiameseTracker:
         if peaks[best] == peaks[self._middle]:  # a tie is no reason to change the size
             best = self._middle
         self.score, self.response = float(large[best].max()), responses[best]
+        self.lost = peak_to_sidelobe(responses[best]) < LOST_BELOW
         self._move(self._peak(large[best]) * side * self._factors[best] / SEARCH_SIZE, self._factors[best], image)
         return self.box
 

@@ -14,7 +14,7 @@ from matplotlib.figure import Figure
 from tqdm import tqdm
 
 from ..crops import STRIDE
-from ..errors import InputError
+from ..errors import InputError, whole_number
 from ..files import write_whole
 from ..model.calibration import calibration_crops, convert
 from ..model.checkpoints import export
@@ -99,6 +99,7 @@ def train(
     teacher: SiameseModel | None = None,
     initial: FilePath | None = None,
     pool: FilePath | None = None,
+    threads: int | None = None,
     device: str = "cpu",
 ) -> SiameseModel:
     """Train a network and write it to a model file.
@@ -122,14 +123,17 @@ def train(
     pool : str or path, optional
         Folder for the pairs that the teacher processes; ``STEM.pool`` next to the output by default. Runs that differ
         only in the student can share one.
+    threads : int, optional
+        Threads of PyTorch, 1 or more. The last bits of sums depend on their number, so the same seed and the same
+        number give the same weights; by default as many as PyTorch is set to use.
     device : str
         PyTorch device, such as ``"cpu"`` (the default) or ``"cuda"``.
 
     Returns
     -------
     SiameseModel
-        The model in the output file, with scales. Its provenance contains the recipe, the history (one row per report)
-        and the training time in seconds.
+        The model in the output file, with scales. Its provenance contains the recipe, the history (one row per
+        report), a checksum of the data, the number of threads and the training time in seconds.
 
     Raises
     ------
@@ -138,6 +142,8 @@ def train(
         the loss is not finite.
     """
     recipe, output = recipe or Recipe(), Path(output)
+    if threads is not None:
+        torch.set_num_threads(whole_number("threads", threads))
     if not output.parent.is_dir():
         raise InputError(f"{output}: its folder does not exist; create {output.parent} first")
     sampler, held_out = _sources(Path(data), recipe)
@@ -169,7 +175,8 @@ def train(
     else:
         cut = lambda step: new_batch(sampler, recipe, step)  # noqa: E731
     _optimise(run, cut, scored, settings, checkpoint, output.with_suffix(".png"))
-    model = _model(run, sampler.photos, {"recipe": settings, "history": run.history, "seconds": round(run.seconds, 1)})
+    log = {"recipe": settings, "history": run.history, "seconds": round(run.seconds, 1)}
+    model = _model(run, sampler.photos, {**log, "threads": torch.get_num_threads()})
     write_model(model, output)
     return model
 
@@ -187,12 +194,14 @@ def _sources(data, recipe):
 
 
 def _data_digest(sampler):
-    """Hash of everything that pairs are made from: annotations, and the size and name of each image."""
+    """SHA-256 of everything that pairs are made from: boxes and images, in order."""
     digest = hashlib.sha256()
     for video in (*sampler.videos, *sampler.tracks):
-        digest.update(f"{video.name} {len(video.files)}".encode() + video.boxes.tobytes())
-    for file in (*(file for video in (*sampler.videos, *sampler.tracks) for file in video.files), *sampler.photos):
-        digest.update(f"{Path(file).name} {Path(file).stat().st_size}".encode())
+        digest.update(video.name.encode() + video.boxes.tobytes())
+        for file in video.files:
+            digest.update(hashlib.sha256(Path(file).read_bytes()).digest())
+    for file in sampler.photos:
+        digest.update(hashlib.sha256(Path(file).read_bytes()).digest())
     return digest.hexdigest()
 
 
