@@ -161,6 +161,7 @@ class ReportCollector:
             return None
         work, activity = meter.mean_frame(), take_snapshot(meter.search_branch)
         meter.frames.clear()
+        meter.later.clear()
         for name, rate in activity.rates.items():
             self.rates[name].append(_rounded(rate))
         for layer in work.layers[1:]:
