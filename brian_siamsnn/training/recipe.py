@@ -40,9 +40,9 @@ class Recipe:
         Weight of the operations term of the loss: the fraction of synapses that transmit a spike in a step of their
         window; 0 by default.
     peak_weight : float
-        Weight of the loss on the peak of the response; 0.5 by default. See `peak_loss`.
+        Weight of the loss on the peak of the response; 0 by default. See `peak_loss`.
     absence_weight : float
-        Weight of the loss on search crops of other targets; 0.25 by default. See `absence_loss`.
+        Weight of the loss on search crops of other targets; 0.05 by default. See `absence_loss`.
     response_weight : float
         Weight of the loss on the teacher's responses, if there is a teacher; 1 by default.
     feature_weight : float
@@ -69,8 +69,8 @@ class Recipe:
     spiking_share: float = 0.4
     levels: int = 4
     operations_weight: float = 0.0
-    peak_weight: float = 0.5
-    absence_weight: float = 0.25
+    peak_weight: float = 0.0
+    absence_weight: float = 0.05
     response_weight: float = 1.0
     feature_weight: float = 1.0
     pairs: int = 6000

@@ -190,8 +190,10 @@ class TrainingRun:
         maps = adjust.scale * cross_responses(z, x) + adjust.bias
         own = maps.diagonal().permute(2, 0, 1)
         loss = balanced_loss(own, labels(batch.displacements, own.shape[-1]))
-        loss = loss + recipe.peak_weight * peak_loss(own, batch.displacements)
-        loss = loss + recipe.absence_weight * absence_loss(maps, batch.targets)
+        if recipe.peak_weight:
+            loss = loss + recipe.peak_weight * peak_loss(own, batch.displacements)
+        if recipe.absence_weight:
+            loss = loss + recipe.absence_weight * absence_loss(maps, batch.targets)
         if batch.teacher is not None:
             scale, bias = self._teacher_response or (1.0, 0.0)
             theirs = scale * cross_responses(*batch.teacher) + bias
