@@ -79,6 +79,34 @@ def peers():
     return markdown([""] + [part for head in heads for part in (head, "MiB")], rows)
 
 
+def waves():
+    """Time of a wave for one crop beside the CNN, its quantised form, and PyTorch that steps the same wave."""
+    names = {
+        "brian_siamsnn": "brian_siamsnn, every spike",
+        "cnn": "the CNN itself, dense, in PyTorch",
+        "quantised_cnn": "the CNN with counts as activations, in PyTorch",
+        "pytorch": "plain PyTorch, stepping the wave",
+    }
+    measured = [result(name) for name in ("peers_wave", "peers_wave_two_threads")]
+    rows = [
+        [
+            names[name],
+            *(
+                text
+                for one in measured
+                for text in (
+                    f"{1e3 * one['seconds_per_crop'][name]:.1f}",
+                    f"{1e3 * one['measured'][name]['fastest']:.1f}",
+                    f"{one['seconds_per_crop'][name] / one['seconds_per_crop']['brian_siamsnn']:.2f}",
+                )
+            ),
+        ]
+        for name in names
+    ]
+    heads = [f"threads: {one['threads']}" for one in measured]
+    return markdown([""] + [part for head in heads for part in (f"ms, {head}", "fastest", "times ours")], rows)
+
+
 def scaling():
     """A random compact network with one property varied at a time."""
     measured, values = result("scaling"), {"neurons": "channels", "layers": "channels", "rate": "drive"}
