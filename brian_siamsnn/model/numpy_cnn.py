@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from .graph import is_graph
 from .layers import MaxPool
 
 if TYPE_CHECKING:
@@ -32,6 +33,10 @@ def cnn_activations(model: SiameseModel, image: np.ndarray) -> dict[str, np.ndar
     """
     x: np.ndarray = np.asarray(image, np.float32)
     result = {}
+    if is_graph(model.layers):
+        from .graph_numpy import graph_outputs
+
+        return graph_outputs(model, x)
     for layer in model.layers:
         windows = layer_windows(x, layer)
         if isinstance(layer, MaxPool):
