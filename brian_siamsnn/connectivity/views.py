@@ -200,6 +200,7 @@ def flattened(projection: Projection, weights: np.ndarray | None) -> tuple[np.nd
     if is_plain(projection):
         return pooling_synapses(projection) if weights is None else convolution_synapses(projection, weights)
     view = ProjectionView(projection)
+    w: list[np.ndarray]
     if weights is None:
         i, j, *w = pooling_synapses(view.plain)
     else:

@@ -26,6 +26,7 @@ __all__ = [
     "projections_of",
     "sources_of",
     "split_weights",
+    "turns",
 ]
 
 
@@ -102,6 +103,25 @@ def depths(layers: tuple[Layer, ...]) -> dict[str, int]:
         before = [result[source] for source in sources_of(layers)[layer.name]]
         result[layer.name] = max(before, default=-1) + (0 if isinstance(layer, MaxPool) else 1)
     return result
+
+
+def turns(layers: tuple[Layer, ...]) -> list[int]:
+    """Number of steps between the image and each layer on a device where a spike arrives one step later.
+
+    Parameters
+    ----------
+    layers : tuple of Layer
+        A chain or a graph.
+
+    Returns
+    -------
+    list of int
+        Layers of any kind on the longest path to each layer, in order; 0, 1, 2, ... in a chain.
+    """
+    result: dict[str, int] = {}
+    for layer in layers:
+        result[layer.name] = max((result[source] for source in sources_of(layers)[layer.name]), default=-1) + 1
+    return list(result.values())
 
 
 def longest_skip(layers: tuple[Layer, ...]) -> int:

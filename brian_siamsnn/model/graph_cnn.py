@@ -9,7 +9,7 @@ import torch
 from torch.nn import functional
 
 from .graph import split_weights
-from .graph_layers import IMAGE, Gates
+from .graph_layers import IMAGE, Gates, Neurons
 
 if TYPE_CHECKING:
     from .files import SiameseModel
@@ -39,9 +39,10 @@ def graph_activations(model: SiameseModel, images: torch.Tensor) -> dict[str, to
             view = _seen(result[layer.input.source], layer.input)
             result[layer.name] = functional.max_pool2d(view, layer.kernel, layer.stride)
             continue
+        assert isinstance(layer, Neurons)
         weights, bias = model.weights[layer.name]
         total = torch.from_numpy(bias).to(images.dtype)[:, None, None]
-        for one, w in zip(layer.inputs, split_weights(layer, weights), strict=True):  # type: ignore[arg-type, attr-defined]
+        for one, w in zip(layer.inputs, split_weights(layer, weights), strict=True):
             kernel = torch.from_numpy(np.ascontiguousarray(w)).to(images.dtype)
             view = _seen(result[one.source], one)
             total = total + functional.conv2d(view, kernel, None, one.stride, 0, one.dilation, one.groups)

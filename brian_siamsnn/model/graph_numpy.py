@@ -68,10 +68,11 @@ def gathered(layer: Neurons, weights: np.ndarray, sources: Mapping[str, np.ndarr
         sum over inputs i of w_i * view_i.
     """
     parts = zip(layer.inputs, split_weights(layer, weights), strict=True)
-    return sum(
+    sums = [
         grouped_sums(_windows(sources[one.source].astype(weights.dtype), one), np.ascontiguousarray(w), one.groups)
         for one, w in parts
-    )
+    ]
+    return np.sum(sums, axis=0)
 
 
 def largest(layer: Gates, sources: Mapping[str, np.ndarray]) -> np.ndarray:

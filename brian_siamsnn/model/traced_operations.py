@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import operator
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -15,7 +15,6 @@ from .traced_values import Value, View, add, affine, concatenated, convolved, cr
 if TYPE_CHECKING:
     from torch import fx
 
-    from .tracing import Tracer
 
 __all__ = ["ADVICE", "FUNCTIONS", "METHODS", "MODULES", "is_rectifier", "passes_on"]
 
@@ -48,11 +47,11 @@ def _input(tracer, node):
     return tracer.value(node.args[0] if node.args else node.kwargs["input"])
 
 
-def _passed_on(tracer, node, *_: Any):
+def _passed_on(tracer, node, *_):
     return _input(tracer, node)
 
 
-def _relu(tracer: Tracer, node: fx.Node, *_: Any) -> Value:
+def _relu(tracer, node, *_):
     value = _input(tracer, node)
     return Value(tuple(tracer.rectified(part) for part in _checked(tracer, node, value).parts), value.flat)
 
@@ -199,12 +198,12 @@ def _means(tracer, node, kernel, stride, padding, ceil_mode, count_include_pad, 
 
 
 def _averaged(tracer, node, kernel, divisor=None, **options):
-    """A mean over windows is a convolution of each channel."""
+    """A mean over windows is a convolution of each channel, and a layer of neurons of its own."""
     value = tracer.views(node, _input(tracer, node))
     weights = np.full((value.channels, 1, *kernel), 1 / (divisor or kernel[0] * kernel[1]))
-    return convolved(
-        value, weights, np.zeros(value.channels), tracer.name(node), value.channels, kernel=kernel, **options
-    )
+    bias, name = np.zeros(value.channels), tracer.name(node)
+    means = convolved(value, weights, bias, name, value.channels, kernel=kernel, **options)
+    return tracer.views(node, means)
 
 
 def _adaptive_average(tracer, node, module):
@@ -233,7 +232,7 @@ def _mean(tracer, node):
     return value if _argument(node, 2, "keepdim", False) else Value(value.parts, (1, 1))
 
 
-def _reshaped(tracer, node, *_: Any):
+def _reshaped(tracer, node, *_):
     """Flattening, or a reshape that leaves the shape or flattens."""
     value, before, after = _input(tracer, node), _shape(node.args[0]), _shape(node)
     if not isinstance(value, Value) or after == before:

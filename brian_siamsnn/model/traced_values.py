@@ -7,8 +7,9 @@ other sums, so nothing is computed before a rectifier turns a sum into a layer o
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 
@@ -42,10 +43,10 @@ class View:
     crop: Margins = NO_MARGINS
     padding: Margins = NO_MARGINS
 
-    def seen(self, channels: int, first: int = 0, **options: object) -> Input:
+    def seen(self, channels: int, first: int = 0, **options: Any) -> Input:
         """The input of a layer that sees some channels of this view; options as for `Input`."""
         padding = _added(self.padding, options.pop("padding", NO_MARGINS))
-        return Input(self.source, channels, self.first + first, padding=padding, crop=self.crop, **options)  # type: ignore[arg-type]
+        return Input(self.source, channels, self.first + first, padding=padding, crop=self.crop, **options)
 
 
 @dataclass(frozen=True, eq=False)
@@ -101,7 +102,11 @@ class Value:
 
 
 def _added(a, b):
-    return tuple(p + q for p, q in zip(a, b, strict=True))
+    return _margins(p + q for p, q in zip(a, b, strict=True))
+
+
+def _margins(sides: Iterable[int]) -> Any:
+    return tuple(sides)
 
 
 def identity(view: View, scale: np.ndarray, name: str) -> Sum:
@@ -206,7 +211,7 @@ def cropped(value: Value, margins: Margins) -> Value:
                 left = pad - margin  # what was padded goes first
                 padding.append(max(left, 0))
                 crop.append(cut - min(left, 0))
-            return replace(part, padding=tuple(padding), crop=tuple(crop))
+            return replace(part, padding=_margins(padding), crop=_margins(crop))
         return replace(part, terms=tuple(replace(term, input=trim_outputs(term.input, margins)) for term in part.terms))
 
     return replace(value, parts=tuple(map(crop, value.parts)))
@@ -214,17 +219,15 @@ def cropped(value: Value, margins: Margins) -> Value:
 
 def trim_outputs(one: Input, margins: Margins) -> Input:
     """The input of a layer that loses rows and columns at its border."""
-    return replace(one, padding=tuple(pad - one.stride * cut for pad, cut in zip(one.padding, margins, strict=True)))
+    return replace(one, padding=_margins(pad - one.stride * cut for pad, cut in zip(one.padding, margins, strict=True)))
 
 
 def trim_source(one: Input, margins: Margins) -> Input:
     """The same view of a source that loses rows and columns at its border."""
-    return replace(one, crop=tuple(crop - cut for crop, cut in zip(one.crop, margins, strict=True)))
+    return replace(one, crop=_margins(crop - cut for crop, cut in zip(one.crop, margins, strict=True)))
 
 
-def convolved(
-    value: Value, weights: np.ndarray, bias: np.ndarray, name: str, groups: int = 1, **options: object
-) -> Value:
+def convolved(value: Value, weights: np.ndarray, bias: np.ndarray, name: str, groups: int = 1, **options: Any) -> Value:
     """A convolution of views; options as for `Input`.
 
     Parameters

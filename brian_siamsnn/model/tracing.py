@@ -178,7 +178,7 @@ class Tracer:
         if any(isinstance(part, Sum) and not part.positive for part in value.parts) and self._rectified_later(node):
             return replace(value, parts=tuple(self.rectified(part) for part in value.parts))
         value = self.views(node, value)
-        if any(part.source == IMAGE for part in value.parts):
+        if any(isinstance(part, View) and part.source == IMAGE for part in value.parts):
             raise self.refuse(node, "it pools the image, which is not spikes; begin with a convolution")
         return value
 
@@ -196,9 +196,9 @@ class Tracer:
         first = views[0]
         if len(views) == 1 and first.source != IMAGE and not any(first.padding):
             layer = self._layers[first.source]
-            if first.channels == (layer.input.channels if isinstance(layer, Gates) else layer.out_channels):
+            if isinstance(layer, Neurons) and first.channels == layer.out_channels:
                 return first
-        # several layers, or some channels of one: neurons that repeat them, side by side
+        # several layers, some channels of one, or gates: neurons that repeat them, side by side
         weights = np.eye(value.channels)[:, :, None, None]
         joined = convolved(Value(tuple(views)), weights, np.zeros(value.channels), "output", kernel=(1, 1))
         (part,) = joined.parts
@@ -248,7 +248,7 @@ def _trimmed(layers, last):
     layers, sees = {layer.name: layer for layer in layers}, {last.source: [last.crop]}
     for name in reversed(list(layers)):
         layer = layers[name]
-        unseen: Margins = tuple(map(min, zip(*sees[name], strict=True)))  # type: ignore[assignment]
+        unseen: Margins = tuple(map(min, zip(*sees[name], strict=True)))
         inputs = [trim_outputs(one, unseen) for one in inputs_of(layer)]
         if isinstance(layer, Gates):
             layers[name] = replace(layer, input=inputs[0])
