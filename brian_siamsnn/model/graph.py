@@ -26,6 +26,7 @@ __all__ = [
     "projections_of",
     "sources_of",
     "split_weights",
+    "total_stride",
     "turns",
 ]
 
@@ -103,6 +104,27 @@ def depths(layers: tuple[Layer, ...]) -> dict[str, int]:
         before = [result[source] for source in sources_of(layers)[layer.name]]
         result[layer.name] = max(before, default=-1) + (0 if isinstance(layer, MaxPool) else 1)
     return result
+
+
+def total_stride(layers: tuple[Layer, ...]) -> int:
+    """Pixels between neighbouring outputs of the last layer: the product of strides on the way to it.
+
+    Parameters
+    ----------
+    layers : tuple of Layer
+        A chain or a graph.
+
+    Returns
+    -------
+    int
+        In pixels of the image.
+    """
+    strides = {IMAGE: 1}
+    sources = sources_of(layers)
+    for layer in layers:
+        source = (sources[layer.name] or [IMAGE])[0]
+        strides[layer.name] = strides[source] * (inputs_of(layer)[0].stride if inputs_of(layer) else layer.stride)
+    return strides[layers[-1].name]
 
 
 def turns(layers: tuple[Layer, ...]) -> list[int]:

@@ -249,8 +249,8 @@ def test_rate_coding_approximates_the_module():
     trains = bs.SpikingBranch(model, 8, steps=400).run(images()[0].permute(1, 2, 0).numpy())
     with torch.no_grad():
         wanted = network(images())
-    rates = trains.firing_rates.ravel()
-    np.testing.assert_allclose(rates, wanted[0].numpy() / np.quantile(wanted.numpy(), 1), atol=0.05)
+    rates, wanted = trains.firing_rates().ravel(), wanted[0].numpy()
+    np.testing.assert_allclose(rates / rates.max(), wanted / wanted.max(), atol=0.05)
 
 
 @pytest.mark.parametrize(
