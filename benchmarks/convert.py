@@ -3,8 +3,8 @@
     python benchmarks/convert.py [--runs 3]
 
 For each example: layers, neurons and synapses for one image, seconds to convert (16 random images, 4 levels) and to
-flatten (median of the runs), and both over the time of one pass of the PyTorch network over the same images, measured in
-the same run. Weights are random.
+flatten (median of the runs), and both over the time of one pass of the PyTorch network over the same images, measured
+in the same run. Weights are random.
 """
 
 import argparse
@@ -69,7 +69,5 @@ for name, (make, size, white) in EXAMPLES.items():
             seconds["flatten"].append(time.perf_counter() - begun)
     one, convert = (statistics.median(seconds[key]) for key in ("pass", "convert"))
     flatten = statistics.median(seconds["flatten"]) if seconds["flatten"] else float("nan")
-    print(
-        f"{name:30} {len(model.layers):6} {model.neuron_count(size):8,} {synapses:12,} {convert:7.2f} s {flatten:6.2f} s"
-        f"   {convert / one:6.1f} and {flatten / one:.1f}"
-    )
+    sizes = f"{len(model.layers):6} {model.neuron_count(size):8,} {synapses:12,}"
+    print(f"{name:30} {sizes} {convert:7.2f} s {flatten:6.2f} s   {convert / one:6.1f} and {flatten / one:.1f}")
