@@ -1,4 +1,4 @@
-"""Builds the event-driven kernel; everything else about the package is in pyproject.toml."""
+"""Builds the kernels; everything else about the package is in pyproject.toml."""
 
 from glob import glob
 
@@ -8,8 +8,8 @@ setup(
     packages=[*find_packages(include=["brian_siamsnn*"]), "brian_siamsnn.data.equations", "brian_siamsnn.data.weights"],
     ext_modules=[
         Extension(
-            "brian_siamsnn.connectivity._events",
-            ["brian_siamsnn/connectivity/_events.pyx"],
+            f"brian_siamsnn.connectivity.{name}",
+            [f"brian_siamsnn/connectivity/{name}.pyx"],
             depends=glob("brian_siamsnn/connectivity/kernels/*.h"),
             include_dirs=["brian_siamsnn/connectivity/kernels"],
             language="c++",
@@ -17,5 +17,6 @@ setup(
             extra_compile_args=["-O3", "-std=c++17", "-ffp-contract=off", "-Wno-psabi", "-pthread"],
             extra_link_args=["-pthread"],
         )
+        for name in ("_events", "_windows")
     ],
 )

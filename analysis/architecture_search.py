@@ -3,7 +3,7 @@
     python analysis/architecture_search.py DATA --teacher siamfc.safetensors [--candidates A B ...]
 
 Trains each candidate briefly, with the same pairs and the same teacher, and compares the distance between response peak
-and target on the held-out videos with the synaptic operations per search crop at T = 20. Writes ``table.csv``,
+and target on the held-out scenes with the synaptic operations per search crop as a wave, p = 4. Writes ``table.csv``,
 ``table.md`` and ``search.png``. Finished candidates are skipped, and interrupted runs continue.
 """
 
@@ -16,7 +16,8 @@ from matplotlib.figure import Figure
 
 import brian_siamsnn as bs
 from brian_siamsnn.crops import SEARCH_SIZE
-from brian_siamsnn.evaluation.report import markdown, write_csv
+from brian_siamsnn.evaluation.report import write_csv
+from brian_siamsnn.evaluation.tables import markdown
 from brian_siamsnn.files import write_whole
 
 #: Output channels of each layer, with g for groups (see brian_siamsnn.model.layers.compact).
@@ -102,7 +103,7 @@ def main():
         point = row["operations"] / 1e6, row["distance"]
         axes.plot(*point, "o", color="C0")
         axes.annotate(row["candidate"], point, xytext=(4, 4), textcoords="offset points")
-    axes.set(xlabel="synaptic operations per search crop, T = 20 (millions)", ylabel="peak to target, held out (cells)")
+    axes.set(xlabel="synaptic operations per search crop, p = 4 (millions)", ylabel="peak to target, held out (cells)")
     axes.margins(0.3, 0.2)
     figure.savefig(arguments.output / "search.png", dpi=120)
 

@@ -12,8 +12,9 @@ from pathlib import Path
 
 import brian_siamsnn as bs
 from brian_siamsnn.defaults import MATCHING, MODEL, STEPS
-from brian_siamsnn.evaluation.report import markdown, write_csv
+from brian_siamsnn.evaluation.report import write_csv
 from brian_siamsnn.evaluation.store import evaluation_identity
+from brian_siamsnn.evaluation.tables import markdown
 from brian_siamsnn.files import write_whole
 from brian_siamsnn.matching.similarity import MATCHINGS
 from brian_siamsnn.sequences.datasets import open_dataset

@@ -18,7 +18,8 @@ from pathlib import Path
 import brian_siamsnn as bs
 from brian_siamsnn.defaults import MODEL
 from brian_siamsnn.evaluation.comparison import compare, dataset_truth, named_results
-from brian_siamsnn.evaluation.report import attribute_table, write_report
+from brian_siamsnn.evaluation.report import write_report
+from brian_siamsnn.evaluation.tables import attribute_table
 from brian_siamsnn.sequences.datasets import SUBSETS, open_dataset
 from brian_siamsnn.tracking.presets import PAPER_CONFIGS
 

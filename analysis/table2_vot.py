@@ -22,7 +22,8 @@ from pathlib import Path
 
 import brian_siamsnn as bs
 from brian_siamsnn.defaults import MODEL, STEPS
-from brian_siamsnn.evaluation.report import markdown, write_csv
+from brian_siamsnn.evaluation.report import write_csv
+from brian_siamsnn.evaluation.tables import markdown
 from brian_siamsnn.evaluation.vot import registry_entry
 from brian_siamsnn.evaluation.vot_workspace import make_workspace
 from brian_siamsnn.files import write_whole

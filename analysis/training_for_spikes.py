@@ -1,11 +1,11 @@
-"""How should a network be trained to run with few time steps?
+"""What does training for a wave gain?
 
     python analysis/training_for_spikes.py DATA BASE --teacher siamfc.safetensors --pool FOLDER
 
-BASE is an ordinary network (``brian-siamsnn train --activation relu``), with its checkpoint in the same folder. Each
-variant continues its training, on the same pairs and with the same teacher, and prepares the activations for spikes in
-another way. All variants track the held-out videos, as a CNN and as a spiking network with T = 20, 10 and 5. Writes
-``table.csv`` and ``table.md``. Finished variants are skipped.
+BASE is an ordinary network (``brian-siamsnn train --spiking-share 0``), with its checkpoint in the same folder. Each
+variant continues its training with other levels or weights of the operations, on the same pairs and with the same
+teacher. All variants track the held-out videos as a CNN, as a wave with these levels and with rate coding, T = 20.
+Writes ``table.csv`` and ``table.md``. Finished variants are skipped.
 """
 
 import argparse
@@ -19,19 +19,21 @@ import numpy as np
 
 import brian_siamsnn as bs
 from brian_siamsnn.environment import quiet
-from brian_siamsnn.evaluation.report import markdown, write_csv
+from brian_siamsnn.evaluation.report import write_csv
+from brian_siamsnn.evaluation.tables import markdown
 from brian_siamsnn.files import write_json, write_whole
+from brian_siamsnn.model.calibration import calibration_crops
 
-#: Training settings of each variant; None for BASE itself, whose scales are a percentile of its activations.
+#: Training settings of each variant; None for BASE itself, whose scales minimise the squared error of 4 levels.
 VARIANTS = {
-    "none (percentile)": None,
-    "clip-floor-shift, T = 20": {},
-    "clip-floor-shift, T = 10": {"levels": 10},
-    "clip-floor-shift, T = 10, operations 1": {"levels": 10, "operations_weight": 1.0},
-    "clip-floor-shift, T = 10, operations 4": {"levels": 10, "operations_weight": 4.0},
-    "noise, T = 10": {"activation": "clip_noise", "levels": 10},
+    "none, p = 4": None,
+    "p = 8": {"levels": 8},
+    "p = 4": {"levels": 4},
+    "p = 3": {"levels": 3},
+    "p = 2": {"levels": 2},
+    "p = 4, operations 1": {"levels": 4, "operations_weight": 1.0},
+    "p = 4, operations 4": {"levels": 4, "operations_weight": 4.0},
 }
-STEPS = (20, 10, 5)
 #: First frames of each held-out video that are tracked.
 FRAMES = 60
 
@@ -45,27 +47,35 @@ def run(variant, data, base, teacher, pool, steps, folder):
     import torch
 
     from brian_siamsnn.training.loop import train
+    from brian_siamsnn.training.pairs import read_videos
     from brian_siamsnn.training.recipe import HELD_OUT, Recipe
 
     quiet()
     torch.set_num_threads(1)  # the variants share the processors
+    settings = VARIANTS[variant] or {"levels": 4}
     if VARIANTS[variant] is None:
-        model = bs.load_model(base)
+        crops = calibration_crops(bs.open_sequence(data / "photos"))
+        model = bs.convert(bs.load_model(base), crops, levels=settings["levels"])
+        history = model.provenance["training"]["history"]
     else:
         # a quarter of the default learning rate, for fine-tuning
-        common = {"steps": steps, "report_every": max(1, steps // 4), "spiking_share": 1.0, "learning_rate": 5e-4}
-        recipe = Recipe(**common, **VARIANTS[variant])
+        common = {"steps": steps, "report_every": max(1, steps // 4), "spiking_share": 1.0}
         initial = Path(base).with_suffix(".checkpoint.pt")
         file = folder / f"{name}.safetensors"
+        recipe = Recipe(**common, **settings)
         model = train(data, file, recipe, teacher=bs.load_model(teacher), initial=initial, pool=pool)
-    last = model.provenance["training"]["history"][-1]
-    row = {"variant": variant, "distance": last["distance"], "within_1": last["within_1"]}
-    configs = {"CNN": bs.TrackerConfig(model=model, tracker="cnn")}
-    configs |= {f"T = {t}": bs.TrackerConfig(model=model, steps=t) for t in STEPS}
+        history = model.provenance["training"]["history"]
+    row = {"variant": variant, "distance": history[-1]["distance"], "within_1": history[-1]["within_1"]}
+    configs = {
+        "CNN": bs.TrackerConfig(model=model, tracker="cnn"),
+        "wave": bs.TrackerConfig(model=model, coding=f"wave:p={settings['levels']}"),
+        "rate, T = 20": bs.TrackerConfig(model=model),
+    }
+    videos = [video.name for video in read_videos(data / "video") if video.scene in HELD_OUT]
     for label, config in configs.items():
         tracker = config.build_tracker(threads=1)
         auc, frames = [], 0
-        for video in HELD_OUT:
+        for video in videos:
             tracked = bs.track(bs.open_sequence(data / "video" / video), tracker, frames=FRAMES)
             auc.append(tracked.metrics["auc"])
             frames += len(tracked.boxes) - 1
@@ -94,13 +104,13 @@ def main():
         rows = list(workers.map(train_variant, arguments.variants))
 
     write_csv(arguments.output / "table.csv", rows)
-    columns = ["CNN", *(f"T = {t}" for t in STEPS)]
-    head = ["training", "within 1 cell", *columns, "operations per frame, T = 20"]
+    columns = ["CNN", "wave", "rate, T = 20"]
+    head = ["training", "within 1 cell", *columns, "operations per frame, wave"]
     lines = [
         [
             *(row["variant"], f"{row['within_1']:.3f}"),
             *(f"{row[f'AUC, {column}']:.3f}" for column in columns),
-            f"{row['operations a frame, T = 20'] / 1e6:.0f} M",
+            f"{row['operations a frame, wave'] / 1e6:.0f} M",
         ]
         for row in rows
     ]

@@ -19,8 +19,9 @@ import brian_siamsnn as bs
 from brian_siamsnn.defaults import MODEL
 from brian_siamsnn.evaluation.bootstrap import paired_bootstrap
 from brian_siamsnn.evaluation.plots import latency_figure, save
-from brian_siamsnn.evaluation.report import markdown, write_csv
+from brian_siamsnn.evaluation.report import write_csv
 from brian_siamsnn.evaluation.store import evaluation_identity
+from brian_siamsnn.evaluation.tables import markdown
 from brian_siamsnn.files import write_whole
 from brian_siamsnn.matching.similarity import MATCHINGS
 from brian_siamsnn.model.calibration import calibration_crops, convert

@@ -15,6 +15,7 @@ __all__ = [
     "SCALES",
     "STEPS",
     "TAU",
+    "TEMPLATES",
     "WAVE_MATCHING",
     "WAVE_POOLING",
 ]
@@ -44,3 +45,6 @@ LAMBDA_T = 20.0
 
 #: Sizes of the search region in each frame.
 SCALES = 3
+
+#: Exemplars that the tracker remembers, the first included.
+TEMPLATES = 4

@@ -60,7 +60,6 @@ def energy_command(
     from ..files import write_json
     from ..sequences.sources import open_sequence
     from ..tracking.run import known_box, track
-    from ..tracking.tracker import SiameseTracker
 
     if config.tracker != "snn":
         raise InputError("energy: expected --tracker snn, got cnn; the CNN is counted beside the spiking network")
@@ -73,7 +72,7 @@ def energy_command(
     prepare(counter)
     total = min(filter(None, (sequence.frame_count, frames)), default=None)
     with tqdm(total=total, desc=sequence.name, unit=" frames", disable=None) as bar:
-        result = track(sequence, SiameseTracker(counter, config.scales), first_box, frames, None, bar.update)
+        result = track(sequence, config.tracker_with(counter), first_box, frames, None, bar.update)
     frame, model = counter.mean_frame(), counter.search_branch.model
     report = energy_report(frame, model, costs, config.scales, config.wave)
     folder = output or Path("brian-siamsnn-output") / sequence.name

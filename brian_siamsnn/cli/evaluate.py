@@ -48,6 +48,12 @@ _SOME_FAILED = 1
     help="Score existing boxes instead of tracking; repeat it to compare trackers.",
 )
 @click.option(
+    "--compare",
+    nargs=2,
+    metavar="A B",
+    help="Score the boxes or evaluation folders A and B, and print the difference of their mean AUC with its interval.",
+)
+@click.option(
     "--annotations",
     type=click.Path(path_type=Path, exists=True, dir_okay=False),
     help="Ground truth for --boxes instead of ROOT (JSON).",
@@ -67,6 +73,7 @@ def evaluate_command(
     workers: int,
     scheduler: str | None,
     boxes: tuple[str, ...],
+    compare: tuple[str, str] | None,
     annotations: Path | None,
     output: Path | None,
     config: TrackerConfig,
@@ -75,8 +82,9 @@ def evaluate_command(
 
     ROOT has one folder per sequence, in the layout of OTB, GOT-10k or VOT.
     Without ROOT, three rendered sequences are used. Repeat the command to
-    continue a run that was stopped. With --boxes, the command scores existing
-    results of one or several trackers.
+    continue a run that was stopped. With --boxes or --compare, the command
+    scores existing results. Differences to the first tracker carry a 95 %
+    interval: a paired bootstrap over the sequences.
 
     The exit code is 1 if some sequences failed, and 2 if nothing could be
     evaluated.
@@ -84,9 +92,12 @@ def evaluate_command(
     from ..evaluation.report import write_report
 
     names = [canonical(printable(name.strip())) for name in sequences.split(",") if name.strip()]
+    if compare and boxes:
+        raise InputError("--compare: expected without --boxes; repeat --boxes to compare more than two trackers")
+    boxes = compare or boxes
     if annotations is not None and (root is not None or not boxes):
-        got = "ROOT as well" if root is not None else "no --boxes"
-        raise InputError(f"--annotations: expected with --boxes and without ROOT, got {got}")
+        got = "ROOT as well" if root is not None else "neither of them"
+        raise InputError(f"--annotations: expected with --boxes or --compare and without ROOT, got {got}")
     if boxes:
         reports, default = _score(root, dataset, names, subset, boxes, annotations, frames)
     else:
@@ -162,9 +173,9 @@ def _tell_missing(dataset: Dataset) -> None:
 
 
 def _summary(reports: list[dict[str, Any]], folder: Path) -> str:
-    from ..evaluation.report import attribute_table
+    from ..evaluation.tables import attribute_table, difference_table
 
-    lines = [attribute_table(reports)]
+    lines = [attribute_table(reports), *filter(None, [difference_table(reports)])]
     for report in reports:
         total = report["total"]
         parts = [f"{len(report['sequences'])} sequences, {total['frames']:,} frames"]

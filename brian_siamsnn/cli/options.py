@@ -158,6 +158,11 @@ _TRACKER = [
         metavar="N",
     ),
     scales_option,
+    _setting(
+        "templates",
+        "Exemplars that the tracker remembers: that of the first frame, and the most diverse of later ones.",
+        type=click.IntRange(1),
+    ),
     seed_option,
 ]
 _PRESET = click.option(

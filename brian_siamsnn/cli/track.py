@@ -80,7 +80,6 @@ def _track(
     from ..sequences.sources import open_sequence
     from ..tracking.live import LiveView, draw_box, require_window
     from ..tracking.run import known_box, track
-    from ..tracking.tracker import SiameseTracker
 
     sequence = starting_at(open_sequence(source), start)
     drawn = given is None and sequence.first_box is None
@@ -114,7 +113,7 @@ def _track(
         if show:
             watchers.append(stack.enter_context(LiveView(sequence.name)))
         bar = stack.enter_context(tqdm(total=total, desc=sequence.name, unit=" frames", disable=None))
-        tracker = SiameseTracker(counter or matcher, config.scales)
+        tracker = config.tracker_with(counter or matcher)
         result = track(sequence, tracker, box, frames, folder, bar.update, watchers=watchers)
     summary = {
         "source": public_address(source),

@@ -33,12 +33,13 @@ def _setting(name: str, help: str, **options: Any) -> Callable[[Any], Any]:
     "--data",
     required=True,
     type=click.Path(path_type=Path),
-    help="Folder with video/NAME/img/*.jpg, video/NAME/groundtruth_rect.txt and photos/*.jpg.",
+    help="Folder with video/NAME/img/*.jpg, video/NAME/groundtruth_rect.txt, photos/*.jpg and, if there are any, "
+    "tracks/NAME/... of several people of a scene.",
 )
 @click.option("--output", required=True, type=click.Path(path_type=Path), help="Model file to write (.safetensors).")
 @_setting(
     "architecture",
-    "compact, alexnet, or channels of strided convolutions such as 16-32-48-32.",
+    "compact, standard, alexnet, or channels of strided convolutions such as 16-32-48-32.",
     metavar="NAME|CHANNELS",
 )
 @click.option(
@@ -57,21 +58,25 @@ def _setting(name: str, help: str, **options: Any) -> Callable[[Any], Any]:
 @_setting("steps", "Number of batches.")
 @_setting("batch", "Pairs per batch.")
 @_setting("learning_rate", "Initial learning rate; it falls to a hundredth.")
-@_setting(
-    "activation", "Activation after each rectifier in the last part: clip_floor_shift, clip_noise, or relu for none."
-)
-@_setting("spiking_share", "Fraction of the batches, at the end, that use this activation.")
-@_setting("levels", "Levels of the activation: time steps T of the spiking network.")
+@_setting("spiking_share", "Fraction of the batches, at the end, that train the branch as a wave runs it; 0 for none.")
+@_setting("levels", "Levels p of the wave.")
 @_setting("operations_weight", "Weight in the loss of the fraction of synapses that carry a spike in a step.")
+@_setting("peak_weight", "Weight of the loss on the peak of the response.")
+@_setting("absence_weight", "Weight of the loss on search crops of other targets.")
 @click.option(
     "--held-out",
     default=",".join(_RECIPE.held_out),
     show_default=True,
     metavar="NAME,NAME",
-    help="Videos used for scoring only.",
+    help="Scenes used for scoring only: videos, and tracks by the name of their place.",
 )
 @_setting("report_every", "Batches between two reports, each with a checkpoint.")
 @_setting("seed", "Seed of the weights and the pairs.")
+@click.option(
+    "--threads",
+    type=click.IntRange(1),
+    help="Threads of PyTorch, which decide the last bits of sums [default: all processors].",
+)
 @click.option(
     "--device",
     type=click.Choice(["auto", "cpu", "cuda"]),
@@ -85,6 +90,7 @@ def train_command(
     initial: Path | None,
     teacher: str | None,
     pool: Path | None,
+    threads: int | None,
     device: str,
     held_out: str,
     **settings: Any,
@@ -105,6 +111,7 @@ def train_command(
         teacher=load_model(teacher) if teacher else None,
         initial=initial,
         pool=pool,
+        threads=threads,
         device=_device(device),
     )
     training = model.provenance["training"]

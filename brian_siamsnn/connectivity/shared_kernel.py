@@ -10,12 +10,12 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ..model.layers import Convolution
-from . import _events
+from . import _events, _windows
 from .blocks import blocked_kernel, kernel_block
 
 if TYPE_CHECKING:
@@ -66,6 +66,22 @@ class SharedKernel(ABC):
         -------
         int
             Synaptic events: spikes times fan-out.
+        """
+
+    @abstractmethod
+    def pass_window(self, arriving: np.ndarray, counts: np.ndarray, fan_out: np.ndarray, by_step: np.ndarray) -> None:
+        """Do all that a window of a wave asks of the postsynaptic layer: gather, and fire for p steps (`window_pass`).
+
+        Parameters
+        ----------
+        arriving : ndarray of uint8, flat
+            How often each presynaptic neuron fired in its window, 0 to p.
+        counts : ndarray of uint8, flat
+            How often each postsynaptic neuron fires; written in place.
+        fan_out : ndarray of int32, shape (H * W,)
+            Synapses that leave a postsynaptic neuron of each pixel.
+        by_step : ndarray of int64, shape (2, p)
+            Spikes in each step of the window, and their synaptic events; written in place.
         """
 
     # a convolution keeps nothing from step to step
@@ -158,6 +174,27 @@ class SharedKernelConvolution(SharedKernel):
         weights, block = self._kernel
         return _events.convolve(spikes, amplitude, weights, *geometry, block, STRIP, self.threads)
 
+    @property
+    def fixed_point(self) -> bool:
+        """Whether the weights are fixed-point, so that sums are exact in any order."""
+        return self._fixed_point is not None
+
+    def pass_window(self, arriving: np.ndarray, counts: np.ndarray, fan_out: np.ndarray, by_step: np.ndarray) -> None:
+        """Gather the counts of a window with fixed-point weights, and fire, see `SharedKernel.pass_window`.
+
+        Parameters
+        ----------
+        arriving, counts, fan_out, by_step : ndarray
+            See there.
+        """
+        assert self._fixed_point is not None
+        layer, (whole, units, block) = self.layer, self._fixed_point
+        state = (arriving, whole, units, self.postsynaptic["I"], self._v, counts, fan_out, by_step)
+        shapes = self.projection.shape_in, self.projection.shape_out
+        sides = layer.kernel, layer.stride, layer.groups, block
+        arguments: list[Any] = [*state, self.batch_size, *shapes, *sides, self.threads]
+        _windows.convolve(*arguments)
+
 
 class SharedKernelPooling(SharedKernel):
     """The synapses of a pooling gate as one kernel.
@@ -234,3 +271,15 @@ class SharedKernelPooling(SharedKernel):
         layer, shapes = self.projection.layer, (self.projection.shape_in, self.projection.shape_out)
         geometry = (self.batch_size, *shapes, layer.kernel, layer.stride, STRIP, self.threads)
         return self._arrive(spikes, amplitude, *self._state, *geometry)
+
+    def pass_window(self, arriving: np.ndarray, counts: np.ndarray, fan_out: np.ndarray, by_step: np.ndarray) -> None:
+        """Pass on the largest count of each pooling window, see `SharedKernel.pass_window`.
+
+        Parameters
+        ----------
+        arriving, counts, fan_out, by_step : ndarray
+            See there.
+        """
+        layer, shapes = self.projection.layer, (self.projection.shape_in, self.projection.shape_out)
+        geometry = (self.batch_size, *shapes, layer.kernel, layer.stride, self.threads)
+        _windows.pool(arriving, counts, fan_out, by_step, *geometry)

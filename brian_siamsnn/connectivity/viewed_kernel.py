@@ -84,6 +84,24 @@ class ViewedKernel(SharedKernel):
         events = self._kernel.deliver(seen[known], amplitude if amplitude.size == 1 else amplitude[known])
         return events if self._fan_out is None else int(self._fan_out[spikes].sum())
 
+    #: A layer of a graph gathers in the windows of several layers, so a window is not passed at once (`window_pass`).
+    fixed_point = False
+
+    def pass_window(self, arriving: np.ndarray, counts: np.ndarray, fan_out: np.ndarray, by_step: np.ndarray) -> None:
+        """Raise an error: a graph is simulated step by step, see `fixed_point`.
+
+        Parameters
+        ----------
+        arriving, counts, fan_out, by_step : ndarray
+            See `SharedKernel.pass_window`.
+
+        Raises
+        ------
+        TypeError
+            In any case.
+        """
+        raise TypeError(f"{self.projection.layer.name}: the windows of a graph of layers are not passed at once")
+
     def reset(self) -> None:
         """Forget the spikes of the last image."""
         self._kernel.reset()

@@ -98,6 +98,8 @@ class OperationCounter:
         Operations of the last exemplar.
     frames : list of list of OperationCounts
         Operations of every frame since then, one entry per run of the search branch.
+    later : list of OperationCounts
+        Operations of later exemplars since then, which a memory of templates asked for.
     localisation : int
         Multiply-accumulates of locating the peak in a frame.
 
@@ -112,6 +114,7 @@ class OperationCounter:
         self.matcher = matcher
         self.exemplar: OperationCounts | Any = None
         self.frames: list[list[OperationCounts]] = []
+        self.later: list[OperationCounts] = []
         self.localisation = 0
 
     def __repr__(self) -> str:
@@ -144,10 +147,40 @@ class OperationCounter:
             Exemplar crop, RGB.
         """
         self.matcher.set_exemplar(crop)
+        self.exemplar = self._exemplar_counts()
+        self.frames, self.later = [], []
+
+    def _exemplar_counts(self):
         branch = self.matcher.exemplar_branch
         shape = branch.shapes[branch.last_layer]
-        self.exemplar = count_branch(branch, host=crop_macs(EXEMPLAR_SIZE) + smoothing_macs(shape, branch.steps))
-        self.frames = []
+        return count_branch(branch, host=crop_macs(EXEMPLAR_SIZE) + smoothing_macs(shape, branch.steps))
+
+    def describe(self, crop: np.ndarray) -> np.ndarray:
+        """Simulate a later exemplar, for a memory of templates, and count its operations.
+
+        Parameters
+        ----------
+        crop : ndarray of uint8, shape (127, 127, 3)
+            Exemplar crop, RGB.
+
+        Returns
+        -------
+        ndarray
+            Its features, see `SpikingMatcher.describe`.
+        """
+        features = self.matcher.describe(crop)
+        self.later.append(self._exemplar_counts())
+        return features
+
+    def set_template(self, features: np.ndarray) -> None:
+        """Look for what features describe.
+
+        Parameters
+        ----------
+        features : ndarray
+            As from `describe`.
+        """
+        self.matcher.set_template(features)
 
     def match(self, crops: np.ndarray | list[np.ndarray]) -> np.ndarray:
         """Compute the response maps of one frame, and count the operations.
@@ -172,7 +205,7 @@ class OperationCounter:
         return np.concatenate(responses)
 
     def mean_frame(self) -> OperationCounts:
-        """Return the mean operations of a frame, over all scales and including the tracker.
+        """Return the mean operations of a frame, over all scales and including the tracker and later exemplars.
 
         Returns
         -------
@@ -188,7 +221,8 @@ class OperationCounter:
             raise InputError(
                 "energy: expected a second frame to search, got none; use a longer sequence, or --frames 2 or more"
             )
-        total = reduce(add, (counts for frame in self.frames for counts in frame)) / len(self.frames)
+        searched = [counts for frame in self.frames for counts in frame]
+        total = reduce(add, [*searched, *self.later]) / len(self.frames)
         return replace(total, host=total.host + self.localisation)
 
     def mean_scales(self) -> list[OperationCounts]:

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from ..errors import InputError
+from .scores import METRICS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["Difference", "paired_bootstrap"]
+__all__ = ["Difference", "differences", "paired_bootstrap"]
 
 #: Resamples of the sequences.
 _RESAMPLES = 10_000
@@ -65,3 +66,30 @@ def paired_bootstrap(a: Mapping[str, float], b: Mapping[str, float], level: floa
     draws = np.random.default_rng(seed).integers(0, len(differences), (_RESAMPLES, len(differences)))
     low, high = np.percentile(differences[draws].mean(1), [50 - 50 * level, 50 + 50 * level])
     return Difference(float(differences.mean()), float(low), float(high))
+
+
+def differences(reports: list[dict[str, Any]]) -> dict[str, dict[str, Difference]]:
+    """Compare each tracker with the first, sequence by sequence.
+
+    Parameters
+    ----------
+    reports : list of dict
+        Reports from `make_report`, on the same sequences.
+
+    Returns
+    -------
+    dict of str to dict of str to Difference
+        By label of the other trackers and ``auc`` or ``precision20``: the difference of the means to those of the first
+        tracker, with an interval, see `paired_bootstrap`. Empty without sequences that have ground truth.
+    """
+
+    def scores(report, key):
+        return {name: row[key] for name, row in report["sequences"].items() if row[key] is not None}
+
+    first, *others = reports
+    if not scores(first, "auc"):
+        return {}
+    return {
+        report["label"]: {key: paired_bootstrap(scores(report, key), scores(first, key)) for key in METRICS[:2]}
+        for report in others
+    }

@@ -30,7 +30,9 @@ import numpy as np
 from ..files import write_json, write_whole
 from ..metrics import PRECISION_THRESHOLDS, SUCCESS_THRESHOLDS
 from ..sequences.otb import ATTRIBUTE_NAMES
+from .bootstrap import differences
 from .scores import COUNTS, METRICS
+from .tables import attribute_table, difference_table, sequence_table
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -38,10 +40,7 @@ if TYPE_CHECKING:
     from ..aliases import FilePath
     from ..sequences.datasets import Dataset
 
-__all__ = ["COLUMNS", "attribute_table", "make_report", "markdown", "sequence_table", "write_csv", "write_report"]
-
-#: Columns of the paper's Table I.
-COLUMNS = ("ALL", "BC", "DEF", "FM", "IPR", "IV", "LR", "MB", "OCC", "OPR", "OV", "SV")
+__all__ = ["make_report", "write_csv", "write_report"]
 
 
 def make_report(
@@ -108,73 +107,6 @@ def _mean_curve(kind, thresholds, scored):
     return {"thresholds": thresholds.tolist(), "values": values}
 
 
-def attribute_table(reports: list[dict[str, Any]]) -> str:
-    """Format mean overlap by attribute, in the layout of the paper's Table I.
-
-    Parameters
-    ----------
-    reports : list of dict
-        Reports from `make_report`, on the same sequences.
-
-    Returns
-    -------
-    str
-        Markdown table with one row per tracker, in percent.
-    """
-    counts = reports[0]["attributes"]
-    lines = [["overlap (%)", *COLUMNS, "AUC (%)", "precision (%)"]]
-    for report in reports:
-        cells = [report["attributes"][code]["overlap"] for code in COLUMNS]
-        cells += [report["mean"]["auc"], report["mean"]["precision20"]]
-        lines.append([report["label"], *("-" if cell is None else f"{100 * cell:.1f}" for cell in cells)])
-    lines.append(["sequences", *(str(counts[code]["sequences"]) for code in COLUMNS), "", ""])
-    return markdown(lines)
-
-
-def sequence_table(reports: list[dict[str, Any]]) -> str:
-    """Format AUC and precision at 20 pixels by sequence.
-
-    Parameters
-    ----------
-    reports : list of dict
-        Reports from `make_report`, on the same sequences.
-
-    Returns
-    -------
-    str
-        Markdown table with one row per sequence and one column per tracker, in
-        percent.
-    """
-    lines = [["AUC / precision (%)", "frames", *(report["label"] for report in reports)]]
-
-    def cell(scores):
-        return "-" if scores["auc"] is None else f"{100 * scores['auc']:.1f} / {100 * scores['precision20']:.1f}"
-
-    for name, row in reports[0]["sequences"].items():
-        lines.append([name, str(row["frames"]), *(cell(report["sequences"][name]) for report in reports)])
-    lines.append(["mean", "", *(cell(report["mean"]) for report in reports)])
-    return markdown(lines)
-
-
-def markdown(lines: list[list[str]]) -> str:
-    """Format a Markdown table whose columns also line up as plain text.
-
-    Parameters
-    ----------
-    lines : list of list of str
-        Cells of each row, all rows of the same length; the first is the header.
-
-    Returns
-    -------
-    str
-        The table: first column left-aligned, others right-aligned.
-    """
-    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
-    padded = [[line[0].ljust(widths[0]), *map(str.rjust, line[1:], widths[1:])] for line in lines]
-    padded.insert(1, ["-" * widths[0], *("-" * (width - 1) + ":" for width in widths[1:])])
-    return "".join(f"| {' | '.join(line)} |\n" for line in padded)
-
-
 def write_report(reports: list[dict[str, Any]], folder: Path) -> None:
     """Write the files of an evaluation: report, tables and plots.
 
@@ -184,9 +116,9 @@ def write_report(reports: list[dict[str, Any]], folder: Path) -> None:
         Reports from `make_report`, on the same sequences.
     folder : Path
         Folder to write to: ``report.json`` (with several trackers, their
-        reports are listed under ``reports``), ``table.md`` (Table I and the sequences), ``table.csv`` (one row
-        per tracker and attribute), ``sequences.csv``, ``success.png`` and
-        ``precision.png``.
+        reports are listed under ``reports``, and their differences to the first under ``differences``), ``table.md``
+        (Table I, differences with intervals, and the sequences), ``table.csv`` (one row per tracker and attribute),
+        ``sequences.csv``, ``success.png`` and ``precision.png``.
 
     Raises
     ------
@@ -195,8 +127,16 @@ def write_report(reports: list[dict[str, Any]], folder: Path) -> None:
     """
     from .plots import curve_figure, save
 
-    write_json(folder / "report.json", reports[0] if len(reports) == 1 else {"reports": reports})
-    write_whole(folder / "table.md", f"{attribute_table(reports)}\n{sequence_table(reports)}".encode())
+    several = {
+        "reports": reports,
+        "differences": {
+            label: {key: difference._asdict() for key, difference in of_label.items()}
+            for label, of_label in differences(reports).items()
+        },
+    }
+    write_json(folder / "report.json", reports[0] if len(reports) == 1 else several)
+    tables = [attribute_table(reports), difference_table(reports), sequence_table(reports)]
+    write_whole(folder / "table.md", "\n".join(filter(None, tables)).encode())
     by_attribute = [
         {"tracker": report["label"], "attribute": code, **scores}
         for report in reports

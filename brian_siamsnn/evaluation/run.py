@@ -18,7 +18,6 @@ from tqdm import tqdm
 from ..environment import quiet, versions
 from ..errors import InputError
 from ..tracking.run import track
-from ..tracking.tracker import SiameseTracker
 from .report import make_report
 from .scores import score_sequence
 from .store import Store
@@ -177,7 +176,7 @@ def run_sequence(
         if config.tracker == "snn":
             matcher.reset_counts()
         progress = _FrameCounter(tell)
-        tracker = SiameseTracker(matcher, config.scales)
+        tracker = config.tracker_with(matcher)
         result = track(item.open(), tracker, frames=frames, progress=progress)
     except Exception as error:  # the other sequences must not be lost with this one
         # the command line shows no traceback, so an exception that is a bug is at least named by its type

@@ -183,7 +183,32 @@ class SpikingMatcher:
         """
         if self._seed is not None:
             brian2.seed(self._seed)
-        self.template = Template.from_trains(self._embed(self.exemplar_branch, [crop])[0], self._kernel)
+        self.set_template(self.describe(crop))
+
+    def describe(self, crop: np.ndarray) -> np.ndarray:
+        """Simulate an exemplar, without storing it.
+
+        Parameters
+        ----------
+        crop : ndarray of uint8, shape (127, 127, 3)
+            RGB, the object in the middle.
+
+        Returns
+        -------
+        ndarray, shape (T, h, w, C)
+            Its smoothed spike trains, see `Template`; with a wave, over the steps of the last window.
+        """
+        return Template.from_trains(self._embed(self.exemplar_branch, [crop])[0], self._kernel).smoothed
+
+    def set_template(self, features: np.ndarray) -> None:
+        """Look for what features describe: those of an exemplar, or a mean of several.
+
+        Parameters
+        ----------
+        features : ndarray
+            As from `describe`.
+        """
+        self.template = Template(features)
 
     def match(self, crops: np.ndarray | list[np.ndarray]) -> np.ndarray:
         """Compare search crops with the exemplar.
@@ -283,7 +308,34 @@ class ConvolutionalMatcher:
         crop : ndarray of uint8, shape (127, 127, 3)
             RGB, the object in the middle.
         """
-        self.template = self._embed([crop])
+        self.set_template(self.describe(crop))
+
+    def describe(self, crop: np.ndarray) -> np.ndarray:
+        """Compute the features of an exemplar, without storing them.
+
+        Parameters
+        ----------
+        crop : ndarray of uint8, shape (127, 127, 3)
+            RGB, the object in the middle.
+
+        Returns
+        -------
+        ndarray, shape (1, C, h, w)
+            The features.
+        """
+        return self._embed([crop]).numpy()
+
+    def set_template(self, features: np.ndarray) -> None:
+        """Look for what features describe: those of an exemplar, or a mean of several.
+
+        Parameters
+        ----------
+        features : ndarray
+            As from `describe`.
+        """
+        import torch
+
+        self.template = torch.from_numpy(features)
 
     def match(self, crops: np.ndarray | list[np.ndarray]) -> np.ndarray:
         """Compare search crops with the exemplar.

@@ -18,6 +18,10 @@ class Matcher(Protocol):
     exemplar in an attribute ``template`` can be shared by several trackers at no
     cost: each of them sets its own before it calls `match`. On a matcher without
     it, a tracker calls `set_exemplar` again after another one has used it.
+
+    For a `TemplateMemory`, a matcher also has ``describe(crop)``, which returns
+    the features of an exemplar as an array, and ``set_template(features)``,
+    which takes them, or a mean of several. Responses must be linear in them.
     """
 
     def set_exemplar(self, crop: np.ndarray) -> None:

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from ..aliases import FilePath
     from .files import SiameseModel
 
-__all__ = ["fixed_point", "rounding", "shared_units"]
+__all__ = ["fixed_point", "rounding", "shared_units", "smallest_units"]
 
 #: Appended to the `normalisation` of a fixed-point model.
 _NOTE = "; fixed-point, in units of spikes"
@@ -68,7 +68,7 @@ def fixed_point(model: FilePath | SiameseModel) -> SiameseModel:
     weights = dict(spiking.weights)
     for layer in convolutions(model.layers)[1:]:
         w, b = weights[layer.name]
-        unit = _smallest_units(w, b)
+        unit = smallest_units(w, b)
         rounded_w = np.round(w / _like(unit, w)) * _like(unit, w)
         rounded_b = np.round(b / unit) * unit
         weights[layer.name] = rounded_w.astype(np.float32), rounded_b.astype(np.float32)
@@ -108,8 +108,21 @@ def rounding(before: SpikingModel, after: SpikingModel) -> dict[str, tuple[int, 
     return result
 
 
-def _smallest_units(w, b):
-    """Return the unit of every output channel, for weights that are still to be rounded."""
+def smallest_units(w: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """Find the units for weights that are still to be rounded.
+
+    Parameters
+    ----------
+    w : ndarray, shape (out, in/groups, kernel, kernel)
+        Weights of a convolution, in units of the threshold.
+    b : ndarray, shape (out,)
+        Bias of the convolution, likewise.
+
+    Returns
+    -------
+    ndarray, shape (out,)
+        For each output channel, the smallest power of two for which no sum of rounded weights exceeds 16 bits.
+    """
     parts = w.reshape(len(w), -1).astype(np.float64), b.astype(np.float64)
     largest = np.maximum(_largest_sums(*parts), np.finfo(np.float32).tiny)
     # one power of two below what the exact sums need: rounding down can make them fit

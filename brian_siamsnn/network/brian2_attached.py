@@ -16,9 +16,39 @@ if TYPE_CHECKING:
     from brian2 import NeuronGroup
     from brian2.core.base import BrianObject
 
-__all__ = ["finish_attached", "observed_groups", "prepare_attached", "was_stopped"]
+__all__ = ["ObjectsInOrder", "finish_attached", "observed_groups", "prepare_attached", "was_stopped"]
 
 _PACKAGE = __name__.partition(".")[0]
+
+
+class ObjectsInOrder:
+    """The objects of a network in the order in which they run, sorted again only if something has changed.
+
+    Parameters
+    ----------
+    network : brian2.Network
+        The network.
+    """
+
+    def __init__(self, network: Network) -> None:
+        self._network = network
+        self._sorted_for: list[Any] = []
+        self._sorted: list[BrianObject] = []
+
+    def __call__(self) -> list[BrianObject]:
+        """Return what `Network.sorted_objects` is now."""
+        now: list[Any] = [tuple(self._network.schedule)]
+        _add_places(now, self._network.objects)
+        if now != self._sorted_for:
+            self._sorted_for, self._sorted = now, self._network.sorted_objects
+        return self._sorted
+
+
+def _add_places(places, objects):
+    for item in objects:
+        places.append((id(item), item.when, item.order))
+        if item.contained_objects:
+            _add_places(places, item.contained_objects)
 
 
 def observed_groups(groups: Mapping[str, NeuronGroup], attached: Iterable[BrianObject]) -> set[str]:

@@ -19,7 +19,7 @@ __all__ = [
     "ClockHand",
     "SpikeList",
     "StepObject",
-    "reset_state",
+    "initial_values",
     "scalar_constants",
     "state_arrays",
     "time_records",
@@ -48,6 +48,17 @@ class SpikeList:
     def neurons(self) -> np.ndarray:
         """Indices of the neurons that fired, ascending; a view that the next step overwrites."""
         return self._space[: self._space[-1]]
+
+    def set(self, neurons: np.ndarray) -> None:
+        """Write the list.
+
+        Parameters
+        ----------
+        neurons : ndarray of int
+            Indices of the neurons that fired, ascending.
+        """
+        self._space[: len(neurons)] = neurons
+        self._space[-1] = len(neurons)
 
 
 def state_arrays(group: NeuronGroup | Synapses) -> dict[str, np.ndarray]:
@@ -85,20 +96,28 @@ def value_array(group: NeuronGroup, name: str) -> np.ndarray:
     return group.variables[name].get_value()
 
 
-def reset_state(group: NeuronGroup | Synapses, initial: dict[str, float]) -> None:
-    """Set every variable of a group that changes with time to its value before the first step.
+def initial_values(group: NeuronGroup | Synapses, initial: dict[str, float]) -> list[tuple[np.ndarray, float]]:
+    """The arrays of all variables of a group that change with time, and their values before the first step.
 
     Parameters
     ----------
     group : brian2.NeuronGroup or brian2.Synapses
-        The group, changed in place.
+        The group.
     initial : dict of str to float
         Values by variable; 0 for a variable that is not named.
+
+    Returns
+    -------
+    list of (ndarray, float)
+        Writing the values into the arrays resets the group.
     """
-    for equation in group.equations.values():
-        kept = equation.varname in _BEFORE_THE_FIRST_STEP  # set with the times, see `time_records`
-        if equation.type != SUBEXPRESSION and "constant" not in equation.flags and not kept:
-            group.variables[equation.varname].get_value()[:] = initial.get(equation.varname, 0)
+    return [
+        (group.variables[equation.varname].get_value(), initial.get(equation.varname, 0))
+        for equation in group.equations.values()
+        if equation.type != SUBEXPRESSION
+        and "constant" not in equation.flags
+        and equation.varname not in _BEFORE_THE_FIRST_STEP  # set with the times, see `time_records`
+    ]
 
 
 class ClockHand:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,7 +16,7 @@ from ..model.fixed_point_weights import shared_units
 from ..model.graph import sources_of
 from ..model.layers import Convolution
 from .brian2_code import FusedPass
-from .brian2_state import reset_state, state_arrays, value_array, without_warning
+from .brian2_state import initial_values, state_arrays, value_array, without_warning
 from .layer_equations import check_input_current
 from .step_objects import KernelInput, SpikeCounter, SpikeRecorder, StateRecorder
 from .synapses import build_synapses, input_name
@@ -129,15 +130,19 @@ class LayerObjects:
         )
         return (item for part in parts for item in part.values())
 
+    @cached_property
+    def _initial_values(self):
+        """Arrays of all state variables and what they begin with; none is allocated anew later."""
+        groups = [(group, self._equations[name].initial) for name, group in self.groups.items()]
+        synapses: list[tuple[Any, dict[str, float]]] = [(item, {}) for item in self.inputs.values() if self._explicit]
+        return [pair for item, initial in (*groups, *synapses) for pair in initial_values(item, initial)]
+
     def reset(self) -> None:
         """Set every state variable to its value before the first step, and forget all spikes."""
-        for name, group in self.groups.items():
-            reset_state(group, self._equations[name].initial)
-        for connection in self.inputs.values():
-            if self._explicit:
-                reset_state(connection, {})
-            else:
-                connection.reset()
+        for values, initial in self._initial_values:
+            values[:] = initial
+        for connection in () if self._explicit else self.inputs.values():
+            connection.reset()
         for part in (self.counters, self._event_counters, self.recorders, self.state_recorders):
             for item in part.values():
                 item.reset()

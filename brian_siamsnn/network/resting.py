@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from ..model.conversion import SpikingModel
     from ..neurons.equations import NeuronEquations
 
-__all__ = ["RestingLayers"]
+__all__ = ["RestingLayers", "is_shipped"]
 
 _TEXTS = ("model", "update", "threshold", "reset", "refractory", "amplitude")
 
@@ -59,10 +59,15 @@ class RestingLayers:
         for layer in model.layers:
             own = equations[layer.name]
             if isinstance(layer, Convolution):
-                if _is_shipped(own, "wave") and own.parameters["alpha"] > _reach(model, layer, own, steps):
+                if is_shipped(own, "wave") and own.parameters["alpha"] > _reach(model, layer, own, steps):
                     self._works_with[layer.name] = layer.name
-            elif (before := sources[layer.name][0]) in self._works_with and _is_shipped(own, "or_pool", "max_pool"):
+            elif (before := sources[layer.name][0]) in self._works_with and is_shipped(own, "or_pool", "max_pool"):
                 self._works_with[layer.name] = self._works_with[before]
+
+    @property
+    def all_layers(self) -> bool:
+        """Whether every layer can rest, and none can fire outside its windows."""
+        return set(self._works_with) == set(self._groups)
 
     def working_steps(self) -> dict[str, dict[BrianObject, np.ndarray]]:
         """Steps in which each object of a layer has something to do, as the variables of the layers are now.
@@ -94,7 +99,21 @@ def _reach(model, layer, equations, steps):
     return equations.initial.get("v", 0.0) + float(step) * steps
 
 
-def _is_shipped(equations, *names):
+def is_shipped(equations: NeuronEquations, *names: str) -> bool:
+    """Whether equations have the text of a file that ships.
+
+    Parameters
+    ----------
+    equations : NeuronEquations
+        The equations.
+    *names : str
+        Names of shipped files.
+
+    Returns
+    -------
+    bool
+        True if all strings of the model are those of one of the files, but for white space.
+    """
     texts = [[plain(getattr(each, text)) for text in _TEXTS] for each in (equations, *map(load_equations, names))]
     return texts[0] in texts[1:]
 

@@ -37,6 +37,7 @@ from .layer_objects import LayerObjects
 from .memory import check_memory
 from .resting import RestingLayers
 from .stepping import SteppedNetwork
+from .window_pass import WindowPass
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
@@ -126,6 +127,7 @@ class SpikingBranch(Branch):
         self.groups = self._objects.groups
         self.network = Network(*self._objects)
         self.network.schedule = list(SCHEDULE)
+        resting = RestingLayers(self.model, self.equations, self.groups, self.steps) if self.wave else None
         self._stepped = SteppedNetwork(
             self.network,
             self.clock,
@@ -133,9 +135,19 @@ class SpikingBranch(Branch):
             self.groups,
             self._objects.passes,
             self._recorded_states,
-            RestingLayers(self.model, self.equations, self.groups, self.steps) if self.wave else None,
+            resting,
+            self._window_pass(resting),
         )
         self._trains: dict[str, tuple[int, list[SpikeTrains]]] = {}  # made when they are asked for
+
+    def _window_pass(self, resting):
+        if self.wave is None or not resting.all_layers or self._recorded_states:
+            return None
+        if not WindowPass.suits(self._objects, self.equations, self.wave, self.steps):
+            return None
+        return WindowPass(
+            self.model, self._objects, self.equations, self.image_size, self.wave, self.steps, self.threads
+        )
 
     @property
     def codegen(self) -> str | None:
@@ -200,9 +212,10 @@ class SpikingBranch(Branch):
         self._objects.reset()
         self._trains.clear()
 
-    def _simulate(self, images):
-        for _ in self._advance(images, methodcaller("run")):
-            pass
+    def _simulate(self, images, execute=methodcaller("run")):
+        self._show(images)
+        self._stepped.prepare()
+        self._stepped.run_whole(execute)
 
     def stepwise(
         self, images: np.ndarray, execute: Callable[[Call], Any] = methodcaller("run")

@@ -59,6 +59,20 @@ class SpikeCounter(StepObject):
         if self._fan_out is not None:
             self.events.append(int(self._fan_out[fired % self._fan_out.size].sum()))
 
+    def fill(self, first: int, spikes: list[int], steps: int) -> None:
+        """Count the spikes of a window (`window_pass`).
+
+        Parameters
+        ----------
+        first : int
+            First step of the window.
+        spikes : list of int
+            Spikes in each of its steps.
+        steps : int
+            T; there are no spikes in steps outside the windows.
+        """
+        _fill(self.spikes, first, spikes, steps)
+
     def reset(self) -> None:
         """Start from zero."""
         self.spikes.clear()
@@ -95,18 +109,62 @@ class SpikeRecorder(StepObject):
     def __init__(self, group: NeuronGroup, amplitude: str, order: int) -> None:
         super().__init__(group, order, f"{group.name}_spikes")
         self._amplitude = value_array(group, amplitude)
-        self.reset()
+        self._neurons: list[np.ndarray] = []
+        self._amplitudes: list[np.ndarray] = []
+        self._windows: list[tuple[int, np.ndarray, int]] = []  # first step, counts, p
+        self._steps = 0
 
     def run(self) -> None:
         """Keep the spikes of this step."""
-        self.neurons.append(self._spikes.neurons.copy())
-        carried = self._amplitude if self._amplitude.size == 1 else self._amplitude[self.neurons[-1]]
-        self.amplitudes.append(np.broadcast_to(carried, len(self.neurons[-1])).astype(np.float32))
+        self._keep_step(self._spikes.neurons.copy())
+
+    def _keep_step(self, fired):
+        carried = self._amplitude if self._amplitude.size == 1 else self._amplitude[fired]
+        self._neurons.append(fired)
+        self._amplitudes.append(np.broadcast_to(carried, len(fired)).astype(np.float32))
+
+    def fill(self, first: int, counts: np.ndarray, p: int, steps: int) -> None:
+        """Keep the spikes of a window (`window_pass`), which are listed when they are asked for.
+
+        Parameters
+        ----------
+        first : int
+            First step of the window.
+        counts : ndarray of uint8, shape (N,)
+            How often each neuron fired, beginning with that step.
+        p : int
+            Steps of the window.
+        steps : int
+            T; there are no spikes in steps outside the windows.
+        """
+        self._windows.append((first, counts, p))
+        self._steps = steps
+
+    def _list_windows(self):
+        """List the spikes of windows step by step."""
+        if not self._windows:
+            return
+        window_of = {first + s: (counts, s) for first, counts, p in self._windows for s in range(p)}
+        self._windows = []
+        none = np.zeros(0, np.uint8), 0
+        for counts, s in (window_of.get(step, none) for step in range(self._steps)):
+            self._keep_step(np.flatnonzero(counts > s).astype(np.int32))
+
+    @property
+    def neurons(self) -> list[np.ndarray]:
+        """Neurons that fired in each step since the last reset."""
+        self._list_windows()
+        return self._neurons
+
+    @property
+    def amplitudes(self) -> list[np.ndarray]:
+        """What the spikes carried, likewise."""
+        self._list_windows()
+        return self._amplitudes
 
     def reset(self) -> None:
         """Forget all spikes."""
-        self.neurons: list[np.ndarray] = []
-        self.amplitudes: list[np.ndarray] = []
+        self._neurons, self._amplitudes, self._windows = [], [], []
 
     def kept(self) -> tuple[list[np.ndarray], list[np.ndarray]]:
         """Return the spikes of each step and their amplitudes."""
@@ -120,7 +178,8 @@ class SpikeRecorder(StepObject):
         kept : tuple of list
             What `kept` returned.
         """
-        self.neurons, self.amplitudes = map(list, kept)
+        self.reset()
+        self._neurons, self._amplitudes = map(list, kept)
 
     def spikes(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """All recorded spikes, by step and then by neuron.
@@ -134,6 +193,11 @@ class SpikeRecorder(StepObject):
         amplitude : ndarray of float32, shape (spikes,)
             What the spike carried.
         """
+        if self._windows and self._amplitude.size == 1:
+            fired = [(np.flatnonzero(counts > s), first + s) for first, counts, p in self._windows for s in range(p)]
+            neuron = np.concatenate([neurons for neurons, _ in fired], dtype=np.int32, casting="same_kind")
+            step = np.repeat([step for _, step in fired], [len(neurons) for neurons, _ in fired])
+            return neuron, step, np.full(len(neuron), self._amplitude[0], np.float32)
         counts = [len(neurons) for neurons in self.neurons]
         neurons = np.concatenate([np.zeros(0, np.int32), *self.neurons])
         amplitudes = np.concatenate([np.zeros(0, np.float32), *self.amplitudes])
@@ -218,6 +282,20 @@ class KernelInput(StepObject):
         carried = amplitude if amplitude.size == 1 else amplitude[fired]
         self.events.append(self.kernel.deliver(fired, carried))
 
+    def fill(self, first: int, events: list[int], steps: int) -> None:
+        """Count the events of a window (`window_pass`).
+
+        Parameters
+        ----------
+        first : int
+            First step of the window.
+        events : list of int
+            Events in each of its steps.
+        steps : int
+            T; there are no events in steps outside the windows.
+        """
+        _fill(self.events, first, events, steps)
+
     def reset(self) -> None:
         """Forget the spikes of the last image."""
         self.events.clear()
@@ -237,3 +315,8 @@ class KernelInput(StepObject):
         """
         self.events[:] = kept[0]
         self.kernel.keep(kept[1])
+
+
+def _fill(by_step: list[int], first: int, numbers: list[int], steps: int) -> None:
+    by_step.extend([0] * (steps - len(by_step)))
+    by_step[first : first + len(numbers)] = numbers

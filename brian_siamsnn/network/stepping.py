@@ -8,7 +8,7 @@ import numpy as np
 from brian2 import get_device
 
 from ..errors import InputError, reason_of
-from .brian2_attached import finish_attached, observed_groups, prepare_attached, was_stopped
+from .brian2_attached import ObjectsInOrder, finish_attached, observed_groups, prepare_attached, was_stopped
 from .brian2_code import calls_of, check_compiled, generate_shared
 from .brian2_state import ClockHand, scalar_constants, time_records, values_of
 from .schedule import make_schedule
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from .brian2_code import Call, FusedPass
     from .resting import RestingLayers
     from .schedule import Tick
+    from .window_pass import WindowPass
 
 __all__ = ["SteppedNetwork"]
 
@@ -50,6 +51,8 @@ class SteppedNetwork:
     resting : RestingLayers, optional
         Says in which steps the code of a layer can be left out, unless an attached object looks at the layer. None by
         default: all code runs in all steps.
+    windows : WindowPass, optional
+        Simulates a wave window by window while nothing is attached; None by default.
     """
 
     def __init__(
@@ -61,16 +64,21 @@ class SteppedNetwork:
         passes: Mapping[str, FusedPass],
         apart: Collection[str],
         resting: RestingLayers | None = None,
+        windows: WindowPass | None = None,
     ) -> None:
         self._network, self._clock, self._steps = network, clock, steps
         self._groups, self._passes, self._apart = groups, passes, apart
-        self._resting = resting
-        self._own = frozenset(network.sorted_objects)
+        self._resting, self._windows = resting, windows
+        self._objects = ObjectsInOrder(network)
+        self._as_built = list(self._objects())
+        self._own = frozenset(self._as_built)
         self._attached: list[BrianObject] = []
+        self._synapses = [item for item in self._own if hasattr(item, "delay")]
         self._hand = ClockHand(clock)
         self._times = time_records(self._own)
         self._constants = scalar_constants(self._own)
         self._schedule: list[list[Tick]] = []
+        self._window_calls: list[Call] = []
         self._generated_for: tuple[Any, ...] = ()
 
     def prepare(self) -> None:
@@ -86,7 +94,7 @@ class SteppedNetwork:
                 f"device: this branch was built for Brian2's runtime device, but set_device selected "
                 f"{get_device().__class__.__name__}; call brian2.set_device('runtime') before it is run"
             )
-        objects = [item for item in self._network.sorted_objects if item.active]
+        objects = [item for item in self._objects() if item.active]
         attached = self._attached = [item for item in objects if item not in self._own]
         apart = observed_groups(self._groups, attached).union(self._apart)
         fused = [one for name, one in self._passes.items() if name not in apart and one.usable]
@@ -99,12 +107,14 @@ class SteppedNetwork:
             prepare_attached(self._network, attached)
         if changed or attached:
             self._schedule = make_schedule(self._calls(objects, fused, apart), self._clock, self._steps)
+            windows = self._windows if objects == self._as_built else None
+            self._window_calls = windows.calls() if windows is not None and windows.usable else []
 
     def _outside_the_equations(self):
         """What generated code takes as given: constants of the namespaces, shared constants, numbers of synapses."""
         # identities: the values stay alive as long as the groups have them, and arrays are not compared
         names = [id(value) for group in self._groups.values() for value in group.namespace.values()]
-        sizes = [len(item) for item in self._own if hasattr(item, "delay")]
+        sizes = [len(item) for item in self._synapses]
         return names, values_of(self._constants), sizes
 
     def _generate(self, objects, fused):
@@ -146,12 +156,35 @@ class SteppedNetwork:
 
     def restart(self) -> None:
         """Set the time to 0, with all that keeps times (`time_records`)."""
-        attached = [item for item in self._network.sorted_objects if item not in self._own]
+        attached = [item for item in self._objects() if item not in self._own]
         for forget in (*self._times, *time_records(attached)):
             forget(self._network.t_)
-        for clock in {self._clock, *(item.clock for item in attached)}:
+        self._hand.set(0)
+        for clock in {item.clock for item in attached}:
             ClockHand(clock).set(0)
         self._network.t_ = 0.0
+
+    def run_whole(self, execute: Callable[[Call], Any]) -> None:
+        """Run T steps that nobody looks at one by one, after `restart` and `prepare`: by windows if that is possible.
+
+        Parameters
+        ----------
+        execute : callable
+            Runs one `Call`.
+
+        Raises
+        ------
+        InputError
+            As from `run`.
+        """
+        if not self._window_calls:
+            for _ in self.run(execute):
+                pass
+            return
+        for call in self._window_calls:
+            execute(call)
+        self._hand.set(self._steps)
+        self._network.t_ = self._hand.time
 
     def run(self, execute: Callable[[Call], Any]) -> Generator[int, None, None]:
         """Run T steps from time 0 on, after `restart` and `prepare`; fewer if an attached object stops the network.

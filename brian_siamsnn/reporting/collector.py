@@ -66,6 +66,8 @@ class ReportCollector:
         Overlap of both boxes in each frame; None where there is no ground truth.
     score : list
         Highest response in each frame; None where nothing was searched.
+    lost : list of bool
+        Whether the target seems to be gone in each frame.
     rates : dict of str to list
         Firing rate by layer, for each frame; None in the first one, in which
         nothing is searched.
@@ -95,6 +97,7 @@ class ReportCollector:
         self.truth: list[Any] = []
         self.overlap: list[float | None] = []
         self.score: list[float | None] = []
+        self.lost: list[bool] = []
         self.rates: dict[str, list[float | None]] = {}
         self.operations: dict[str, list[float | None]] = {}
         self.energy: dict[str, list[float | None]] = {}
@@ -145,6 +148,7 @@ class ReportCollector:
         self.truth.append(_rounded_box(truth) if known else None)
         self.overlap.append(round(float(overlap(np.array([box]), np.array([truth]))[0]), 4) if known else None)
         self.score.append(_rounded(tracker.score) if np.isfinite(tracker.score) else None)
+        self.lost.append(tracker.lost)
         activity = None if self._meter is None else self._count(k, self._meter)
         if k % self.stride == 0:
             self._keep(k, frame, box, tracker.response, truth if known else None, activity)
@@ -157,6 +161,7 @@ class ReportCollector:
             return None
         work, activity = meter.mean_frame(), take_snapshot(meter.search_branch)
         meter.frames.clear()
+        meter.later.clear()
         for name, rate in activity.rates.items():
             self.rates[name].append(_rounded(rate))
         for layer in work.layers[1:]:

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from .. import __version__
-from ..defaults import CODING, HIDDEN_CODING, LAMBDA_T, LAMBDA_V, MODEL, TAU
+from ..defaults import CODING, HIDDEN_CODING, LAMBDA_T, LAMBDA_V, MODEL, TAU, TEMPLATES
 from ..defaults import SCALES as DEFAULT_SCALES
 from ..errors import InputError, whole_number
 from ..files import find, printable
@@ -28,6 +28,7 @@ from .tracker import SCALES, SiameseTracker
 if TYPE_CHECKING:
     from ..aliases import FilePath
     from ..matching.matchers import ConvolutionalMatcher, SpikingMatcher
+    from ..matching.protocol import Matcher
     from ..model.files import SiameseModel
     from ..neurons.waves import Wave
 
@@ -78,6 +79,9 @@ class TrackerConfig:
         End a frame once the response has peaked at one position for this many steps; never by default.
     scales : {1, 3, 5}
         Sizes of the search region in each frame, 3 by default.
+    templates : int
+        Exemplars that the tracker remembers, 4 by default; 1 for that of the first frame only, as in SiamFC. See
+        `TemplateMemory`.
     seed : int, optional
         Seed of the random numbers of neuron models with noise, set for every sequence; none by default.
 
@@ -105,6 +109,7 @@ class TrackerConfig:
     threshold_scale: float = 1.0
     early_stop: int | None = None
     scales: int = DEFAULT_SCALES
+    templates: int = TEMPLATES
     seed: int | None = None
 
     def __post_init__(self) -> None:
@@ -112,7 +117,7 @@ class TrackerConfig:
         for name, allowed in {"tracker": ("snn", "cnn"), "matching": matchings, "scales": tuple(SCALES)}.items():
             if getattr(self, name) not in allowed:
                 raise InputError(f"{name}: expected one of {list(allowed)}, got {getattr(self, name)!r}")
-        for name, least in {"steps": 1, "tau": 0, "early_stop": 1, "scales": 1}.items():
+        for name, least in {"steps": 1, "tau": 0, "early_stop": 1, "scales": 1, "templates": 1}.items():
             if getattr(self, name) is not None:
                 object.__setattr__(self, name, whole_number(name, getattr(self, name), least))
         self._model_file()
@@ -215,6 +220,8 @@ class TrackerConfig:
             ]
         if self.scales != DEFAULT_SCALES:
             parts.append(f"{self.scales} scale{'s' * (self.scales > 1)}")
+        if self.templates != TEMPLATES:
+            parts.append(f"{self.templates} template{'s' * (self.templates > 1)}")
         return ", ".join(parts)
 
     def arguments(self) -> list[str]:
@@ -301,7 +308,22 @@ class TrackerConfig:
         SiameseTracker
             A new tracker with a matcher of its own.
         """
-        return SiameseTracker(self.build_matcher(threads=threads), self.scales)
+        return self.tracker_with(self.build_matcher(threads=threads))
+
+    def tracker_with(self, matcher: Matcher) -> SiameseTracker:
+        """Build a tracker around a matcher of this configuration, or one that wraps it.
+
+        Parameters
+        ----------
+        matcher : Matcher
+            The matcher.
+
+        Returns
+        -------
+        SiameseTracker
+            A new tracker.
+        """
+        return SiameseTracker(matcher, self.scales, self.templates)
 
 
 def identity_hash(identity: dict[str, Any]) -> str:

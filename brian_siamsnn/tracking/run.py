@@ -42,6 +42,8 @@ class TrackingResult:
         x, y, w, h in pixels, zero-based; the first one is the given box.
     scores : ndarray, shape (N,)
         Highest response in each frame; NaN in the first frame.
+    lost : ndarray of bool, shape (N,)
+        Whether the target seems to be gone, see `SiameseTracker`.
     seconds : float
         Time spent in the tracker, without reading and writing.
     metrics : dict of str to float
@@ -52,6 +54,7 @@ class TrackingResult:
 
     boxes: np.ndarray
     scores: np.ndarray
+    lost: np.ndarray
     seconds: float
     metrics: dict[str, float]
     stopped: str | None = None
@@ -97,8 +100,8 @@ def track(
     Returns
     -------
     TrackingResult
-        Boxes, scores and metrics. If a frame cannot be read, the result has all frames before it, and ``stopped`` says
-        why.
+        Boxes, scores, flags and metrics. If a frame cannot be read, the result has all frames before it, and
+        ``stopped`` says why.
 
     Raises
     ------
@@ -108,6 +111,7 @@ def track(
     first_box = known_box(sequence, first_box)
     boxes: list[np.ndarray] = []
     scores: list[float] = []
+    lost: list[bool] = []
     seconds, stopped = 0.0, None
     shape: tuple[int, ...] = ()
     with RunFolder(output, sequence.fps or DEFAULT_FPS, video) as folder:
@@ -130,6 +134,7 @@ def track(
                 folder.add(k, frame, box, tracker, truth)
                 boxes.append(np.array(box, float))
                 scores.append(tracker.score)
+                lost.append(tracker.lost)
                 if progress is not None:
                     progress()
                 # a list, so that every watcher sees the last frame
@@ -150,7 +155,7 @@ def track(
     if sequence.boxes is not None and np.isfinite(sequence.boxes[: len(boxes)]).all(1).sum() > 1:
         scored = score(tracked, sequence.boxes[: len(boxes)])
         metrics = {key: value for key, value in scored.items() if key != "frames"}
-    return TrackingResult(tracked, np.array(scores), seconds, metrics, stopped)
+    return TrackingResult(tracked, np.array(scores), np.array(lost), seconds, metrics, stopped)
 
 
 def known_box(sequence: Sequence, first_box: npt.ArrayLike | None = None) -> np.ndarray:

@@ -108,10 +108,12 @@ class RunFolder:
             return
         with self._named():
             boxes = self._boxes or self._open()
-            boxes.write(f"{k},{','.join(f'{value:.4f}' for value in np.ravel(box))},{tracker.score:.6g}\n")
+            sides = ",".join(f"{value:.4f}" for value in np.ravel(box))
+            boxes.write(f"{k},{sides},{tracker.score:.6g},{tracker.lost:d}\n")
             boxes.flush()
         if self._video is not None:
-            self._video.write(draw_overlay(frame, box, truth, f"frame {k}", tracker.response))
+            caption = f"frame {k}, lost" if tracker.lost else f"frame {k}"
+            self._video.write(draw_overlay(frame, box, truth, caption, tracker.response))
         self._rows += 1
 
     def finish(self) -> None:
@@ -149,7 +151,7 @@ class RunFolder:
             ) from None
         self._lock = lock
         boxes = self._boxes = open(self._folder / _BOXES[0], "w", encoding="utf-8", newline="")
-        boxes.write("frame,x,y,w,h,score\n")
+        boxes.write("frame,x,y,w,h,score,lost\n")
         if self._filming:
             self._video = VideoWriter(self._folder / _VIDEO[0], self._fps)
         return boxes

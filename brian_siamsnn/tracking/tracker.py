@@ -27,7 +27,9 @@ from ..crops import (
     room_to_grow,
 )
 from ..defaults import SCALES as DEFAULT_SCALES
-from ..errors import InputError
+from ..errors import InputError, whole_number
+from ..matching.template_memory import TemplateMemory
+from .peak_quality import LOST_BELOW, peak_to_sidelobe
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -38,6 +40,7 @@ __all__ = ["SCALES", "ScaleSearch", "SiameseTracker"]
 
 UPSAMPLING = 16  # of the response map
 SIZE_LIMITS = 0.2, 5.0  # of the target, relative to the first frame
+INTERVAL = 5  # frames from one exemplar that is offered to the memory to the next
 
 
 @dataclass(frozen=True)
@@ -86,6 +89,9 @@ class SiameseTracker:
     scales : {1, 3, 5}, optional
         Sizes of the search region that are tried in every frame; by default as
         many as the matcher takes crops, or 3 if it takes any number.
+    templates : int
+        Exemplars that are remembered, see `TemplateMemory`; 1 by default, that of the first frame only, as in SiamFC.
+        Above 1, every fifth frame offers its exemplar to the memory, unless the target seems lost.
 
     Attributes
     ----------
@@ -96,11 +102,15 @@ class SiameseTracker:
         where the response was not finite.
     response : ndarray, shape (17, 17)
         Response map of the best scale in the last frame; None before the first update.
+    lost : bool
+        Whether the target seems to be gone in the last frame: the response has no clear peak (`peak_quality`), or is
+        not finite, or constant. False before the first update.
 
     Raises
     ------
     InputError
-        If the matcher lacks a method, or the number of scales is not one of these or differs from the matcher's.
+        If the matcher lacks a method, the number of scales is not one of these or differs from the matcher's, or
+        `templates` is below 1.
 
     Examples
     --------
@@ -109,10 +119,12 @@ class SiameseTracker:
     >>> boxes = [tracker.update(frame) for frame in frames[1:]]  # doctest: +SKIP
     """
 
-    def __init__(self, matcher: Matcher, scales: int | None = None) -> None:
-        if missing := [name for name in ("set_exemplar", "match") if not callable(getattr(matcher, name, None))]:
+    def __init__(self, matcher: Matcher, scales: int | None = None, templates: int = 1) -> None:
+        self._templates = whole_number("templates", templates)
+        needed = ["set_exemplar", "match", *(["describe", "set_template"] if templates > 1 else [])]
+        if missing := [name for name in needed if not callable(getattr(matcher, name, None))]:
             raise InputError(
-                f"matcher: expected an object with set_exemplar and match, got {matcher!r:.60} without "
+                f"matcher: expected an object with {', '.join(needed)}, got {matcher!r:.60} without "
                 f"{' and '.join(missing)}; TrackerConfig(model=...).build_tracker() makes a tracker of a model"
             )
         crops = getattr(matcher, "crops", None)
@@ -129,8 +141,11 @@ class SiameseTracker:
         self._centre: np.ndarray | None = None
         self._exemplar: np.ndarray | None = None
         self._template: Any = None
+        self._memory: TemplateMemory | None = None
+        self._frame = 0
         self.score = float("nan")
         self.response: np.ndarray | None = None
+        self.lost = False
 
     def __repr__(self) -> str:
         box = "no box yet" if self._centre is None else f"box {self.box.round(1).tolist()}"
@@ -167,7 +182,8 @@ class SiameseTracker:
         self._fill = image.mean((0, 1)).tolist()
         exemplar = crop(image, centre, exemplar_side(*self._size), EXEMPLAR_SIZE, self._fill)
         self._set_exemplar(exemplar)
-        self.score, self.response = float("nan"), None
+        self.score, self.response, self.lost = float("nan"), None, False
+        self._memory, self._frame = None, 0
 
     @property
     def box(self) -> np.ndarray:
@@ -201,12 +217,13 @@ class SiameseTracker:
         if self._centre is None:
             raise InputError("tracker: update before init; call init(image, box) with the first frame")
         image = rgb_image(image)
+        self._frame += 1
         side = exemplar_side(*self._size) * SEARCH_SIZE / EXEMPLAR_SIZE
         crops = [crop(image, self._centre, side * factor, SEARCH_SIZE, self._fill) for factor in self._factors]
         self._own_exemplar()
         responses = self.matcher.match(crops)
         if not np.isfinite(responses).all() or responses.min() == responses.max():
-            self.score = float(responses.max())  # NaN if there is one
+            self.score, self.lost = float(responses.max()), True  # NaN if there is one
             return self.box
         upsampled = responses.shape[-1] * UPSAMPLING
         large = [cv2.resize(r, (upsampled, upsampled), interpolation=cv2.INTER_CUBIC) for r in responses]
@@ -215,8 +232,21 @@ class SiameseTracker:
         if peaks[best] == peaks[self._middle]:  # a tie is no reason to change the size
             best = self._middle
         self.score, self.response = float(large[best].max()), responses[best]
+        self.lost = peak_to_sidelobe(responses[best]) < LOST_BELOW
         self._move(self._peak(large[best]) * side * self._factors[best] / SEARCH_SIZE, self._factors[best], image)
+        if self._templates > 1 and self._frame % INTERVAL == 0 and not self.lost:
+            self._remember(image, self._centre)
         return self.box
+
+    def _remember(self, image, centre):
+        """Offer the target as it looks now to the memory of templates."""
+        matcher: Any = self.matcher
+        if self._memory is None:
+            self._memory = TemplateMemory(matcher.describe(self._exemplar), self._templates)
+        exemplar = crop(image, centre, exemplar_side(*self._size), EXEMPLAR_SIZE, self._fill)
+        if self._memory.offer(matcher.describe(exemplar)):
+            matcher.set_template(self._memory.template)
+            self._template = getattr(matcher, "template", None)
 
     def _set_exemplar(self, crop):
         self.matcher.set_exemplar(crop)

@@ -77,13 +77,16 @@ def pooled_batch(pool: PairPool, recipe: Recipe, step: int) -> tuple[np.ndarray,
         Windows of the search crops.
     displacements : ndarray, shape (B, 2)
         Displacement (x, y) of each target from the centre of its window, in pixels.
+    targets : ndarray of int, shape (B,)
+        Numbers of the targets, see `Pair`.
     exemplar_features : ndarray, shape (B, h, h, 64)
         Features of the teacher for the exemplars.
     search_features : ndarray, shape (B, H, H, 64)
         Features of the teacher for the windows.
     """
     rng = np.random.default_rng((recipe.seed, 1, step))
-    indices = np.sort(rng.choice(pool.size, recipe.batch, replace=False))
+    couples = np.sort(rng.choice(pool.size // 2, recipe.batch // 2, replace=False))
+    indices = np.stack([2 * couples, 2 * couples + 1], 1).ravel()
     return pool.batch(indices, windows(pool.displacements(indices), rng), WINDOW)
 
 
@@ -109,11 +112,13 @@ def new_batch(sampler: PairSampler, recipe: Recipe, step: int) -> tuple[np.ndarr
         Windows of the search crops.
     displacements : ndarray, shape (B, 2)
         Displacement (x, y) of each target from the centre of its window, in pixels.
+    targets : ndarray of int, shape (B,)
+        Numbers of the targets, see `Pair`.
     """
     pairs = [sampler(index) for index in range(step * recipe.batch, (step + 1) * recipe.batch)]
-    exemplars, searches, displacements = (np.stack(part) for part in zip(*pairs, strict=True))
+    exemplars, searches, displacements, targets = (np.stack(part) for part in zip(*pairs, strict=True))
     starts = windows(displacements, np.random.default_rng((recipe.seed, 1, step)))
-    return exemplars, *cut_windows(searches, displacements, starts, WINDOW)
+    return exemplars, *cut_windows(searches, displacements, starts, WINDOW), targets
 
 
 def to_tensors(arrays: tuple[np.ndarray, ...], device: str) -> Batch:
@@ -131,10 +136,16 @@ def to_tensors(arrays: tuple[np.ndarray, ...], device: str) -> Batch:
     Batch
         Tensors, with displacements in cells of the response map.
     """
-    exemplars, searches, displacements, *teacher = arrays
+    exemplars, searches, displacements, targets, *teacher = arrays
     features = tuple(torch.from_numpy(values).to(device).permute(0, 3, 1, 2) for values in teacher)
     cells = torch.from_numpy(displacements / STRIDE).float().to(device)
-    return Batch(images_to_tensor(exemplars, device), images_to_tensor(searches, device), cells, features or None)
+    return Batch(
+        images_to_tensor(exemplars, device),
+        images_to_tensor(searches, device),
+        cells,
+        torch.from_numpy(targets).to(device),
+        features or None,
+    )
 
 
 def ahead(cut: Callable[[int], tuple[np.ndarray, ...]], start: int, stop: int) -> Iterator[tuple[np.ndarray, ...]]:

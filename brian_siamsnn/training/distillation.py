@@ -54,7 +54,7 @@ def cross_responses(z: torch.Tensor, x: torch.Tensor) -> torch.Tensor:
 
 
 class Distillation(nn.Module):
-    """Losses of a student against the features of a teacher.
+    """Loss of a student's features against those of a teacher.
 
     A linear adapter maps the channels of the student to the directions of the teacher's features. It is trained
     together with the student and discarded afterwards.
@@ -72,12 +72,9 @@ class Distillation(nn.Module):
         self.adapter = nn.Conv2d(channels, directions, 1)
 
     def forward(
-        self,
-        student: tuple[torch.Tensor, torch.Tensor],
-        teacher: tuple[torch.Tensor, torch.Tensor],
-        scales: tuple[tuple[float, float], tuple[float, float]],
-    ) -> tuple[torch.Tensor, torch.Tensor]:
-        """Compute both losses.
+        self, student: tuple[torch.Tensor, torch.Tensor], teacher: tuple[torch.Tensor, torch.Tensor]
+    ) -> torch.Tensor:
+        """Compute the unexplained fraction of the teacher's features.
 
         Parameters
         ----------
@@ -85,23 +82,14 @@ class Distillation(nn.Module):
             Features of exemplars and of search crops.
         teacher : tuple of torch.Tensor, shapes (B, D, h', h') and (B, D, H', H')
             Features of the teacher for the same crops.
-        scales : tuple of (float, float)
-            Scale and bias of the student's response, and of the teacher's.
 
         Returns
         -------
-        responses : torch.Tensor
-            Unexplained fraction of the responses, a scalar.
-        features : torch.Tensor
-            Unexplained fraction of the features, a scalar.
+        torch.Tensor
+            A scalar, the mean of exemplars and search crops.
         """
-        maps = [
-            scale * cross_responses(*features) + bias
-            for features, (scale, bias) in zip((student, teacher), scales, strict=True)
-        ]
         pairs = zip(student, teacher, strict=True)
-        losses = [unexplained(*_align(self.adapter(ours), theirs)) for ours, theirs in pairs]
-        return unexplained(*maps), torch.stack(losses).mean()
+        return torch.stack([unexplained(*_align(self.adapter(ours), theirs)) for ours, theirs in pairs]).mean()
 
 
 def _align(student, teacher):

@@ -14,7 +14,7 @@ from matplotlib.figure import Figure
 from tqdm import tqdm
 
 from ..crops import STRIDE
-from ..errors import InputError
+from ..errors import InputError, whole_number
 from ..files import write_whole
 from ..model.calibration import calibration_crops, convert
 from ..model.checkpoints import export
@@ -27,7 +27,6 @@ from .batches import ahead, new_batch, pooled_batch, to_tensors
 from .loss import balanced_loss, labels
 from .pair_store import PairPool, images_to_tensor
 from .pairs import PairSampler, held_out_pairs, read_photos, read_videos
-from .quantised_activations import ACTIVATIONS
 from .recipe import Recipe
 from .run import TrainingRun
 
@@ -40,21 +39,24 @@ if TYPE_CHECKING:
 
 __all__ = ["held_out_score", "train"]
 
-#: Number of held-out pairs per video.
+#: Number of held-out pairs per scene.
 HELD_OUT_PAIRS = 40
 
 
 def held_out_score(
-    network: SiamFC, pairs: list[Pair], device: str = "cpu", operations: Callable[..., Any] | None = None
+    respond: Callable[[torch.Tensor, torch.Tensor], torch.Tensor],
+    pairs: list[Pair],
+    device: str = "cpu",
+    operations: Callable[..., Any] | None = None,
 ) -> dict[str, Any]:
     """Measure how well the response maps of a network locate the targets of pairs.
 
     Parameters
     ----------
-    network : SiamFC
-        The network.
+    respond : callable
+        Returns the response maps of exemplars and search crops, see `TrainingRun.respond`.
     pairs : list of Pair
-        Pairs that it was not trained on.
+        Pairs that the network was not trained on.
     device : str
         PyTorch device of the network; the CPU by default.
     operations : callable, optional
@@ -68,18 +70,14 @@ def held_out_score(
         target, in cells; ``within_1``, the fraction of peaks at most one cell away; and, with `operations`, their
         mean per search crop.
     """
-    was_training = network.training
-    network.eval()
-    responses, counts = [], []
-    with torch.no_grad():
-        # in chunks, because the activations of a large network for all pairs may not fit in memory
-        for start in range(0, len(pairs), 10):
-            exemplars, searches, _ = zip(*pairs[start : start + 10], strict=True)
-            responses.append(network(*(images_to_tensor(images, device) for images in (exemplars, searches))).cpu())
-            if operations is not None:
-                counts.append(operations())
-    network.train(was_training)
-    responses = torch.cat(responses)
+    parts, counts = [], []
+    # in chunks, because the activations of a large network for all pairs may not fit in memory
+    for start in range(0, len(pairs), 10):
+        exemplars, searches, _, _ = zip(*pairs[start : start + 10], strict=True)
+        parts.append(respond(*(images_to_tensor(images, device) for images in (exemplars, searches))).cpu())
+        if operations is not None:
+            counts.append(operations())
+    responses = torch.cat(parts)
     displacements = torch.from_numpy(np.stack([pair.displacement for pair in pairs]) / STRIDE).float()
     size = responses.shape[-1]
     peaks = responses.flatten(1).argmax(1)
@@ -101,6 +99,7 @@ def train(
     teacher: SiameseModel | None = None,
     initial: FilePath | None = None,
     pool: FilePath | None = None,
+    threads: int | None = None,
     device: str = "cpu",
 ) -> SiameseModel:
     """Train a network and write it to a model file.
@@ -111,7 +110,8 @@ def train(
     Parameters
     ----------
     data : str or path
-        Folder with ``video/NAME/img/*.jpg``, ``video/NAME/groundtruth_rect.txt`` and ``photos/*.jpg``.
+        Folder with ``video/NAME/img/*.jpg``, ``video/NAME/groundtruth_rect.txt`` and ``photos/*.jpg``, and optionally
+        ``tracks/NAME/...`` like ``video/NAME/...``, see `PairSampler`.
     output : str or path
         Model file to write.
     recipe : Recipe, optional
@@ -123,14 +123,17 @@ def train(
     pool : str or path, optional
         Folder for the pairs that the teacher processes; ``STEM.pool`` next to the output by default. Runs that differ
         only in the student can share one.
+    threads : int, optional
+        Threads of PyTorch, 1 or more. The last bits of sums depend on their number, so the same seed and the same
+        number give the same weights; by default as many as PyTorch is set to use.
     device : str
         PyTorch device, such as ``"cpu"`` (the default) or ``"cuda"``.
 
     Returns
     -------
     SiameseModel
-        The model in the output file, with scales. Its provenance contains the recipe, the history (one row per report)
-        and the training time in seconds.
+        The model in the output file, with scales. Its provenance contains the recipe, the history (one row per
+        report), a checksum of the data, the number of threads and the training time in seconds.
 
     Raises
     ------
@@ -139,15 +142,17 @@ def train(
         the loss is not finite.
     """
     recipe, output = recipe or Recipe(), Path(output)
+    if threads is not None:
+        torch.set_num_threads(whole_number("threads", threads))
     if not output.parent.is_dir():
         raise InputError(f"{output}: its folder does not exist; create {output.parent} first")
-    videos, photos = read_videos(Path(data) / "video"), read_photos(Path(data) / "photos")
-    names = [video.name for video in videos]
-    if missing := sorted(set(recipe.held_out) - set(names)):
-        raise InputError(f"held_out: {', '.join(missing)}: no such video in {data}; it has {', '.join(names)}")
-    scored = held_out_pairs([video for video in videos if video.name in recipe.held_out], HELD_OUT_PAIRS)
-    sampler = PairSampler([video for video in videos if video.name not in recipe.held_out], photos, recipe.seed)
-    sources = {"videos": sorted(video.name for video in sampler.videos), "photos": len(photos), "seed": recipe.seed}
+    sampler, held_out = _sources(Path(data), recipe)
+    scored = held_out_pairs(held_out, HELD_OUT_PAIRS)
+    sources = {
+        "videos": sorted(video.name for video in sampler.videos),
+        "tracks": sorted(track.name for track in sampler.tracks),
+        **{"photos": len(sampler.photos), "seed": recipe.seed, "data": _data_digest(sampler)},
+    }
     settings = {
         **asdict(recipe),
         **sources,
@@ -170,9 +175,34 @@ def train(
     else:
         cut = lambda step: new_batch(sampler, recipe, step)  # noqa: E731
     _optimise(run, cut, scored, settings, checkpoint, output.with_suffix(".png"))
-    model = _model(run, photos, {"recipe": settings, "history": run.history, "seconds": round(run.seconds, 1)})
+    log = {"recipe": settings, "history": run.history, "seconds": round(run.seconds, 1)}
+    model = _model(run, sampler.photos, {**log, "threads": torch.get_num_threads()})
     write_model(model, output)
     return model
+
+
+def _sources(data, recipe):
+    """Read the data; return a sampler, and the videos and tracks of the held-out scenes."""
+    videos, photos = read_videos(data / "video"), read_photos(data / "photos")
+    tracks = read_videos(data / "tracks") if (data / "tracks").is_dir() else []
+    scenes = sorted({video.scene for video in (*videos, *tracks)})
+    if missing := sorted(set(recipe.held_out) - set(scenes)):
+        raise InputError(f"held_out: {', '.join(missing)}: no such scene in {data}; it has {', '.join(scenes)}")
+    trained, walked = ([video for video in part if video.scene not in recipe.held_out] for part in (videos, tracks))
+    held_out = [video for video in (*videos, *tracks) if video.scene in recipe.held_out]
+    return PairSampler(trained, walked, photos, recipe.seed), held_out
+
+
+def _data_digest(sampler):
+    """SHA-256 of everything that pairs are made from: boxes and images, in order."""
+    digest = hashlib.sha256()
+    for video in (*sampler.videos, *sampler.tracks):
+        digest.update(video.name.encode() + video.boxes.tobytes())
+        for file in video.files:
+            digest.update(hashlib.sha256(Path(file).read_bytes()).digest())
+    for file in sampler.photos:
+        digest.update(hashlib.sha256(Path(file).read_bytes()).digest())
+    return digest.hexdigest()
 
 
 def _optimise(run, cut, scored, settings, checkpoint, figure):
@@ -185,7 +215,7 @@ def _optimise(run, cut, scored, settings, checkpoint, figure):
             progress.update()
             if run.step % recipe.report_every == 0 or run.step == recipe.steps:
                 operations = run.operations if run.spiking else None
-                score = held_out_score(run.network, scored, run.device, operations)
+                score = held_out_score(run.respond, scored, run.device, operations)
                 score = {"loss": float(np.mean(losses)), **score}
                 losses.clear()
                 progress.set_postfix({name: f"{value:.4g}" for name, value in score.items()})
@@ -238,15 +268,11 @@ def _digest(model):
 
 
 def _model(run, photos, log):
-    """Convert the trained network, with the learnt bounds as scales, or else by calibration on the photos."""
-    bounds, recipe = run.bounds(), run.recipe
+    """Convert the trained network: as it was trained, or, without a last part, by calibration on the photos."""
     provenance = {"training": log}
-    if not bounds:
-        crops = calibration_crops(image_sequence("photos", photos))
-        return convert(export(run.network, provenance), crops)
-    potential = ACTIVATIONS[recipe.activation].initial_potential
-    normalisation = f"learnt bounds, {recipe.activation}, T = {recipe.levels}"
-    return export(run.network, provenance, bounds, normalisation, potential)
+    if run.spiking:
+        return run.quantised.export(provenance)
+    return convert(export(run.network, provenance), calibration_crops(image_sequence("photos", photos)))
 
 
 def _draw(history, spiking_from, file):
@@ -256,7 +282,7 @@ def _draw(history, spiking_from, file):
     left, right = figure.subplots(1, 2)
     left.plot(steps, [row["loss"] for row in history], label="training, all terms")
     left.plot(steps, [row["held_out_loss"] for row in history], label="held out, logistic loss")
-    left.axvline(spiking_from, color="0.6", linestyle=":", label="as spikes from here")
+    left.axvline(spiking_from, color="0.6", linestyle=":", label="as a wave from here")
     left.set(xlabel="step", ylabel="loss", ylim=(0, None))
     left.legend()
     right.plot(steps, [row["distance"] for row in history], color="C2")

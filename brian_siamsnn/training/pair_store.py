@@ -113,6 +113,7 @@ class PairPool:
             "exemplars": (np.uint8, EXEMPLAR_SIZE, EXEMPLAR_SIZE, 3),
             "searches": (np.uint8, SEARCH_SIZE, SEARCH_SIZE, 3),
             "displacements": (np.float32, 2),
+            "targets": (np.int32,),
             "z": (np.float16, sides[0], sides[0], DIRECTIONS),
             "x": (np.float16, sides[1], sides[1], DIRECTIONS),
         }
@@ -203,9 +204,12 @@ class PairPool:
             return self._teacher.embed(images_to_tensor(images, self._device)).permute(0, 2, 3, 1)
 
     def _pairs(self, indices, directions):
-        exemplars, searches, displacements = zip(*map(self._sampler, indices), strict=True)
+        exemplars, searches, displacements, targets = zip(*map(self._sampler, indices), strict=True)
         z, x = ((self._embed(images) @ directions).cpu().numpy() for images in (exemplars, searches))
-        return {"exemplars": exemplars, "searches": searches, "displacements": displacements, "z": z, "x": x}
+        return {
+            **{"exemplars": exemplars, "searches": searches, "displacements": displacements, "targets": targets},
+            **{"z": z, "x": x},
+        }
 
     def displacements(self, indices: npt.ArrayLike) -> np.ndarray:
         """Return the displacements of targets from the centres of their search crops.
@@ -222,9 +226,7 @@ class PairPool:
         """
         return self._arrays["displacements"][indices]
 
-    def batch(
-        self, indices: npt.ArrayLike, starts: np.ndarray, window: int
-    ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    def batch(self, indices: npt.ArrayLike, starts: np.ndarray, window: int) -> tuple[np.ndarray, ...]:
         """Return pairs with a window of each search crop.
 
         The teacher's features of a window are cut from those of the whole crop, which gives the same values, because
@@ -247,6 +249,8 @@ class PairPool:
             Windows of the search crops.
         displacements : ndarray, shape (B, 2)
             Displacement (x, y) of each target from the centre of its window, in pixels.
+        targets : ndarray of int, shape (B,)
+            Numbers of the targets, see `Pair`.
         z : ndarray, shape (B, h, h, 64)
             Features of the teacher for the exemplars, single precision.
         x : ndarray, shape (B, H, H, 64)
@@ -257,7 +261,10 @@ class PairPool:
         searches, displacements = cut_windows(rows["searches"], np.stack(rows["displacements"]), starts, window)
         x = [_cut(features, start, cells) for features, start in zip(rows["x"], starts, strict=True)]
         z = np.stack(rows["z"]).astype(np.float32)
-        return np.stack(rows["exemplars"]), searches, displacements, z, np.stack(x).astype(np.float32)
+        return (
+            *(np.stack(rows["exemplars"]), searches, displacements, np.array(rows["targets"])),
+            *(z, np.stack(x).astype(np.float32)),
+        )
 
 
 def cut_windows(

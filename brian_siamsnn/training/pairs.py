@@ -1,10 +1,11 @@
-"""Pairs of an exemplar and a search crop, cut from annotated videos and from photos.
+"""Pairs of an exemplar and a search crop, cut from annotated videos, from tracks of people and from photos.
 
 Images are RGB, uint8, (H, W, 3). Positions (x, y) and boxes (x, y, width, height) are in zero-based pixels.
 """
 
 from __future__ import annotations
 
+import re
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -22,6 +23,9 @@ if TYPE_CHECKING:
     from ..aliases import FilePath
 
 __all__ = ["Pair", "PairSampler", "Video", "held_out_pairs", "read_photos", "read_videos"]
+
+#: Shares of pairs whose target is from a video, from a track and from a photo.
+SHARES = (0.35, 0.25, 0.4)
 
 #: Largest displacement of the target from the centre of a search crop, in pixels.
 MAX_SHIFT = 32
@@ -48,6 +52,11 @@ class Video(NamedTuple):
     files: tuple[str, ...]
     boxes: np.ndarray
 
+    @property
+    def scene(self) -> str:
+        """What it shares with videos of other targets at the same place: its name without ``_012`` or ``_b``."""
+        return re.sub(r"_(\d+|[a-z])$", "", self.name)
+
 
 class Pair(NamedTuple):
     """An exemplar and a search crop of the same target.
@@ -60,11 +69,14 @@ class Pair(NamedTuple):
         Search crop.
     displacement : ndarray, shape (2,)
         Displacement (x, y) of the target from the centre of the search crop, in pixels.
+    target : int
+        Number of the target: pairs with the same number show the same one. Targets of photos have negative numbers.
     """
 
     exemplar: np.ndarray
     search: np.ndarray
     displacement: np.ndarray
+    target: int
 
 
 def read_videos(folder: FilePath) -> list[Video]:
@@ -145,42 +157,51 @@ def held_out_pairs(videos: list[Video], per_video: int, seed: int = 0) -> list[P
     videos : list of Video
         The videos.
     per_video : int
-        Number of pairs per video.
+        Number of pairs per scene, drawn from its videos in turn.
     seed : int
         Seed of frames and displacements; 0 by default.
 
     Returns
     -------
     list of Pair
-        The pairs, in the order of the videos.
+        The pairs, scene by scene.
     """
     rng = np.random.default_rng(seed)
-    pairs = []
-    for video in videos:
-        for _ in range(per_video):
-            first, second = _frame_pair(video, rng)
-            shift = rng.uniform(-MAX_SHIFT, MAX_SHIFT, 2)
-            crops = []
-            for frame, size, displacement in ((first, EXEMPLAR_SIZE, np.zeros(2)), (second, SEARCH_SIZE, shift)):
-                box = video.boxes[frame]
-                transform = np.eye(2) * exemplar_side(*box[2:]) / EXEMPLAR_SIZE
-                crops.append(crop(_read_image(video.files[frame]), box_centre(box), transform, size, displacement))
-            exemplar, search = crops
-            pairs.append(Pair(exemplar, search, shift))
-    return pairs
+    scenes: dict[str, list[tuple[int, Video]]] = {}
+    for number, video in enumerate(videos):
+        scenes.setdefault(video.scene, []).append((number, video))
+    return [_plain_pair(*members[k % len(members)], rng) for members in scenes.values() for k in range(per_video)]
+
+
+def _plain_pair(number, video, rng):
+    """A pair without augmentation."""
+    first, second = _frame_pair(video, rng)
+    shift = rng.uniform(-MAX_SHIFT, MAX_SHIFT, 2)
+
+    def shown(frame, size, displacement):
+        box = video.boxes[frame]
+        transform = np.eye(2) * exemplar_side(*box[2:]) / EXEMPLAR_SIZE
+        return crop(_read_image(video.files[frame]), box_centre(box), transform, size, displacement)
+
+    return Pair(shown(first, EXEMPLAR_SIZE, np.zeros(2)), shown(second, SEARCH_SIZE, shift), shift, number)
 
 
 class PairSampler:
     """Augmented pairs for training; a pair depends on its number and the seed only.
 
-    Half of the pairs are two frames of one video. The others show a random part of a photo as the target, in two
-    different views. In a third of all pairs another photo is put behind the target of a photo, or around the frame of a
-    video, which is often smaller than the search region.
+    The target of a pair is from a video (35 %), a track (25 %) or a photo (40 %), of which a random part is shown in
+    two different views. In a third of all pairs another photo is put behind the target of a photo, or around the frame
+    of a video, which is often smaller than the search region.
+
+    Pairs 2k and 2k + 1 are a couple: if they show tracks, they show two people of the same scene, so that each is a
+    hard negative for the exemplar of the other.
 
     Parameters
     ----------
     videos : list of Video
         Videos to train on.
+    tracks : list of Video
+        Tracks of people, see `Video.scene`. Without any, their share is that of the videos.
     photos : list of str
         Paths of photos.
     seed : int
@@ -192,13 +213,13 @@ class PairSampler:
         If there are no videos, or a video has no usable box.
     """
 
-    def __init__(self, videos: list[Video], photos: list[str], seed: int) -> None:
+    def __init__(self, videos: list[Video], tracks: list[Video], photos: list[str], seed: int) -> None:
         if not videos:
             raise InputError("videos: expected at least one to train on, got none; hold out fewer")
-        for video in videos:
+        for video in (*videos, *tracks):
             if not len(_usable(video.boxes)):
                 raise InputError(f"video {video.name}: no box has sides of at least {MIN_SIDE} pixels")
-        self.videos, self.photos, self.seed = videos, photos, seed
+        self.videos, self.tracks, self.photos, self.seed = videos, tracks, photos, seed
 
     def __call__(self, index: int) -> Pair:
         """Create a pair.
@@ -216,9 +237,9 @@ class PairSampler:
         rng = np.random.default_rng((self.seed, index))
         shift = rng.uniform(-MAX_SHIFT, MAX_SHIFT, 2)
         mirror = np.diag([rng.choice([-1.0, 1.0]), 1.0])
-        from_video = rng.random() < 0.5
-        if from_video:
-            video = self.videos[rng.integers(len(self.videos))]
+        target = self._target(index, rng)
+        if target >= 0:
+            video = (*self.videos, *self.tracks)[target]
             first, second = _frame_pair(video, rng)
             views = [(_read_image(video.files[frame]), video.boxes[frame]) for frame in (first, second)]
             change = random_transform(rng, stretch=0.05, turn=0.0)
@@ -233,7 +254,7 @@ class PairSampler:
         search = crop(second, box_centre(second_box), transform, SEARCH_SIZE, shift)
         if rng.random() < 1 / 3:
             # of a video the whole frame is kept, of a photo only the target
-            x, y, width, height = (0, 0, *second.shape[1::-1]) if from_video else second_box
+            x, y, width, height = (0, 0, *second.shape[1::-1]) if target >= 0 else second_box
             corners = np.array([[0, 0], [width, 0], [width, height], [0, height]]) + (x - 0.5, y - 0.5)
             corners = (corners - box_centre(second_box)) @ np.linalg.inv(transform).T + shift + (SEARCH_SIZE - 1) / 2
             search = put_before_photo(search, corners, self._random_photo(rng), rng)
@@ -243,7 +264,22 @@ class PairSampler:
                 cv2.cvtColor(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY), cv2.COLOR_GRAY2RGB)
                 for image in (exemplar, search)
             )
-        return Pair(exemplar, search, shift)
+        return Pair(exemplar, search, shift, target)
+
+    def _target(self, index, rng):
+        """Number of the target: a video, a track after all videos, or negative for a photo."""
+        couple, second = divmod(index, 2)
+        of_couple = np.random.default_rng((self.seed, 2, couple))
+        kind = of_couple.choice(3, p=SHARES)
+        if kind == 2:
+            return -1 - index
+        if kind == 0 or not self.tracks:
+            return int(rng.integers(len(self.videos)))
+        one = int(of_couple.integers(len(self.tracks)))
+        others = [k for k, track in enumerate(self.tracks) if track.scene == self.tracks[one].scene and k != one]
+        # a scene may have one track only
+        chosen = int(of_couple.choice(others)) if second and others else one
+        return len(self.videos) + chosen
 
     def _random_photo(self, rng):
         return _read_image(self.photos[rng.integers(len(self.photos))])

@@ -9,11 +9,11 @@ from ..model.layers import architecture
 
 __all__ = ["HELD_OUT", "Recipe"]
 
-#: Videos that are excluded from training, on which the held-out score is measured.
-HELD_OUT = ("biker", "davis_car-shadow", "davis_libby", "davis_parkour", "tld_pedestrian3")
-
-#: Activation functions for the last part of a run; "relu" adds none to the rectifier.
-_ACTIVATIONS = ("clip_floor_shift", "clip_noise", "relu")
+#: Scenes that are excluded from training, on which the held-out score is measured: videos, and tracks of two places.
+HELD_OUT = (
+    *("biker", "davis_car-shadow", "davis_drift-straight", "davis_kite-surf", "davis_libby", "davis_parkour"),
+    *("segtrack2_monkey", "tld_pedestrian3", "KITTI-17", "TUD-Campus"),
+)
 
 
 @dataclass(frozen=True)
@@ -29,17 +29,20 @@ class Recipe:
     batch : int
         Pairs per batch; 16 by default.
     learning_rate : float
-        Initial learning rate of AdamW, which decays to one hundredth; 0.002 by default.
-    activation : {"clip_floor_shift", "clip_noise", "relu"}
-        Activation function behind the rectifiers in the last part of the run, see `quantised_activations`. ``"relu"``
-        trains an ordinary network.
+        Initial learning rate of AdamW, which decays to one hundredth; 0.002 by default. The last part of the run starts
+        again with a quarter of it.
     spiking_share : float
-        Fraction of the steps, at the end of the run, that use this activation function; 0.4 by default.
+        Fraction of the steps, at the end of the run, in which the branch is that of a wave, see `quantised_branch`; 0.4
+        by default. With 0 an ordinary network is trained.
     levels : int
-        Number of time steps T of the spiking network for which the last part trains; 20 by default.
+        Levels p of the wave for which the last part trains; 4 by default.
     operations_weight : float
-        Weight of the operations term of the loss: the fraction of synapses that transmit a spike in a time step; 0 by
-        default.
+        Weight of the operations term of the loss: the fraction of synapses that transmit a spike in a step of their
+        window; 0 by default.
+    peak_weight : float
+        Weight of the loss on the peak of the response; 0 by default. See `peak_loss`.
+    absence_weight : float
+        Weight of the loss on search crops of other targets; 0.05 by default. See `absence_loss`.
     response_weight : float
         Weight of the loss on the teacher's responses, if there is a teacher; 1 by default.
     feature_weight : float
@@ -49,7 +52,7 @@ class Recipe:
     seed : int
         Seed of the initial weights and the pairs; 0 by default.
     held_out : tuple of str
-        Names of the videos that are used only for the held-out score; `HELD_OUT` by default.
+        Scenes that are used only for the held-out score, see `Video.scene`; `HELD_OUT` by default.
     report_every : int
         Steps between two reports; 500 by default.
 
@@ -63,10 +66,11 @@ class Recipe:
     steps: int = 12000
     batch: int = 16
     learning_rate: float = 2e-3
-    activation: str = "clip_floor_shift"
     spiking_share: float = 0.4
-    levels: int = 20
+    levels: int = 4
     operations_weight: float = 0.0
+    peak_weight: float = 0.0
+    absence_weight: float = 0.05
     response_weight: float = 1.0
     feature_weight: float = 1.0
     pairs: int = 6000
@@ -76,16 +80,16 @@ class Recipe:
 
     def __post_init__(self) -> None:
         architecture(self.architecture)
-        if self.activation not in _ACTIVATIONS:
-            raise InputError(f"activation: expected one of {', '.join(_ACTIVATIONS)}, got {self.activation!r}")
         for name in ("steps", "batch", "levels", "pairs", "report_every", "learning_rate"):
             if not getattr(self, name) > 0:
                 raise InputError(f"{name}: expected a positive number, got {getattr(self, name)}")
-        for name in ("operations_weight", "response_weight", "feature_weight", "seed"):
+        for name in ("operations_weight", "peak_weight", "absence_weight", "response_weight", "feature_weight", "seed"):
             if not getattr(self, name) >= 0:
                 raise InputError(f"{name}: expected 0 or more, got {getattr(self, name)}")
         if not 0 <= self.spiking_share <= 1:
             raise InputError(f"spiking_share: expected 0 to 1, got {self.spiking_share}")
+        if self.batch % 2:
+            raise InputError(f"batch: expected an even number, because pairs come in couples, got {self.batch}")
         if self.pairs < self.batch:
             raise InputError(f"pairs: expected at least one batch of {self.batch}, got {self.pairs}")
         if not self.held_out:
@@ -93,5 +97,5 @@ class Recipe:
 
     @property
     def spiking_from(self) -> int:
-        """First step in which the activations are those that spikes can express."""
-        return self.steps if self.activation == "relu" else round(self.steps * (1 - self.spiking_share))
+        """First step in which the branch is that of a wave."""
+        return round(self.steps * (1 - self.spiking_share))

@@ -1,8 +1,9 @@
 """State of a training run: everything that changes while a network is trained.
 
-The first part of a run is conventional: balanced logistic loss on response maps, batch norm, rectifiers, and, with a
-teacher, losses on its responses and features. In the last part, batch norm is frozen, and every rectifier is followed
-by an activation function that a spiking network with T time steps can express (`quantised_activations`).
+The first part of a run is conventional: losses on response maps, batch norm, rectifiers, and, with a teacher, losses
+on its responses and features. In the last part, batch norm is frozen, and the branch is that of a wave: fixed-point
+weights and p activation levels (`quantised_branch`). In each part the learning rate decays exponentially to one
+hundredth; the last part starts with a quarter of it.
 """
 
 from __future__ import annotations
@@ -10,18 +11,16 @@ from __future__ import annotations
 from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-import numpy as np
-
 from ..connectivity.explicit import synapse_count
 from ..crops import SEARCH_SIZE
 from ..errors import InputError
 from ..model.cnn import SiamFC, nn, torch
 from ..model.conversion import SpikingModel
 from ..model.layers import Convolution, architecture, convolutions
-from .distillation import Distillation
-from .loss import balanced_loss, labels
+from .distillation import Distillation, cross_responses, unexplained
+from .loss import absence_loss, balanced_loss, labels, peak_loss
 from .pair_store import DIRECTIONS
-from .quantised_activations import ACTIVATIONS, percentile_bound
+from .quantised_branch import QuantisedBranch
 
 if TYPE_CHECKING:
     from ..model.layers import Layer
@@ -31,6 +30,8 @@ __all__ = ["Batch", "TrainingRun", "outgoing_synapses"]
 
 #: The learning rate decays exponentially to this fraction of its initial value.
 FINAL_LEARNING_RATE = 0.01
+#: Initial learning rate of the last part, as a fraction of that of the first.
+LAST_PART = 0.25
 
 
 class Batch(NamedTuple):
@@ -44,6 +45,8 @@ class Batch(NamedTuple):
         Windows of the search crops.
     displacements : torch.Tensor, shape (B, 2)
         Displacement (x, y) of each target from the centre of its window, in cells of the response map.
+    targets : torch.Tensor of int, shape (B,)
+        Number of the target that each pair shows.
     teacher : tuple of torch.Tensor, shapes (B, C, h, h) and (B, C, H, H), or None
         Features of the teacher for exemplars and windows, if there is a teacher.
     """
@@ -51,6 +54,7 @@ class Batch(NamedTuple):
     exemplars: torch.Tensor
     searches: torch.Tensor
     displacements: torch.Tensor
+    targets: torch.Tensor
     teacher: tuple | None = None
 
 
@@ -72,8 +76,8 @@ class TrainingRun:
     ----------
     network : SiamFC
         The network.
-    gates : torch.nn.ModuleDict
-        Activation function behind each layer's rectifier in the last part, by layer name.
+    quantised : QuantisedBranch
+        Its branch in the last part.
     step : int
         Number of completed steps.
     seconds : float
@@ -112,11 +116,8 @@ class TrainingRun:
             self._start_from(initial)
         self.network.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]  # not in its stubs
         self._distillation.to(device)
-        activation = ACTIVATIONS.get(recipe.activation)
-        names = [layer.name for layer in convolutions(layers)]
-        gates = {name: activation(1.0, recipe.levels) for name in names} if activation else {}
-        self.gates = nn.ModuleDict(gates).to(device)
-        parameters = [*self.network.parameters(), *self.gates.parameters(), *self._distillation.parameters()]
+        self.quantised = QuantisedBranch(self.network, recipe.levels).to(device)
+        parameters = [*self.network.parameters(), *self.quantised.parameters(), *self._distillation.parameters()]
         self._optimizer = torch.optim.AdamW(parameters, recipe.learning_rate, weight_decay=1e-4)
         self._synapses = outgoing_synapses(self.network.layers)
 
@@ -135,7 +136,7 @@ class TrainingRun:
 
     @property
     def spiking(self) -> bool:
-        """Whether the last completed step used activations that spikes can express."""
+        """Whether the last completed step used the branch of a wave."""
         return self.step > self.recipe.spiking_from
 
     def advance(self, batch: Batch) -> float:
@@ -157,17 +158,15 @@ class TrainingRun:
             If the loss is not finite.
         """
         recipe = self.recipe
-        # the noise depends on the step only, so an interrupted run gives the same result as an uninterrupted one
-        torch.manual_seed(recipe.seed * 2**32 + self.step)
         if self.step == 0 and not self._has_initial:
             self._scale_response(batch)
         if self.step == recipe.spiking_from:
-            self._set_bounds(batch)
-            self._attach_gates()
-        # batch norm is frozen once activations are quantised, because it is folded into the weights afterwards
+            self.network.eval()
+            self.quantised.set_bounds((batch.exemplars, batch.searches))
+        # batch norm is frozen once activations are quantised, because it is folded into the weights
         self.network.train(self.step < recipe.spiking_from)
         for group in self._optimizer.param_groups:
-            group["lr"] = recipe.learning_rate * FINAL_LEARNING_RATE ** (self.step / recipe.steps)
+            group["lr"] = self._learning_rate()
         loss = self._loss(batch)
         if not torch.isfinite(loss):
             raise InputError(f"training: the loss is {loss.item()} at step {self.step}; lower learning_rate")
@@ -177,30 +176,66 @@ class TrainingRun:
         self.step += 1
         return loss.item()
 
+    def _learning_rate(self):
+        recipe = self.recipe
+        if self.step < recipe.spiking_from:
+            return recipe.learning_rate * FINAL_LEARNING_RATE ** (self.step / recipe.spiking_from)
+        done = (self.step - recipe.spiking_from) / (recipe.steps - recipe.spiking_from)
+        return recipe.learning_rate * LAST_PART * FINAL_LEARNING_RATE**done
+
     def _loss(self, batch):
-        z = self.network.embed(batch.exemplars)
-        x = self.network.embed(batch.searches)
-        responses = self.network.response(z, x)
-        loss = balanced_loss(responses, labels(batch.displacements, responses.shape[-1]))
+        recipe, quantised = self.recipe, self.step >= self.recipe.spiking_from
+        z, x = self._features((batch.exemplars, batch.searches), quantised)
+        adjust = self.network.adjust
+        maps = adjust.scale * cross_responses(z, x) + adjust.bias
+        own = maps.diagonal().permute(2, 0, 1)
+        loss = balanced_loss(own, labels(batch.displacements, own.shape[-1]))
+        if recipe.peak_weight:
+            loss = loss + recipe.peak_weight * peak_loss(own, batch.displacements)
+        if recipe.absence_weight:
+            loss = loss + recipe.absence_weight * absence_loss(maps, batch.targets)
         if batch.teacher is not None:
-            scales = (self.network.adjust.scale, self.network.adjust.bias), self._teacher_response
-            from_responses, from_features = self._distillation((z, x), batch.teacher, scales)
-            loss = loss + self.recipe.response_weight * from_responses + self.recipe.feature_weight * from_features
-        if self.step >= self.recipe.spiking_from and self.recipe.operations_weight:
-            # the gates have the rates of the search crops, which they saw last
-            loss = loss + self.recipe.operations_weight * self._operations() / sum(self._synapses.values())
+            scale, bias = self._teacher_response or (1.0, 0.0)
+            theirs = scale * cross_responses(*batch.teacher) + bias
+            loss = loss + recipe.response_weight * unexplained(maps, theirs)
+            loss = loss + recipe.feature_weight * self._distillation((z, x), batch.teacher)
+        if quantised and recipe.operations_weight:
+            # the rates are those of the search crops, which were embedded last
+            loss = loss + recipe.operations_weight * self._operations() / sum(self._synapses.values())
         return loss
 
-    def _gate(self, name: str) -> Any:
-        # ModuleDict's stubs hide the attributes bound and rate
-        return self.gates[name]
+    def _features(self, images, quantised):
+        """Features of several batches of images, of the network or of the branch of the wave."""
+        if not quantised:
+            return [self.network.embed(some) for some in images]
+        weights = self.quantised.weights()
+        return [self.quantised.embed(weights, some) for some in images]
+
+    def respond(self, exemplars: torch.Tensor, searches: torch.Tensor) -> torch.Tensor:
+        """Compute the response map of each pair, without training, with the branch that the last step used.
+
+        Parameters
+        ----------
+        exemplars : torch.Tensor, shape (B, 3, 127, 127)
+            Exemplar crops.
+        searches : torch.Tensor, shape (B, 3, S, S)
+            Search crops.
+
+        Returns
+        -------
+        torch.Tensor, shape (B, H, W)
+            Response maps.
+        """
+        self.network.eval()
+        with torch.no_grad():
+            return self.network.response(*self._features((exemplars, searches), self.spiking))
 
     def _operations(self) -> Any:
         """Return the synaptic operations per time step of one search crop, at the rates of the last images."""
-        return sum(count * self._gate(name).rate for name, count in self._synapses.items() if name in self.gates)
+        return sum(count * self.quantised.rates[name] for name, count in self._synapses.items())
 
     def operations(self) -> float:
-        """Count the synaptic operations of a search crop over T time steps, at the rates of the last images.
+        """Count the synaptic operations of a search crop as a wave, at the rates of the last images.
 
         Returns
         -------
@@ -216,32 +251,6 @@ class TrainingRun:
             self.network.adjust.scale /= responses.std()
             self.network.adjust.bias.copy_(-responses.mean() / responses.std())
 
-    def _set_bounds(self, batch):
-        """Set the initial bounds so that one activation in a thousand is clipped."""
-        self.network.eval()
-        with torch.no_grad():
-            activations = [self.network.activations(images) for images in (batch.exemplars, batch.searches)]
-            for name in self.gates:
-                self._gate(name).bound.fill_(
-                    percentile_bound(np.concatenate([part[name].cpu().numpy().ravel() for part in activations]))
-                )
-
-    def _attach_gates(self):
-        # forward hooks leave the state dictionary as that of a plain SiamFC, which modules would not
-        for name, gate in self.gates.items():
-            rectifier = self.network.stages[name][-1]
-            rectifier.register_forward_hook(lambda module, inputs, output, gate=gate: gate(output))
-
-    def bounds(self) -> dict[str, float]:
-        """Return the learnt upper bound of each layer's activation.
-
-        Returns
-        -------
-        dict of str to float
-            Bounds by layer name; empty while activations are not quantised.
-        """
-        return {name: self._gate(name).bound.item() for name in self.gates} if self.spiking else {}
-
     def state(self) -> dict[str, Any]:
         """Return the state of the run, for `restore`.
 
@@ -256,7 +265,7 @@ class TrainingRun:
             "seconds": self.seconds,
             "history": self.history,
             "network": self.network.state_dict(),
-            "gates": self.gates.state_dict(),
+            "quantised": self.quantised.state_dict(),
             "distillation": self._distillation.state_dict(),
             "optimizer": self._optimizer.state_dict(),
         }
@@ -271,11 +280,9 @@ class TrainingRun:
         """
         self.step, self.seconds, self.history = state["step"], state["seconds"], state["history"]
         self.network.load_state_dict(state["network"])
-        self.gates.load_state_dict(state["gates"])
+        self.quantised.load_state_dict(state["quantised"])
         self._distillation.load_state_dict(state["distillation"])
         self._optimizer.load_state_dict(state["optimizer"])
-        if self.spiking:
-            self._attach_gates()
 
 
 def outgoing_synapses(layers: tuple[Layer, ...]) -> dict[str, int]:

@@ -4,9 +4,11 @@ import numpy as np
 import pytest
 
 from brian_siamsnn.evaluation.plots import curve_figure, latency_figure
-from brian_siamsnn.evaluation.report import attribute_table, make_report
+from brian_siamsnn.evaluation.report import make_report
 from brian_siamsnn.evaluation.scores import score_boxes
+from brian_siamsnn.evaluation.tables import attribute_table, difference_table
 
+CURVES = {"success": np.zeros(21), "precision": np.zeros(51)}
 TRUTH = np.array([[0, 0, 4, 4]] * 2, float)
 # overlaps 1 and 1/3, and 1 and 0
 HALF_OFF = np.array([[0, 0, 4, 4], [2, 0, 4, 4]], float)
@@ -78,3 +80,20 @@ def test_plots_show_the_curves(reports, kind):
 def test_the_latency_plot_shows_scores_against_steps():
     (axes,) = latency_figure({"HSM": {5: 0.4, 10: 0.6}}, {"CNN": 0.7}).axes
     np.testing.assert_array_equal(axes.get_lines()[0].get_xydata(), [[5, 0.4], [10, 0.6]])
+
+
+def test_differences_to_the_first_tracker_by_hand(report):
+    # AUC 20/21 and 7/21 of a perfect tracker, 0 and 20/21 less: every resample has a mean between these
+    perfect = make_report("perfect", {name: score_boxes(TRUTH, TRUTH) for name in ("one", "two")})
+    other = make_report("x", {name: report["sequences"][name] | CURVES for name in ("one", "two")})
+    table = [
+        [cell.strip() for cell in line.split("|")[1:-1]] for line in difference_table([other, perfect]).splitlines()
+    ]
+    difference = other["mean"]["auc"] - perfect["mean"]["auc"]
+    gaps = sorted(100 * (20 / 21 - report["sequences"][name]["auc"]) for name in ("one", "two"))
+    assert table[0] == ["minus x (points)", "AUC [95 %]", "precision [95 %]"]
+    assert table[2][:2] == ["perfect", f"{-100 * difference:+.1f} [{gaps[0]:+.1f}, {gaps[1]:+.1f}]"]
+
+
+def test_a_single_tracker_has_no_differences(report):
+    assert difference_table([report]) == ""

@@ -180,3 +180,24 @@ def test_frames_on_disk_match_the_annotation_file(data):
     for name, (boxes, attributes) in truth.items():
         np.testing.assert_array_equal(boxes, annotations[name][0])
         assert set(attributes) == set(annotations[name][1])
+
+
+def test_compare_prints_the_difference_and_its_interval(tmp_path, capsys):
+    truth = {name: {"gt_rect": [[0, 0, 4, 4]] * 2} for name in ("x", "y", "z")}
+    exact = [[0, 0, 4, 4]] * 2
+    files = [
+        write(tmp_path / "a.json", {"x": exact, "y": exact, "z": exact}),
+        # the last frame is missed in every sequence, so no resample differs from another: 10 of 21 thresholds
+        write(tmp_path / "b.json", dict.fromkeys("xyz", [[0, 0, 4, 4], [90, 0, 4, 4]])),
+    ]
+    annotations = write(tmp_path / "truth.json", truth)
+    command("evaluate", "--annotations", annotations, "--compare", *files, "--output", tmp_path / "out")
+    assert "-47.6 [-47.6, -47.6]" in capsys.readouterr().out
+    differences = json.loads((tmp_path / "out" / "report.json").read_text())["differences"]
+    assert differences["b"]["auc"] == pytest.approx({"mean": -10 / 21, "low": -10 / 21, "high": -10 / 21})
+
+
+def test_compare_and_boxes_together_are_refused(tmp_path, capsys):
+    file = write(tmp_path / "a.json", {"x": [[0, 0, 4, 4]] * 2})
+    assert command("evaluate", "--compare", file, file, "--boxes", file) == 2
+    assert_names(last_error(capsys), "--compare", "--boxes")

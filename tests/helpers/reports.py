@@ -12,7 +12,7 @@ FRAMES, STEPS, SCALES = 6, 5, 3
 class Bare:
     """A tracker without spikes."""
 
-    score, response = 1.5, np.arange(17.0 * 17).reshape(17, 17)
+    score, response, lost = 1.5, np.arange(17.0 * 17).reshape(17, 17), False
 
 
 def recorded(frames, **options):

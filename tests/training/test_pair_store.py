@@ -18,7 +18,7 @@ SIZE = 20
 def sampler(index):
     rng = np.random.default_rng(index)
     images = [rng.integers(0, 256, (side, side, 3), dtype=np.uint8) for side in (127, 255)]
-    return Pair(*images, rng.uniform(-32, 32, 2))
+    return Pair(*images, rng.uniform(-32, 32, 2), 100 + index)
 
 
 @pytest.fixture(scope="module")
@@ -37,7 +37,8 @@ def pool(teacher, tmp_path_factory):
 
 def test_window_features_equal_those_of_the_cut_crop(pool, teacher):
     starts = np.array([[0, 0], [6, 1], [3, 3]])
-    exemplars, searches, displacements, z, x = pool.batch([2, 19, 7], starts, 207)
+    exemplars, searches, displacements, targets, z, x = pool.batch([2, 19, 7], starts, 207)
+    assert targets.tolist() == [102, 119, 107]
     for k, index in enumerate((2, 19, 7)):
         pair = sampler(index)
         column, row = starts[k] * 8
