@@ -28,6 +28,7 @@ _SUFFIXES = {
     "_input_pre": "input",
     "_spike_resetter": "reset",
     "_count": "record",
+    "_events": "record",
     "_spikes": "record",
     "_states": "record",
     "": "record",
@@ -65,6 +66,11 @@ def profile_branch(branch: SpikingBranch, images: np.ndarray, repeats: int = 5) 
         for layer, group in branch.groups.items()
         for suffix, phase in _SUFFIXES.items()
     }
+    for key, projection in branch.projections.items():  # further inputs of a layer of a graph
+        layer, number = projection.layer.name, projection.number + 1
+        group = branch.groups[layer].name
+        owners |= {f"{group}_input{number}{end}": (layer, "input") for end in ("", "_pre")}
+        owners[f"{group.removesuffix(layer)}{key}_events"] = (layer, "record")
     first = branch.model.layers[0].name
     spent: defaultdict[tuple[str, str], np.ndarray] = defaultdict(lambda: np.zeros(repeats))
     for repeat in range(repeats):

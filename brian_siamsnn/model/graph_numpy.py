@@ -8,7 +8,6 @@ import numpy as np
 
 from .graph import split_weights
 from .graph_layers import IMAGE, Gates, Neurons
-from .numpy_cnn import grouped_sums
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -16,7 +15,7 @@ if TYPE_CHECKING:
     from .files import SiameseModel
     from .graph_layers import Input
 
-__all__ = ["gathered", "graph_outputs", "largest", "seen"]
+__all__ = ["gathered", "graph_outputs", "grouped_sums", "largest", "seen"]
 
 
 def seen(source: np.ndarray, one: Input) -> np.ndarray:
@@ -118,3 +117,29 @@ def graph_outputs(model: SiameseModel, image: np.ndarray) -> dict[str, np.ndarra
             result[layer.name] = np.maximum(total, 0) if layer.rectify else total
     del result[IMAGE]
     return result
+
+
+def grouped_sums(windows: np.ndarray, weights: np.ndarray, groups: int) -> np.ndarray:
+    """Weighted sums over the windows of a convolution.
+
+    Parameters
+    ----------
+    windows : ndarray, shape (H', W', in, kernel, kernel)
+        Inputs of every output position.
+    weights : ndarray, shape (out, in/groups, kernel, kernel)
+        Weights, of the same type.
+    groups : int
+        Groups of the convolution.
+
+    Returns
+    -------
+    ndarray, shape (H', W', out)
+        Sums, without bias.
+    """
+    height, width, channels = windows.shape[:3]
+    inputs = channels // groups
+    parts = [
+        windows[:, :, g * inputs : (g + 1) * inputs].reshape(height * width, -1) @ w.reshape(len(w), -1).T
+        for g, w in enumerate(np.split(weights, groups))
+    ]
+    return np.concatenate(parts, axis=1).reshape(height, width, -1)

@@ -19,9 +19,9 @@ import numpy as np
 from ..errors import whole_number
 from .graph import is_graph
 from .graph_layers import Gates, Neurons
-from .graph_numpy import gathered, largest
+from .graph_numpy import gathered, grouped_sums, largest
 from .layers import MaxPool
-from .numpy_cnn import grouped_sums, layer_windows
+from .numpy_cnn import layer_windows
 
 if TYPE_CHECKING:
     from .conversion import SpikingModel
