@@ -16,7 +16,7 @@ def code(notebook):
 
 
 def test_notebooks_are_found():
-    assert [path.stem for path in NOTEBOOKS] == ["first_spikes", "tracking"]
+    assert [path.stem for path in NOTEBOOKS] == ["first_spikes", "tracking", "your_own_network"]
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)

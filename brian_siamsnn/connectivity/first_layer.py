@@ -12,9 +12,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ..model.graph_layers import Neurons
 from ..model.layers import output_size
 from . import _events
 from .blocks import blocked_kernel
+from .image_view import ImageView
 
 if TYPE_CHECKING:
     from ..model.conversion import SpikingModel
@@ -28,12 +30,16 @@ class FirstLayer:
     Parameters
     ----------
     model : SpikingModel
-        Its first layer is a convolution of three channels in one group.
+        Its first layer is a convolution of three channels in one group, or the first layer of a graph.
     """
 
     def __init__(self, model: SpikingModel) -> None:
         self.layer = model.layers[0]
         weights, bias = model.weights[self.layer.name]
+        self._view: ImageView | None = None
+        if isinstance(self.layer, Neurons):
+            self._view = ImageView(self.layer)
+            self.layer, weights = self._view.layer, self._view.dense(weights)
         self._weights = blocked_kernel(weights, 1, _events.image_block)
         self._bias = np.pad(bias, (0, -len(bias) % _events.image_block))
         self._channels = len(bias)
@@ -55,6 +61,8 @@ class FirstLayer:
         ndarray, shape (H', W', channels), single precision
             In units of the threshold, per step.
         """
+        if self._view is not None:
+            image = self._view.seen(image)
         image = np.ascontiguousarray(image, np.uint8 if image.dtype == np.uint8 else np.float32)
         height, width = (output_size(self.layer, side) for side in image.shape[:2])
         shape = height, width, self._channels

@@ -24,6 +24,8 @@ import numpy as np
 from ..crops import EXEMPLAR_SIZE, SEARCH_SIZE, box_centre, crop, exemplar_side, rgb_image
 from ..defaults import CODING
 from ..model.conversion import SpikingModel
+from ..model.graph import sources_of
+from ..model.graph_layers import Gates
 from ..model.layers import Convolution
 from ..model.numpy_cnn import cnn_activations
 from ..model.quantised_cnn import quantised_counts
@@ -186,11 +188,14 @@ def inspect_conversion(
 
 def _scales(model):
     """Return the channel scales of each layer; a pooling layer has those of the convolution before it."""
-    result, scale = {}, None
+    result, sources = {}, sources_of(model.layers)
     for layer in model.layers:
         if isinstance(layer, Convolution):
-            scale = np.asarray(model.scales[layer.name], np.float64)
-        result[layer.name] = scale
+            result[layer.name] = np.asarray(model.scales[layer.name], np.float64)
+        else:
+            scales = result[sources[layer.name][0]]
+            one = layer.input if isinstance(layer, Gates) else None
+            result[layer.name] = scales if one is None else scales[one.first : one.first + one.channels]
     return result
 
 

@@ -29,6 +29,7 @@ _SUFFIXES = {
     "_input_pre": "input",
     "_spike_resetter": "reset",
     "_count": "record",
+    "_events": "record",
     "_spikes": "record",
     "_states": "record",
     "_window": "window",
@@ -119,6 +120,11 @@ def profile_branch(
         for layer, group in branch.groups.items()
         for suffix, phase in (*_SUFFIXES.items(), ("_current", "current"))
     }
+    for key, projection in branch.projections.items():  # further inputs of a layer of a graph
+        layer, number = projection.layer.name, projection.number + 1
+        group = branch.groups[layer].name
+        owners |= {f"{group}_input{number}{end}": (layer, "input") for end in ("", "_pre")}
+        owners[f"{group.removesuffix(layer)}{key}_events"] = (layer, "record")
     spent: defaultdict[tuple[str, str], float] = defaultdict(float)
     for name, measured in objects.items():
         spent[owners[name]] += measured.seconds

@@ -12,8 +12,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..connectivity.explicit import synapse_count
+from ..connectivity.views import synapses_of
 from ..errors import InputError
+from ..model.graph import sources_of
+from ..model.graph_layers import Neurons
 from ..model.layers import Convolution
 from ..model.projection import Projection
 
@@ -138,10 +140,14 @@ class CostModel:
         if "cores" not in self.constants or "neurons_per_core" not in self.constants:
             return None
         cores, neurons, synapses, widest = 0, 0, 0, 0
-        for before, layer in zip((None, *layers), layers, strict=False):
+        sources = sources_of(layers)
+        for layer in layers:
             count = math.prod(shapes[layer.name])
-            inputs = _inputs(layer) if before else 0
-            incoming = synapse_count(Projection(layer, shapes[before.name], shapes[layer.name])) if before else 0
+            inputs = _inputs(layer) if sources[layer.name] else 0
+            incoming = sum(
+                synapses_of(Projection(layer, shapes[source], shapes[layer.name], source, k))
+                for k, source in enumerate(sources[layer.name])
+            )
             parts = max(1, math.ceil(inputs / self.value("fan_in", math.inf)))
             needed = math.ceil(count * parts / self.value("neurons_per_core"))
             if "synapses_per_core" in self.constants:
@@ -163,6 +169,8 @@ class CostModel:
 
 def _inputs(layer):
     """Return the number of incoming synapses of a neuron."""
+    if isinstance(layer, Neurons):
+        return layer.weight_shape[1]
     channels = layer.in_channels // layer.groups if isinstance(layer, Convolution) else 1
     return channels * layer.kernel**2
 

@@ -24,7 +24,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..connectivity.explicit import fan_out, synapse_count
+from ..connectivity.explicit import fan_out
+from ..connectivity.views import synapses_of
 from ..model.layers import Convolution, convolutions, sizes
 from ..model.projection import Projection
 
@@ -233,19 +234,22 @@ def count_branch(branch: SpikingBranch, matching: np.ndarray | int = 0, host: fl
     OperationCounts
         Operations of all images of the run.
     """
-    first, images = branch.model.layers[0], branch.batch_size
-    macs = images * convolution_macs((first,), branch.image_size)[first.name]
+    images = branch.batch_size
+    synapses = dict.fromkeys(branch.shapes, 0)
+    for projection in branch.projections.values():
+        synapses[projection.layer.name] += synapses_of(projection)
+    first: Any = branch.first_layer.layer  # of a graph, as it convolves the image: dense
+    macs = images * int(np.prod(branch.shapes[first.name]) * np.prod(first.weight_shape[1:]))
     layers = []
     for layer in branch.model.layers:
-        projection = branch.projections.get(layer.name)  # the first layer has none
         neurons = int(np.prod(branch.shapes[layer.name]))
         layers.append(
             LayerCounts(
                 name=layer.name,
                 pooling=not isinstance(layer, Convolution),
                 neurons=neurons,
-                synapses=synapse_count(projection) if projection else 0,
-                macs=0 if projection else macs,
+                synapses=synapses[layer.name],
+                macs=macs if layer.name == first.name else 0,
                 spikes=branch.spikes[layer.name],
                 operations=branch.operations.get(layer.name, np.zeros(branch.steps, np.int64)),
                 updates=np.where(np.arange(branch.steps) < branch.steps_run, images * neurons, 0),

@@ -6,6 +6,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from ..crops import EXEMPLAR_SIZE, SEARCH_SIZE
+from ..model.graph import longest_skip, turns
 from .operations import convolution_macs
 from .pricing import price
 from .table3 import as_printed, cnn_row, corrected
@@ -126,7 +127,7 @@ def _spiking(frame, cost, host, layers, shapes, scales, wave):
     if energy.seconds is not None:
         tick, chips = cost.value("tick"), fit.chips if fit else 1
         # on a chip that delivers spikes at the next tick, each layer after the first adds a tick
-        pipeline = (len(layers) - 1) * tick
+        pipeline = max(turns(layers)) * tick
         crop = energy.seconds / scales
         entry["latency"] = {
             "crop": crop,
@@ -134,8 +135,9 @@ def _spiking(frame, cost, host, layers, shapes, scales, wave):
             "frame": energy.seconds,
             "frame_through_pipeline": energy.seconds + pipeline,
         }
-        if wave is not None:  # the first layer is free again once it has fired and gathered anew
-            interval = 2 * wave.p * wave.waves * tick
+        if wave is not None:
+            # a layer is free again once it has fired and gathered anew; spikes that skip layers have to wait for that
+            interval = (1 + longest_skip(layers)) * wave.p * wave.waves * tick
             entry["latency"] |= {
                 "interval_pipelined": interval,
                 "frame_pipelined": crop + pipeline + (scales - 1) * interval,

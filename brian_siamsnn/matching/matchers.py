@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections import Counter
 from contextlib import closing
 from typing import TYPE_CHECKING, Any
@@ -15,6 +14,7 @@ from ..defaults import CODING, LAMBDA_T, LAMBDA_V, SCALES, TAU
 from ..errors import InputError
 from ..model.conversion import SpikingModel
 from ..model.files import load_model
+from ..model.graph import total_stride
 from ..model.layers import convolutions
 from ..network.runtime import SpikingBranch
 from ..neurons.waves import default_matching
@@ -150,7 +150,7 @@ class SpikingMatcher:
         wave, steps = self.search_branch.wave, self.search_branch.steps
         if wave is None:
             return np.arange(steps)
-        return np.flatnonzero(wave.fires(wave.onset(len(self._convolutions) - 1), steps))
+        return np.flatnonzero(wave.fires(wave.onset(max(self.search_branch.depths.values())), steps))
 
     def _embed(self, branch, crops, total=False):
         branch.show_and_run(np.asarray(crops))
@@ -285,7 +285,7 @@ class ConvolutionalMatcher:
 
         model = load_model(model)
         _check_stride(model.layers)
-        self._network = SiamFC.from_folded(model.layers, model.weights, model.response_scale, model.response_bias)
+        self._network = SiamFC.from_model(model)
         self.template: torch.Tensor | None = None
         self._model = model
 
@@ -367,7 +367,7 @@ class ConvolutionalMatcher:
 
 def _check_stride(layers):
     """The tracker assumes that neighbouring responses are `STRIDE` pixels apart."""
-    if (stride := math.prod(layer.stride for layer in layers)) != STRIDE:
+    if (stride := total_stride(layers)) != STRIDE:
         raise InputError(
             f"model: expected layers with a total stride of {STRIDE} pixels, got {stride}; "
             "this tracker cannot use the model"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from itertools import islice
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
 
@@ -15,8 +15,11 @@ from .layers import convolutions
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
+    import torch
+
     from ..aliases import FilePath
     from ..sequences.frames import Sequence
+    from .conversion import SpikingModel
     from .files import SiameseModel
 
 __all__ = ["CALIBRATION_CROPS", "convert", "calibration_crops"]
@@ -48,21 +51,42 @@ def calibration_crops(sequence: Sequence, count: int = CALIBRATION_CROPS) -> Ite
         yield crop(image, ((height - 1) / 2, (width - 1) / 2), side, SEARCH_SIZE, (0, 0, 0))
 
 
+@overload
 def convert(
     model: FilePath | SiameseModel,
-    crops: Iterable[np.ndarray],
+    images: Iterable[np.ndarray],
+    normalisation: str = ...,
+    percentile: float = ...,
+    levels: int | None = ...,
+) -> SiameseModel: ...
+
+
+@overload
+def convert(
+    model: torch.nn.Module,
+    images: Iterable[np.ndarray] | torch.Tensor,
+    normalisation: str = ...,
+    percentile: float = ...,
+    levels: int | None = ...,
+) -> SpikingModel: ...
+
+
+def convert(
+    model: Any,
+    images: Any,
     normalisation: str = "layer",
     percentile: float = PERCENTILE,
     levels: int | None = None,
-) -> SiameseModel:
-    """Convert a CNN to a spiking network, with activation scales measured on image crops.
+) -> Any:
+    """Convert a CNN to a spiking network, with activation scales measured on images.
 
     Parameters
     ----------
-    model : str, path or SiameseModel
-        The CNN; scales that it already has are replaced.
-    crops : iterable of ndarray, shape (H, W, 3)
-        Calibration crops, RGB, 0 to 255.
+    model : str, path or SiameseModel, or torch.nn.Module
+        The CNN; scales that it already has are replaced. Or any network of PyTorch in evaluation mode that takes images
+        and returns one tensor, traced with `torch.fx` and not changed; what cannot be converted is refused by name.
+    images : iterable of ndarray, shape (H, H, C), or torch.Tensor, shape (N, C, H, H)
+        Calibration images, all of one size: RGB, 0 to 255; for a module of PyTorch, what that module takes.
     normalisation : {"layer", "channel"}
         One scale per layer, or one per channel; see `ActivationScales`.
     percentile : float
@@ -73,24 +97,30 @@ def convert(
 
     Returns
     -------
-    SiameseModel
-        The same network with ``scales``, which `SpikingModel.from_model` accepts.
+    SiameseModel or SpikingModel
+        The same network with ``scales``, which `SpikingModel.from_model` accepts. For a module of PyTorch, a
+        `SpikingModel` that is a directed graph of layers with fixed-point weights.
 
     Raises
     ------
     InputError
-        If PyTorch is not installed, there are no crops, a layer is never active, or `levels` is below 1.
+        If PyTorch is not installed, there are no images, a layer is never active, `levels` is below 1, or a part of a
+        module cannot be converted.
     """
     import torch
 
     from .cnn import SiamFC
 
+    if isinstance(model, torch.nn.Module):
+        from .module_conversion import convert_module
+
+        return convert_module(model, images, normalisation, percentile, levels)
     model = load_model(model)
     network = SiamFC.from_folded(model.layers, model.weights)
     names = [layer.name for layer in convolutions(model.layers)]
 
     def activations():
-        for image in crops:
+        for image in images:
             with torch.inference_mode():
                 tensor = torch.from_numpy(np.ascontiguousarray(image)).permute(2, 0, 1)[None].float()
                 values = network.activations(tensor)

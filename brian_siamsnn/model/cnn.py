@@ -9,10 +9,12 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from ..errors import InputError
+from .graph import is_graph
 from .layers import Convolution, MaxPool, convolutions
 
 if TYPE_CHECKING:
     from ..aliases import Weights
+    from .files import SiameseModel
     from .layers import Layer
 
 try:
@@ -83,6 +85,25 @@ class SiamFC(nn.Module):
                 raise InputError(f"{layer.name}: a branch starts with a convolution, got pooling first")
             sequence.extend(stage)
             self.stages[layer.name] = stage
+
+    @classmethod
+    def from_model(cls, model: SiameseModel) -> SiamFC:
+        """Build the network of a model, whose batch norm is folded in.
+
+        Parameters
+        ----------
+        model : SiameseModel
+            A chain of layers, or a directed graph.
+
+        Returns
+        -------
+        SiamFC
+            The network, in evaluation mode. That of a graph has no modules to train.
+        """
+        if is_graph(model.layers):
+            network: SiamFC = _GraphBranch(model)
+            return network.eval()
+        return cls.from_folded(model.layers, model.weights, model.response_scale, model.response_bias)
 
     @classmethod
     def from_folded(
@@ -222,6 +243,23 @@ class SiamFC(nn.Module):
         for name in ("scale", "bias"):
             state_dict.setdefault(f"{prefix}adjust.{name}", getattr(self.adjust, name).detach())
         super()._load_from_state_dict(state_dict, prefix, *arguments)
+
+
+class _GraphBranch(SiamFC):
+    """A branch that is a directed graph of layers, with the weights of a model."""
+
+    def __init__(self, model: SiameseModel) -> None:
+        nn.Module.__init__(self)
+        self.layers, self._model = model.layers, model
+        self.adjust = _Adjust(model.response_scale, model.response_bias)
+
+    def activations(self, images: torch.Tensor) -> dict[str, torch.Tensor]:
+        from .graph_cnn import graph_activations
+
+        return graph_activations(self._model, images)
+
+    def embed(self, images: torch.Tensor) -> torch.Tensor:
+        return self.activations(images)[self.layers[-1].name]
 
 
 def _modules(layer):

@@ -18,7 +18,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..errors import InputError
-from .files import SiameseModel, load_model
+from .files import SiameseModel, load_model, write_model
+from .graph import check_graph, graph_shapes, is_graph, projections_of, split_weights
+from .graph_layers import Neurons
+from .incoming_scales import incoming_scales
 from .layers import Convolution, MaxPool, convolutions, sizes
 from .projection import Projection
 
@@ -65,12 +68,12 @@ class SpikingModel:
 
     Attributes
     ----------
-    layers : tuple of Convolution and MaxPool
-        Layers of the CNN. Every convolution becomes a layer of neurons with threshold 1, so the last layer is rectified
-        even if the CNN's is not.
+    layers : tuple of Convolution and MaxPool, or of Neurons and Gates
+        Layers of the CNN: a chain, or a directed graph (`graph_layers`). Every convolution becomes a layer of neurons
+        with threshold 1, so the last layer is rectified even if the CNN's is not.
     weights : dict of str to (ndarray, ndarray)
-        Weights, shape (out, in/groups, kernel, kernel), and bias, shape (out,), of each convolution in units of the
-        threshold: w lambda^(l-1) / lambda^l and b / lambda^l, single precision.
+        Weights, shape (out, in/groups, kernel, kernel), and bias, shape (out,), of each convolution (of `Neurons`,
+        shape (out, fan_in)) in units of the threshold: w lambda^(l-1) / lambda^l and b / lambda^l, single precision.
     initial_potential : float
         Membrane potential before the first step, in units of the threshold. It is the default of the neuron models'
         parameter ``v_init``.
@@ -115,22 +118,20 @@ class SpikingModel:
                 "the model is not converted: it has no activation scales; "
                 "convert it with 'brian-siamsnn weights import'"
             )
-        weights, before = {}, np.ones(convolutions(model.layers)[0].in_channels)
+        weights = {}
+        incoming = incoming_scales(model)
         for layer in convolutions(model.layers):
             w, b = model.weights[layer.name]
             after = np.asarray(model.scales[layer.name], np.float64)
-            # an output channel sees only the input channels of its own group
-            incoming = np.repeat(before.reshape(layer.groups, -1), layer.out_channels // layer.groups, axis=0)
-            factor = incoming / after[:, None]
+            factor = incoming[layer.name] / after.reshape(-1, *[1] * (w.ndim - 1))
             with np.errstate(over="ignore"):
-                scaled = (w * factor[:, :, None, None]).astype(np.float32), (b / after).astype(np.float32)
+                scaled = (w * factor).astype(np.float32), (b / after).astype(np.float32)
             if not all(np.isfinite(part).all() for part in scaled):
                 raise InputError(
                     f"{layer.name}: its weights in units of the threshold exceed single precision; "
                     f"its smallest scale is {after.min():g}"
                 )
             weights[layer.name] = scaled
-            before = after
         return cls(model.layers, weights, float(v_init))
 
     @classmethod
@@ -167,6 +168,8 @@ class SpikingModel:
         dict of str to (int, int, int)
             (height, width, channels) by layer name.
         """
+        if is_graph(self.layers):
+            return graph_shapes(self.layers, image_size)
         result: dict[str, Shape] = {}
         channels, sides = 3, sizes(self.layers, image_size)
         for layer in self.layers:
@@ -206,14 +209,61 @@ class SpikingModel:
         Returns
         -------
         dict of str to Projection
-            By the name of the postsynaptic layer.
+            By the name of the postsynaptic layer; further inputs of a layer of a graph by the name with ``_2``, ``_3``.
         """
+        if is_graph(self.layers):
+            return projections_of(self.layers, image_size)
         shapes = self.shapes(image_size)
         pairs = zip(self.layers, self.layers[1:], strict=False)
-        return {layer.name: Projection(layer, shapes[before.name], shapes[layer.name]) for before, layer in pairs}
+        return {
+            layer.name: Projection(layer, shapes[before.name], shapes[layer.name], before.name)
+            for before, layer in pairs
+        }
+
+    @property
+    def image_channels(self) -> int:
+        """Channels of the images: 3, or those that the first layer of a graph sees."""
+        return convolutions(self.layers)[0].in_channels
+
+    def input_weights(self, projection: Projection) -> np.ndarray | None:
+        """Weights of a connection; None for that of a pooling layer.
+
+        Parameters
+        ----------
+        projection : Projection
+            One of `projections`.
+
+        Returns
+        -------
+        ndarray, shape (out, in/groups, kernel, kernel), or None
+            In units of the threshold.
+        """
+        layer = projection.layer
+        if isinstance(layer, MaxPool):
+            return None
+        weights = self.weights[layer.name][0]
+        return split_weights(layer, weights)[projection.number] if isinstance(layer, Neurons) else weights
+
+    def write(self, path: FilePath) -> None:
+        """Write a model file, with all scales 1 because weights are in units of the threshold.
+
+        Parameters
+        ----------
+        path : str or path
+            The file, which is replaced if it exists.
+
+        Raises
+        ------
+        InputError
+            If the file cannot be written.
+        """
+        write_model(unit_scales(self), path)
 
     def __post_init__(self) -> None:
         first = self.layers[0]
+        if is_graph(self.layers):
+            check_graph(self.layers)
+            return
         if isinstance(first, MaxPool) or first.groups != 1 or first.in_channels != 3:
             raise InputError(
                 f"{first.name}: the first layer must be a convolution of 3 channels in one group, because its input is "

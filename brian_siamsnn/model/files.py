@@ -21,6 +21,7 @@ from safetensors.numpy import save
 
 from ..errors import InputError
 from ..files import find, write_whole
+from .graph import check_graph, is_graph
 from .layer_json import layers_from_json, layers_to_json
 from .layers import check_layers, convolutions
 
@@ -107,7 +108,7 @@ class SiameseModel:
 
     def __post_init__(self) -> None:
         checked = {}
-        check_layers(self.layers)
+        (check_graph if is_graph(self.layers) else check_layers)(self.layers)
         if not np.isfinite([self.response_scale, self.response_bias]).all():
             raise InputError(
                 f"response: expected a finite scale and bias, got {self.response_scale} and {self.response_bias}"

@@ -69,7 +69,7 @@ def fixed_point(model: FilePath | SiameseModel) -> SiameseModel:
     for layer in convolutions(model.layers)[1:]:
         w, b = weights[layer.name]
         unit = smallest_units(w, b)
-        rounded_w = np.round(w / unit[:, None, None, None]) * unit[:, None, None, None]
+        rounded_w = np.round(w / _like(unit, w)) * _like(unit, w)
         rounded_b = np.round(b / unit) * unit
         weights[layer.name] = rounded_w.astype(np.float32), rounded_b.astype(np.float32)
     rounded = unit_scales(replace(spiking, weights=weights), model.provenance)
@@ -104,7 +104,7 @@ def rounding(before: SpikingModel, after: SpikingModel) -> dict[str, tuple[int, 
         units = shared_units(rounded, bias)
         if units is not None:
             error = np.sqrt(np.square(rounded - w).sum() / max(np.square(w).sum(), np.finfo(np.float32).tiny))
-            result[layer.name] = int(np.abs(rounded / units[:, None, None, None]).max()), float(error)
+            result[layer.name] = int(np.abs(rounded / _like(units, rounded)).max()), float(error)
     return result
 
 
@@ -146,8 +146,8 @@ def shared_units(weights: np.ndarray, bias: np.ndarray, *values: float) -> np.nd
 
     Parameters
     ----------
-    weights : ndarray, shape (out, in/groups, kernel, kernel)
-        Weights of a convolution.
+    weights : ndarray, shape (out, in/groups, kernel, kernel) or (out, fan_in)
+        Weights of a convolution, or of all inputs of a layer.
     bias : ndarray, shape (out,)
         Bias of the convolution.
     *values : float

@@ -37,6 +37,8 @@ def _check_fields(layer):
     if not (isinstance(layer.name, str) and re.fullmatch("[A-Za-z][A-Za-z0-9]{0,39}", layer.name)):
         raise InputError(f"layer: expected a name of letters and digits, got {layer.name!r:.60}")
     for field in fields(layer)[1:]:
+        if field.type not in (int, bool):
+            continue  # inputs, which check themselves
         value = getattr(layer, field.name)
         if type(value) is not field.type or (field.type is int and not 1 <= value <= _LARGEST):
             expected = f"a whole number from 1 to {_LARGEST}" if field.type is int else "true or false"

@@ -18,6 +18,7 @@ from ..environment import check_version
 from ..errors import InputError, reason_of
 from .conversion import SpikingModel
 from .files import SiameseModel
+from .graph import inputs_of, is_graph
 from .layers import Convolution, MaxPool, convolutions
 
 if TYPE_CHECKING:
@@ -64,9 +65,16 @@ def to_nir(model: FilePath | SiameseModel | SpikingModel, image_size: int) -> ni
     Raises
     ------
     InputError
-        If the model has max pooling, for which NIR has no node, or the package nir is not installed.
+        If the model is a graph of layers, or has max pooling, for which NIR has no node, or the package nir is not
+        installed.
     """
     nir, model = nir_package(), SpikingModel.of(model)
+    if is_graph(model.layers):
+        several = [layer.name for layer in model.layers if len(inputs_of(layer)) > 1] or [model.layers[-1].name]
+        raise InputError(
+            f"{', '.join(several)}: a directed graph of layers is not written to NIR, which has no views of a layer "
+            "(crops, slices of channels); export a chain of convolutions, such as compact"
+        )
     pools = [layer.name for layer in model.layers if isinstance(layer, MaxPool)]
     if pools:
         raise InputError(

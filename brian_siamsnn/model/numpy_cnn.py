@@ -6,13 +6,15 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from .graph import is_graph
+from .graph_numpy import graph_outputs, grouped_sums
 from .layers import MaxPool
 
 if TYPE_CHECKING:
     from .files import SiameseModel
     from .layers import Layer
 
-__all__ = ["cnn_activations", "grouped_sums", "layer_windows"]
+__all__ = ["cnn_activations", "layer_windows"]
 
 
 def cnn_activations(model: SiameseModel, image: np.ndarray) -> dict[str, np.ndarray]:
@@ -32,6 +34,8 @@ def cnn_activations(model: SiameseModel, image: np.ndarray) -> dict[str, np.ndar
     """
     x: np.ndarray = np.asarray(image, np.float32)
     result = {}
+    if is_graph(model.layers):
+        return graph_outputs(model, x)
     for layer in model.layers:
         windows = layer_windows(x, layer)
         if isinstance(layer, MaxPool):
@@ -63,29 +67,3 @@ def layer_windows(x: np.ndarray, layer: Layer) -> np.ndarray:
     # NumPy's stubs allow a single axis only
     windows = np.lib.stride_tricks.sliding_window_view(x, kernel, (0, 1))  # type: ignore[call-overload]
     return windows[:: layer.stride, :: layer.stride]
-
-
-def grouped_sums(windows: np.ndarray, weights: np.ndarray, groups: int) -> np.ndarray:
-    """Weighted sums over the windows of a convolution.
-
-    Parameters
-    ----------
-    windows : ndarray, shape (H', W', in, kernel, kernel)
-        Inputs of every output position.
-    weights : ndarray, shape (out, in/groups, kernel, kernel)
-        Weights, of the same type.
-    groups : int
-        Groups of the convolution.
-
-    Returns
-    -------
-    ndarray, shape (H', W', out)
-        Sums, without bias.
-    """
-    height, width, channels = windows.shape[:3]
-    inputs = channels // groups
-    parts = [
-        windows[:, :, g * inputs : (g + 1) * inputs].reshape(height * width, -1) @ w.reshape(len(w), -1).T
-        for g, w in enumerate(np.split(weights, groups))
-    ]
-    return np.concatenate(parts, axis=1).reshape(height, width, -1)

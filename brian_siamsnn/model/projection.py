@@ -25,11 +25,17 @@ class Projection:
         (height, width, channels) of the presynaptic layer, for one image.
     shape_out : tuple of int
         (height, width, channels) of the postsynaptic layer, for one image.
+    source : str
+        Name of the presynaptic layer; empty by default.
+    number : int
+        Which input of a layer of a graph this is, 0 by default.
     """
 
     layer: Layer
     shape_in: Shape
     shape_out: Shape
+    source: str = ""
+    number: int = 0
 
     @property
     def neurons_in(self) -> int:

@@ -12,9 +12,9 @@ from ..connectivity.first_layer import FirstLayer
 from ..defaults import CODING
 from ..errors import InputError, whole_number
 from ..model.conversion import SpikingModel
-from ..model.layers import convolutions
+from ..model.graph import depths, is_graph
 from ..neurons.waves import resolved_steps
-from .layer_equations import layer_equations, network_wave
+from .layer_equations import check_wave, layer_equations, network_wave
 from .pixels import check_pixels
 
 if TYPE_CHECKING:
@@ -74,6 +74,8 @@ class Branch(ABC):
         T.
     shapes : dict of str to tuple
         (height, width, channels) of each layer.
+    depths : dict of str to int
+        Number of the window in which each layer fires in a wave, counted from 0.
     spikes : dict of str to ndarray of int64, shape (T,)
         Spikes of each layer in each step of the last run, over all its images; zeros before the first run.
     operations : dict of str to ndarray of int64, shape (T,)
@@ -117,7 +119,9 @@ class Branch(ABC):
         self.first_layer = FirstLayer(self.model)
         self.equations: dict[str, NeuronEquations] = layer_equations(self.model, coding, hidden_coding, pooling)
         self.wave = network_wave(self.equations)
-        self.steps = resolved_steps(steps, self.wave, len(convolutions(self.model.layers)))
+        self.depths = depths(self.model.layers)
+        check_wave(self.model.layers, self.wave)
+        self.steps = resolved_steps(steps, self.wave, max(self.depths.values()) + 1)
         names = list(self.shapes)
         self.last_layer = names[-1]
         self._recorded = tuple(dict.fromkeys((*self._known("record", record), self.last_layer)))
@@ -169,7 +173,7 @@ class Branch(ABC):
                 f"run: this branch was built with batch_size={self.batch_size}; "
                 f"call run_batch with {self.batch_size} images"
             )
-        image = self._checked("image", image, (self.image_size, self.image_size, 3))
+        image = self._checked("image", image, self._image_shape)
         return self.run_batch(image[None])[0]
 
     def run_batch(self, images: np.ndarray) -> list[SpikeTrains]:
@@ -194,14 +198,18 @@ class Branch(ABC):
         return [self.trains(self.last_layer, image) for image in range(self.batch_size)]
 
     def _checked_batch(self, images):
-        return self._checked("images", images, (self.batch_size, self.image_size, self.image_size, 3))
+        return self._checked("images", images, (self.batch_size, *self._image_shape))
 
     def _checked(self, name, images, shape):
         images = np.asarray(images)
         if images.shape != shape:
             raise InputError(f"{name}: expected shape {shape}, got {images.shape}")
-        check_pixels(name, images)
+        check_pixels(name, images, own_range=is_graph(self.model.layers))
         return images
+
+    @property
+    def _image_shape(self):
+        return (self.image_size, self.image_size, self.model.image_channels)
 
     @abstractmethod
     def _simulate(self, images: np.ndarray) -> None:

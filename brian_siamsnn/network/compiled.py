@@ -19,9 +19,10 @@ import numpy as np
 from brian2 import Network, SpikeMonitor, StateMonitor, defaultclock, get_device, prefs, set_device
 from brian2.devices.device import reset_device
 
-from ..connectivity.explicit import fan_out
+from ..connectivity.views import neuron_fan_out
 from ..defaults import CODING
 from ..errors import InputError
+from ..model.graph import turns
 from ..model.layers import Convolution
 from ..neurons.equations import TIME_STEP
 from ..spikes.trains import SpikeTrains
@@ -93,7 +94,8 @@ class CompiledBranch(Branch):
         **options: Any,
     ) -> None:
         super().__init__(model, image_size, steps, coding, **options)
-        self.presentation = Presentation(self.steps, len(self.shapes), self.lag)
+        self.turns = turns(self.model.layers)
+        self.presentation = Presentation(self.steps, max(self.turns) + 1, self.lag)
         names = list(self.shapes)
         self._spikes = {name: np.zeros(self.steps, np.int64) for name in names}
         self._operations = {name: np.zeros(self.steps, np.int64) for name in names[1:]}
@@ -120,7 +122,7 @@ class CompiledBranch(Branch):
 
     def _translated(self, k, equations):
         """Translate the equations of layer k for this device."""
-        return self.presentation.equations(equations, k)
+        return self.presentation.equations(equations, self.turns[k])
 
     def _build(self):
         """Write and compile the project, and note which of its files hold which data."""
@@ -152,8 +154,9 @@ class CompiledBranch(Branch):
             if isinstance(layer, Convolution) and k > 0:
                 group.I = np.tile(self.model.weights[layer.name][1], shape[0] * shape[1])
             self._start(k, group, equations)
-            if k > 0:
-                connections.append(self._connect(k, groups[names[k - 1]], group))
+            for projection in self.projections.values():
+                if projection.layer.name == layer.name:
+                    connections.append(self._connect(k, projection, groups[projection.source], group))
         spikes = {name: self._monitor(k, groups[name]) for k, name in enumerate(names)}
         states = {name: self._state_monitor(names.index(name), groups[name]) for name in self._recorded_states}
         self.network = Network(*groups.values(), *connections, *spikes.values(), *states.values())
@@ -173,32 +176,32 @@ class CompiledBranch(Branch):
         name = f"{group.name}_run_regularly_start"
         group.run_regularly(code, dt=self.presentation.length * TIME_STEP, when="start", order=-1, name=name)
 
-    def _connect(self, k, source, target):
-        """Make explicit synapses from layer k-1 to layer k."""
+    def _connect(self, k, projection, source, target):
+        """Make explicit synapses for one input of layer k."""
         equations, presynaptic = self.equations[target.name], self.equations[source.name]
         synapses = build_synapses(
-            self.projections[target.name],
+            projection,
             source,
             target,
             equations.synapse,
             self._arriving(equations, presynaptic),
-            self._weights(self.model.layers[k], source.name),
+            self._weights(projection),
             self._dtype,
         )
         # the weight is constant and not reset
         changing = [e.varname for e in synapses.equations.values() if "constant" not in e.flags]
         if code := "\n".join(f"{name} = 0" for name in changing):
             synapses.run_regularly(
-                code, dt=self.presentation.length * TIME_STEP, when="start", name=f"{target.name}_input_start"
+                code, dt=self.presentation.length * TIME_STEP, when="start", name=f"{synapses.name}_start"
             )
         return synapses
 
     def _arriving(self, equations, presynaptic):
         return equations.arriving(presynaptic)
 
-    def _weights(self, layer, before):
-        """Return the weights of a convolution, or None for a pooling layer."""
-        return self.model.weights[layer.name][0] if isinstance(layer, Convolution) else None
+    def _weights(self, projection):
+        """Return the weights of a connection, or None for that of a pooling layer."""
+        return self.model.input_weights(projection)
 
     def _monitor(self, k, group):
         return SpikeMonitor(group, variables=self._variables(group.name)[2:], name=f"{group.name}_spikes")
@@ -261,13 +264,11 @@ class CompiledBranch(Branch):
     def _count(self):
         """Count spikes and synaptic events per step."""
         self._spikes = {name: sum(_by_step(train) for train in trains) for name, trains in self._trains.items()}
-        names = list(self.shapes)
-        for before, name in zip(names, names[1:], strict=False):
-            reached = fan_out(self.projections[name]).ravel()
-            channels = self.shapes[before][2]
-            self._operations[name] = sum(
-                _by_step(train, reached[train.neuron // channels]) for train in self._trains[before]
-            )
+        self._operations = {name: np.zeros(self.steps, np.int64) for name in list(self.shapes)[1:]}
+        for projection in self.projections.values():
+            reached = neuron_fan_out(projection).ravel()
+            for train in self._trains[projection.source]:
+                self._operations[projection.layer.name] += _by_step(train, reached[train.neuron])
 
     def _command(self):
         """Return the program and its arguments."""
@@ -281,7 +282,8 @@ class CompiledBranch(Branch):
     def _split(self, k, name, values):
         """Split the spikes of a run into the spike trains of each image."""
         step = np.round(values["t"] / float(TIME_STEP)).astype(np.int64)
-        image, step = step // self.presentation.length, step % self.presentation.length - self.presentation.onset(k)
+        image, step = np.divmod(step, self.presentation.length)
+        step = step - self.presentation.onset(self.turns[k])
         amplitude = self._amplitudes(name, values, step)
         trains = []
         for n in range(self.batch_size):

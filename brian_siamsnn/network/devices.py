@@ -15,9 +15,9 @@ from ..defaults import CODING
 from ..environment import available_memory
 from ..errors import InputError
 from ..model.conversion import SpikingModel
-from ..model.layers import convolutions
+from ..model.graph import depths
 from ..neurons.waves import resolved_steps
-from .genn import GennBranch, check_genn
+from .genn import GennBranch, check_genn, check_genn_graph
 from .genn_installation import genn_problem
 from .layer_equations import layer_equations, network_wave
 from .memory import REQUIREMENTS
@@ -135,7 +135,7 @@ def survey_devices(
     """
     model = SpikingModel.of(model)
     equations = layer_equations(model, coding, hidden_coding, pooling)
-    steps = resolved_steps(steps, network_wave(equations), len(convolutions(model.layers)))
+    steps = resolved_steps(steps, network_wave(equations), max(depths(model.layers).values()) + 1)
     reports = []
     for (device, connectivity), requirement in REQUIREMENTS.items():
         memory, disk = requirement.memory(model, image_size), requirement.disk(model, image_size)
@@ -165,6 +165,7 @@ def _limits(device, connectivity, model, equations, steps, memory, disk):
                 check_kernel_equations(equations[layer.name], layer)
             elif device.startswith("genn"):
                 check_genn(equations[layer.name], layer, layer is not model.layers[-1], steps)
+                check_genn_graph(model.layers, equations)
         except InputError as error:
             yield str(error)
     if memory > available_memory():

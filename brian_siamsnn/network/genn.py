@@ -30,13 +30,16 @@ from brian2.utils.logger import std_silent
 
 from ..defaults import CODING, POOLING, WAVE_POOLING
 from ..errors import InputError, reason_of
+from ..model.graph import is_graph, sources_of
 from ..model.layers import Convolution
 from ..neurons.equations import TIME_STEP, load_equations
 from .additive_pooling import additive_gate, gate_weights
 from .compiled import CompiledBranch
 from .genn_installation import compiler_error, genn_problem
+from .layer_equations import network_wave
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from typing import Any
 
     from ..aliases import FilePath
@@ -46,7 +49,7 @@ if TYPE_CHECKING:
     from ..neurons.equations import Codings, NeuronEquations
     from .presentation import Presentation
 
-__all__ = ["GennBranch", "check_genn", "genn_equations", "shared_amplitude"]
+__all__ = ["GennBranch", "check_genn", "check_genn_graph", "genn_equations", "shared_amplitude"]
 
 #: A discrete step: adds the right-hand side of the equation, independently of dt.
 _DISCRETE = ExplicitStateUpdater("x_new = x + f(x, t)")
@@ -97,6 +100,31 @@ def check_genn(equations: NeuronEquations, layer: Layer, hidden: bool, steps: in
         raise InputError(
             f"{equations.name}: GeNN's weights hold one amplitude, but the amplitude of these spikes changes from step "
             "to step; use rate in the hidden layers, or another device"
+        )
+
+
+def check_genn_graph(layers: tuple[Layer, ...], equations: Mapping[str, NeuronEquations]) -> None:
+    """Check that GeNN, where a spike arrives one step later, gives the same spikes for a graph of layers.
+
+    A spike that skips a layer arrives a step too early there. A layer of a wave gathers until its own window, so that
+    this changes nothing; other neurons would fire early.
+
+    Parameters
+    ----------
+    layers : tuple of Layer
+        The network.
+    equations : mapping of str to NeuronEquations
+        By layer.
+
+    Raises
+    ------
+    InputError
+        If connections skip layers, or a pool has padding, and the coding is not a wave.
+    """
+    if is_graph(layers) and network_wave(equations) is None:
+        raise InputError(
+            f"{layers[-1].name}: on GeNN a graph of layers needs wave coding, because a spike that skips a layer "
+            "arrives early; use coding='wave', or the devices runtime or cpp_standalone"
         )
 
 
@@ -227,12 +255,14 @@ class GennBranch(CompiledBranch):
     def _translated(self, k, equations):
         layer = self.model.layers[k]
         check_genn(equations, layer, k < len(self.model.layers) - 1, self.steps)
+        check_genn_graph(self.model.layers, self.equations)
         if isinstance(layer, Convolution):
             self._amplitude_by_step[layer.name] = shared_amplitude(equations, self.steps)
         else:  # a gate passes on the amplitude of its inputs
-            by_step = self._amplitude_by_step[layer.name] = self._amplitude_by_step[self.model.layers[k - 1].name]
+            (source,) = sources_of(self.model.layers)[layer.name]
+            by_step = self._amplitude_by_step[layer.name] = self._amplitude_by_step[source]
             equations = additive_gate(equations, layer, by_step.min())
-        return genn_equations(equations, self.presentation, k)
+        return genn_equations(equations, self.presentation, self.turns[k])
 
     def _options(self):
         return {
@@ -246,19 +276,19 @@ class GennBranch(CompiledBranch):
     def _group(self, k, equations, **options):
         return super()._group(k, equations, method=_DISCRETE, **options)
 
-    def _connect(self, k, source, target):
-        synapses = super()._connect(k, source, target)
+    def _connect(self, k, projection, source, target):
+        synapses = super()._connect(k, projection, source, target)
         if not isinstance(self.model.layers[k], Convolution):
-            synapses.w = gate_weights(self.equations[target.name], self.projections[target.name])
+            synapses.w = gate_weights(self.equations[target.name], projection)
         return synapses
 
     def _arriving(self, equations, presynaptic):
         # the amplitude is part of the weights, or carried by the gate
         return equations.on_pre.strip().replace(" * {amplitude}_pre", "")
 
-    def _weights(self, layer, before):
-        weights = super()._weights(layer, before)
-        return None if weights is None else weights * self._amplitude_by_step[before].min()
+    def _weights(self, projection):
+        weights = super()._weights(projection)
+        return None if weights is None else weights * self._amplitude_by_step[projection.source].min()
 
     def _variables(self, name):
         return ("i", "t")

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from ..defaults import HIDDEN_CODING, POOLING, WAVE_POOLING
 from ..errors import InputError
+from ..model.graph import depths, longest_skip
 from ..model.layers import Convolution, convolutions
 from ..neurons.equations import NeuronEquations, load_equations, split_values
 from ..neurons.waves import Wave, default_pooling, wave_of
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from ..model.layers import Layer
     from ..neurons.equations import Codings
 
-__all__ = ["check_input_current", "layer_equations", "network_wave"]
+__all__ = ["check_input_current", "check_wave", "layer_equations", "network_wave"]
 
 
 def layer_equations(
@@ -79,7 +80,8 @@ def layer_equations(
                 f"last layer, got {_timetable(equations)}; give the wave as coding and leave hidden_coding out"
             )
     if wave is not None:
-        of_layer = {name: _with(each, onset=wave.onset(k)) for k, (name, each) in enumerate(of_layer.items())}
+        depth = depths(model.layers)
+        of_layer = {name: _with(each, onset=wave.onset(depth[name])) for name, each in of_layer.items()}
     pooling = default_pooling(wave) if pooling is None else pooling
     # the gates of a wave pass on the amplitude of its spikes
     pool = load(pooling) if wave is None else load(pooling, beta=last.parameters.get(last.amplitude, 1.0))
@@ -114,6 +116,28 @@ def network_wave(equations: Mapping[str, NeuronEquations]) -> Wave | None:
     """
     last = list(equations.values())[-1]
     return wave_of(last.parameters, last.name)
+
+
+def check_wave(layers: tuple[Layer, ...], wave: Wave | None) -> None:
+    """Raise `InputError` if an image cannot cross these layers as often as a wave says.
+
+    Parameters
+    ----------
+    layers : tuple of Layer
+        The network.
+    wave : Wave or None
+        Its timetable.
+
+    Raises
+    ------
+    InputError
+        If there are several waves, and spikes of the second one would reach a layer that has yet to fire for the first.
+    """
+    if wave is not None and wave.waves > 1 and longest_skip(layers) > 1:
+        raise InputError(
+            f"waves: in a network whose connections skip layers, an image can cross it once, got waves={wave.waves}: "
+            "spikes of the second wave would reach a layer that has yet to fire for the first; use a larger p"
+        )
 
 
 def check_input_current(equations: NeuronEquations, layer: Layer, group: NeuronGroup) -> None:

@@ -7,17 +7,19 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..connectivity.explicit import fan_out
 from ..connectivity.kernel_equations import check_kernel_equations, plain
 from ..connectivity.shared_kernel import SharedKernelConvolution, SharedKernelPooling
+from ..connectivity.viewed_kernel import ViewedKernel
+from ..connectivity.views import is_plain, neuron_fan_out
 from ..errors import InputError
 from ..model.fixed_point_weights import shared_units
+from ..model.graph import sources_of
 from ..model.layers import Convolution
 from .brian2_code import FusedPass
 from .brian2_state import initial_values, state_arrays, value_array, without_warning
 from .layer_equations import check_input_current
 from .step_objects import KernelInput, SpikeCounter, SpikeRecorder, StateRecorder
-from .synapses import build_synapses
+from .synapses import build_synapses, input_name
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping
@@ -67,7 +69,7 @@ class LayerObjects:
     passes : dict of str to FusedPass
         By layer.
     inputs : dict of str to KernelInput or brian2.Synapses
-        By postsynaptic layer.
+        By postsynaptic layer; further inputs of a layer of a graph by the key of their `Projection`.
     counters : dict of str to SpikeCounter
         By layer.
     recorders : dict of str to SpikeRecorder
@@ -107,16 +109,25 @@ class LayerObjects:
         self.counters: dict[str, SpikeCounter] = {}
         self.recorders: dict[str, SpikeRecorder] = {}
         self.state_recorders: dict[str, StateRecorder] = {}
-        # whether every spike that the layer in hand receives carries 1
-        unit_spikes = False
+        self._event_counters: dict[str, SpikeCounter] = {}
+        sources = sources_of(model.layers)
+        carries_one: dict[str, bool] = {}  # whether every spike of a layer carries 1
         for k, layer in enumerate(model.layers):
-            self._add_layer(k, layer, unit_spikes)
-            if isinstance(layer, Convolution):  # a pooling layer passes on what it receives
-                own = equations[layer.name]
-                unit_spikes = own.parameters.get(own.amplitude) == 1
+            received = all(carries_one[source] for source in sources[layer.name])
+            self._add_layer(k, layer, received)
+            own = equations[layer.name]
+            neurons = isinstance(layer, Convolution)  # a pooling layer passes on what it receives
+            carries_one[layer.name] = own.parameters.get(own.amplitude) == 1 if neurons else received
 
     def __iter__(self) -> Iterator[BrianObject]:
-        parts = (self.groups, self.inputs, self.counters, self.recorders, self.state_recorders)
+        parts = (
+            self.groups,
+            self.inputs,
+            self.counters,
+            self._event_counters,
+            self.recorders,
+            self.state_recorders,
+        )
         return (item for part in parts for item in part.values())
 
     @cached_property
@@ -132,12 +143,23 @@ class LayerObjects:
             values[:] = initial
         for connection in () if self._explicit else self.inputs.values():
             connection.reset()
-        for part in (self.counters, self.recorders, self.state_recorders):
+        for part in (self.counters, self._event_counters, self.recorders, self.state_recorders):
             for item in part.values():
                 item.reset()
 
+    def events(self) -> dict[str, list[int]]:
+        """Synaptic events of each connection in each step since the last reset, by the key of its projection.
+
+        Returns
+        -------
+        dict of str to list of int
+            A kernel counts its own; explicit synapses are counted where the spikes come from.
+        """
+        counted = self._event_counters if self._explicit else self.inputs
+        return {key: counter.events for key, counter in counted.items()}
+
     def _add_layer(self, k, layer, unit_spikes):
-        """Add the neurons of one layer, its input from the layer before, and what counts and records it."""
+        """Add the neurons of one layer, its inputs from the layers before, and what counts and records it."""
         name, equations = layer.name, self._equations[layer.name]
         if not self._explicit:
             check_kernel_equations(equations, layer)
@@ -150,13 +172,10 @@ class LayerObjects:
         if k > 0:
             if weights is not None:
                 value_array(group, "I")[:] = np.tile(bias, group.N // len(bias))
-            before = self._model.layers[k - 1].name
-            connect = self._connect_synapses if self._explicit else self._connect_kernel
-            self.inputs[name] = connect(k, before, name, weights, units)
-        # a kernel counts its own events; explicit synapses are counted where the spikes come from
-        following = self._model.layers[k + 1].name if k + 1 < len(self._model.layers) else None
-        counted = fan_out(self._projections[following]) if self._explicit and following else None
-        self.counters[name] = SpikeCounter(group, 10 * k + 1, counted, self._shapes[name][2])
+            for key, projection in self._projections.items():
+                if projection.layer.name == name:
+                    self._connect(k, key, projection, units)
+        self.counters[name] = SpikeCounter(group, 10 * k + 1)
         if name in self._recorded:
             self.recorders[name] = SpikeRecorder(group, equations.amplitude, 10 * k + 1)
         if name in self._recorded_states:
@@ -180,10 +199,21 @@ class LayerObjects:
         self.passes[layer.name] = FusedPass(group, equations, update)
         return group
 
-    def _connect_synapses(self, k, source, target, weights, units):
+    def _connect(self, k, key, projection, units):
+        """Connect one input of layer number k."""
+        source, weights = projection.source, self._model.input_weights(projection)
+        connect = self._connect_synapses if self._explicit else self._connect_kernel
+        self.inputs[key] = connect(k, projection, weights, units)
+        if self._explicit:
+            group = self.groups[source]
+            order, name = group.thresholder["spike"].order + 1, f"{self._prefix}{key}_events"
+            self._event_counters[key] = SpikeCounter(group, order, neuron_fan_out(projection), name)
+
+    def _connect_synapses(self, k, projection, weights, units):
+        source, target = projection.source, projection.layer.name
         presynaptic, equations = self._equations[source], self._equations[target]
         synapses = build_synapses(
-            self._projections[target],
+            projection,
             self.groups[source],
             self.groups[target],
             equations.synapse,
@@ -194,11 +224,16 @@ class LayerObjects:
         synapses.pre.when, synapses.pre.order = "thresholds", 10 * k - 5
         return without_warning(synapses)
 
-    def _connect_kernel(self, k, source, target, weights, units):
-        common = self._projections[target], state_arrays(self.groups[target]), self._batch_size, self._threads
-        if weights is None:
-            kernel: Any = SharedKernelPooling(*common)
+    def _connect_kernel(self, k, projection, weights, units):
+        source, target = projection.source, projection.layer.name
+        common = projection, state_arrays(self.groups[target]), self._batch_size, self._threads
+        kernel: Any
+        if not is_plain(projection):
+            kernel = ViewedKernel(*common, weights=weights, units=units)
+        elif weights is None:
+            kernel = SharedKernelPooling(*common)
         else:
             kernel = SharedKernelConvolution(*common, weights=weights, units=units)
         amplitude = self._equations[source].amplitude
-        return KernelInput(kernel, self.groups[source], amplitude, f"{self.groups[target].name}_input", 10 * k - 5)
+        name = input_name(self.groups[target], projection)
+        return KernelInput(kernel, self.groups[source], amplitude, name, 10 * k - 5)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from ..connectivity.explicit import synapse_count
+from ..connectivity.views import synapses_of
 from ..environment import available_memory
 from ..errors import InputError
 
@@ -86,7 +86,7 @@ REQUIREMENTS = {
 
 
 def _synapses(model, image_size):
-    return sum(synapse_count(projection) for projection in model.projections(image_size).values())
+    return sum(synapses_of(projection) for projection in model.projections(image_size).values())
 
 
 def check_memory(model: SpikingModel, image_size: int, batch_size: int, connectivity: str) -> None:

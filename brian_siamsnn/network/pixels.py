@@ -9,10 +9,11 @@ from ..errors import InputError
 __all__ = ["check_pixels"]
 
 
-def check_pixels(name: str, images: np.ndarray) -> None:
+def check_pixels(name: str, images: np.ndarray, own_range: bool = False) -> None:
     """Raise `InputError` unless pixels are finite and 0 to 255.
 
-    Images scaled to 0..1 are refused too: they would be seen as black.
+    Images scaled to 0..1 are refused too: they would be seen as black. A network that was converted from a user's own
+    module takes the pixels that the module takes, normalised or not.
 
     Parameters
     ----------
@@ -20,6 +21,8 @@ def check_pixels(name: str, images: np.ndarray) -> None:
         What the message names.
     images : ndarray
         Pixels of one or several images.
+    own_range : bool
+        Whether pixels may be -255 to 255, in the module's own range; False by default.
 
     Raises
     ------
@@ -34,6 +37,10 @@ def check_pixels(name: str, images: np.ndarray) -> None:
     lowest, highest = images.min(), images.max()
     if not np.isfinite(lowest) or not np.isfinite(highest):  # NaN spreads to both
         raise InputError(f"{expected}, got {images.dtype} with NaN or infinity; replace these pixels")
+    if own_range:
+        if max(-lowest, highest) > 255:
+            raise InputError(f"{name}: expected pixels of -255 to 255, got {lowest:g} to {highest:g}; scale them")
+        return
     advice = ""
     if images.dtype.kind == "f" and 0 <= lowest and 0 < highest <= 1:
         advice = "multiply by 255"

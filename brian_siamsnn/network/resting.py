@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..connectivity.kernel_equations import plain
+from ..model.graph import is_graph, sources_of
 from ..model.layers import Convolution
 from ..neurons.equations import load_equations
 from ..neurons.waves import Wave
@@ -54,15 +55,14 @@ class RestingLayers:
         self._groups, self._steps = groups, steps
         #: Layers that can rest, each with the convolution in whose windows it works: itself, or the one before a gate.
         self._works_with: dict[str, str] = {}
-        before = ""
+        sources = sources_of(model.layers)
         for layer in model.layers:
             own = equations[layer.name]
             if isinstance(layer, Convolution):
-                before = layer.name
                 if is_shipped(own, "wave") and own.parameters["alpha"] > _reach(model, layer, own, steps):
                     self._works_with[layer.name] = layer.name
-            elif before in self._works_with and is_shipped(own, "or_pool", "max_pool"):
-                self._works_with[layer.name] = before
+            elif (before := sources[layer.name][0]) in self._works_with and is_shipped(own, "or_pool", "max_pool"):
+                self._works_with[layer.name] = self._works_with[before]
 
     @property
     def all_layers(self) -> bool:
@@ -92,7 +92,10 @@ def _reach(model, layer, equations, steps):
     """A bound of the potentials of a convolution: everything positive arrives, and nothing is ever fired."""
     weights, bias = model.weights[layer.name]
     before = _WHITE if layer is model.layers[0] else equations.parameters["beta"]
-    step = (np.maximum(weights, 0).sum((1, 2, 3)) * before + np.maximum(bias, 0)).max()
+    rows = weights.reshape(len(weights), -1)
+    # a graph may see negative pixels
+    positive = np.abs(rows) if is_graph(model.layers) and layer is model.layers[0] else np.maximum(rows, 0)
+    step = (positive.sum(1) * before + np.maximum(bias, 0)).max()
     return equations.initial.get("v", 0.0) + float(step) * steps
 
 

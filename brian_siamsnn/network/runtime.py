@@ -184,9 +184,9 @@ class SpikingBranch(Branch):
         InputError
             If the image is invalid.
         """
-        image, size = np.asarray(image), self.image_size
+        image = np.asarray(image)
         single = self.batch_size == 1 and image.ndim == 3
-        self._show(self._checked("image", image, (size, size, 3))[None] if single else self._checked_batch(image))
+        self._show(self._checked("image", image, self._image_shape)[None] if single else self._checked_batch(image))
 
     def _show(self, images):
         self.reset()
@@ -308,13 +308,10 @@ class SpikingBranch(Branch):
     @property
     def operations(self) -> dict[str, np.ndarray]:
         """Synaptic events into each layer but the first, likewise."""
-        # explicit synapses are counted where the spikes come from
-        counted = self._objects.counters if self._explicit else self._objects.inputs
-        sources = list(self.shapes) if self._explicit else list(self._objects.inputs)
-        return {
-            name: self._by_step(counted[source].events)
-            for name, source in zip(self._objects.inputs, sources, strict=False)
-        }
+        result = {name: np.zeros(self.steps, np.int64) for name in list(self.shapes)[1:]}
+        for key, events in self._objects.events().items():
+            result[self.projections[key].layer.name] += self._by_step(events)
+        return result
 
     def _by_step(self, counts):
         return np.array(counts + [0] * (self.steps - len(counts)), np.int64)

@@ -15,6 +15,7 @@ from brian2 import Function, NeuronGroup, defaultclock, prefs
 from ..connectivity.blocks import KERNELS, blocked_kernel, kernel_block
 from ..connectivity.kernel_equations import check_kernel_equations
 from ..connectivity.shared_kernel import STRIP
+from ..connectivity.views import ProjectionView, is_plain
 from ..defaults import CODING
 from ..environment import available_threads
 from ..errors import InputError
@@ -23,6 +24,7 @@ from ..neurons.equations import TIME_STEP
 from .branch import checked_connectivity
 from .brian2_names import array_name, spike_list_name
 from .compiled import CompiledBranch
+from .synapses import input_name
 
 if TYPE_CHECKING:
     from ..aliases import FilePath
@@ -41,10 +43,16 @@ _KERNEL = {"headers": ['"event_kernel.h"', '"pooling_kernel.h"'], "include_dirs"
 _FUNCTION = """
 static inline double {name}_kernel(const double none)
 {{
-    const int32_t* spikes = {spikes};
-    const int n = spikes[{neurons}];
+    const int32_t* fired = {spikes};
+    std::vector<int32_t> spikes;  // as the kernel sees them
     std::vector<{real}> amplitude;
-    for (int q = 0; q < n; q++) amplitude.push_back({amplitude}[{scalar} ? 0 : spikes[q]]);
+    for (int q = 0; q < fired[{neurons}]; q++) {{
+        const int32_t seen = {view};
+        if (seen < 0) continue;
+        spikes.push_back(seen);
+        amplitude.push_back({amplitude}[{scalar} ? 0 : fired[q]]);
+    }}
+    const int n = spikes.size();
     siamsnn::ConvolutionGeometry g;
     g.images = 1;
     g.height = {sizes[0]}; g.width = {sizes[1]}; g.channels = {sizes[2]};
@@ -54,13 +62,13 @@ static inline double {name}_kernel(const double none)
     return none;
 }}"""
 _CALLS = {
-    "convolution": "g.groups = {layer.groups}; g.block = {block}; siamsnn::convolve_events<{real}>(spikes, n, "
+    "convolution": "g.groups = {layer.groups}; g.block = {block}; siamsnn::convolve_events<{real}>(spikes.data(), n, "
     "amplitude.data(), 1, _namespace_{name}_weights, {v}, g, {strip}, {threads});",
-    "max_pool": "g.groups = 1; g.block = 16; siamsnn::pool_events<{real}>(spikes, n, amplitude.data(), 1, "
+    "max_pool": "g.groups = 1; g.block = 16; siamsnn::pool_events<{real}>(spikes.data(), n, amplitude.data(), 1, "
     "{count}, {m}, {emitted}, {rise}, g, {strip}, {threads});",
-    "gate": "g.groups = 1; g.block = 16; siamsnn::gate_events<{real}>(spikes, n, amplitude.data(), 1, "
+    "gate": "g.groups = 1; g.block = 16; siamsnn::gate_events<{real}>(spikes.data(), n, amplitude.data(), 1, "
     "{count}, {m}, {leader}, {passed}, g, {strip}, {threads});",
-    "or_pool": "g.groups = 1; g.block = 16; siamsnn::or_events<{real}>(spikes, n, amplitude.data(), 1, "
+    "or_pool": "g.groups = 1; g.block = 16; siamsnn::or_events<{real}>(spikes.data(), n, amplitude.data(), 1, "
     "{arrived}, g, {strip}, {threads});",
 }
 
@@ -127,24 +135,27 @@ class StandaloneBranch(CompiledBranch):
         monitor.when, monitor.order = "thresholds", 10 * k + 2
         return monitor
 
-    def _connect(self, k, source, target):
+    def _connect(self, k, projection, source, target):
         if self._connectivity == "kernel":
             check_kernel_equations(self.equations[target.name], self.model.layers[k])
-            return self._kernel(k, source, target)
-        synapses = super()._connect(k, source, target)
+            return self._kernel(k, projection, source, target)
+        synapses = super()._connect(k, projection, source, target)
         synapses.pre.when, synapses.pre.order = "thresholds", 10 * k - 5
         return synapses
 
-    def _kernel(self, k, source, target):
-        """Make a group that calls the kernel of the layer once per step and holds its state."""
-        layer, name = self.model.layers[k], target.name
+    def _kernel(self, k, projection, source, target):
+        """Make a group that calls the kernel of one input once per step and holds its state."""
+        name = input_name(target, projection)
+        view = None if is_plain(projection) else ProjectionView(projection)
+        plain = projection if view is None else view.plain
+        layer: Any = plain.layer
         amplitude = source.variables[self.equations[source.name].amplitude]
         convolution = isinstance(layer, Convolution)
         # `none` exists only so that a statement can call the kernel
         holder = NeuronGroup(
-            source.N,
+            plain.neurons_in,
             "none : 1 (shared)" + ("" if convolution else "\ncount : 1"),
-            name=f"{name}_input",
+            name=name,
             clock=defaultclock,
             dtype=self._dtype,
         )
@@ -156,15 +167,17 @@ class StandaloneBranch(CompiledBranch):
             "neurons": source.N,
             "amplitude": array_name(amplitude),
             "scalar": int(amplitude.scalar),
-            "sizes": (*self.shapes[source.name], *self.shapes[name]),
+            "sizes": (*plain.shape_in, *plain.shape_out),
+            "view": "fired[q]" if view is None else f"_namespace_{name}_view[fired[q]]",
             "strip": STRIP,
             "threads": self._threads,
         }
-        tables = {}
+        tables = {} if view is None else {f"_{name}_view": view.index}
         if convolution:
             form = "convolution"
             values |= {"v": array_name(target.variables["v"]), "block": (block := kernel_block(layer))}
-            weights = blocked_kernel(self.model.weights[name][0], layer.groups, block)
+            square: Any = self.model.input_weights(projection)
+            weights = blocked_kernel(square if view is None else view.embedded(square), layer.groups, block)
             tables[f"_{name}_weights"] = weights.astype(self._dtype)
         else:
             forms = {"arrived": "or_pool", "rise": "max_pool", "passed": "gate"}
@@ -173,7 +186,7 @@ class StandaloneBranch(CompiledBranch):
             values |= {key: array_name(variable) if variable else "(int32_t*)nullptr" for key, variable in held.items()}
             values["count"] = array_name(holder.variables["count"])
             holder.run_regularly(
-                "count = 0", dt=self.presentation.length * TIME_STEP, when="start", name=f"{name}_input_start"
+                "count = 0", dt=self.presentation.length * TIME_STEP, when="start", name=f"{name}_start"
             )
         call = _CALLS[form].format(**values)
         kernel = Function(None, arg_units=[1], return_unit=1, stateless=False)

@@ -33,10 +33,10 @@ class SpikeCounter(StepObject):
         The layer.
     order : int
         When it runs within the slot.
-    fan_out : ndarray of int, shape (H, W), optional
-        Of each pixel; without it no events are counted.
-    channels : int
-        Channels of a pixel, 1 by default.
+    fan_out : ndarray of int, shape (H, W, C), optional
+        Of each neuron of one image; without it no events are counted.
+    name : str, optional
+        Name of the Brian2 object; that of the group with ``_count`` by default.
 
     Attributes
     ----------
@@ -46,19 +46,18 @@ class SpikeCounter(StepObject):
         Spikes times fan-out, likewise.
     """
 
-    def __init__(self, group: NeuronGroup, order: int, fan_out: np.ndarray | None = None, channels: int = 1) -> None:
-        super().__init__(group, order, f"{group.name}_count")
+    def __init__(self, group: NeuronGroup, order: int, fan_out: np.ndarray | None = None, name: str = "") -> None:
+        super().__init__(group, order, name or f"{group.name}_count")
         self.spikes: list[int] = []
         self.events: list[int] = []
         self._fan_out = None if fan_out is None else fan_out.ravel()
-        self._channels = channels
 
     def run(self) -> None:
         """Count the spikes of this step."""
         fired = self._spikes.neurons
         self.spikes.append(len(fired))
         if self._fan_out is not None:
-            self.events.append(int(self._fan_out[fired // self._channels % self._fan_out.size].sum()))
+            self.events.append(int(self._fan_out[fired % self._fan_out.size].sum()))
 
     def fill(self, first: int, spikes: list[int], steps: int) -> None:
         """Count the spikes of a window (`window_pass`).

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from brian2 import Synapses, ms
 
-from ..connectivity.explicit import convolution_synapses, pooling_synapses
+from ..connectivity.views import flattened
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -15,7 +15,25 @@ if TYPE_CHECKING:
 
     from ..model.projection import Projection
 
-__all__ = ["build_synapses"]
+__all__ = ["build_synapses", "input_name"]
+
+
+def input_name(target: NeuronGroup, projection: Projection) -> str:
+    """Name of the object that delivers the spikes of one connection.
+
+    Parameters
+    ----------
+    target : brian2.NeuronGroup
+        Postsynaptic neurons.
+    projection : Projection
+        The connection.
+
+    Returns
+    -------
+    str
+        ``<target>_input``, and for further inputs of a layer of a graph ``<target>_input2``, ``<target>_input3``, ...
+    """
+    return f"{target.name}_input" + (str(projection.number + 1) if projection.number else "")
 
 
 def build_synapses(
@@ -49,7 +67,7 @@ def build_synapses(
     Returns
     -------
     brian2.Synapses
-        Named ``<target>_input``, without delays.
+        Named ``<target>_input``, without delays; for further inputs of a layer of a graph ``<target>_input2``, ...
     """
     synapses = Synapses(
         source,
@@ -57,11 +75,11 @@ def build_synapses(
         model if weights is None else f"w : 1 (constant)\n{model}",
         on_pre=on_pre,
         delay=0 * ms,
-        name=f"{target.name}_input",
+        name=input_name(target, projection),
         clock=source.clock,
         dtype=dtype,
     )
-    i, j, *w = pooling_synapses(projection) if weights is None else convolution_synapses(projection, weights)
+    i, j, *w = flattened(projection, weights)
     # the same pairs of neurons in every image
     image = np.arange(source.N // projection.neurons_in, dtype=np.int32)[:, None]
     synapses.connect(i=(i + image * projection.neurons_in).ravel(), j=(j + image * projection.neurons_out).ravel())

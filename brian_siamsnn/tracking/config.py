@@ -21,7 +21,7 @@ from ..defaults import SCALES as DEFAULT_SCALES
 from ..errors import InputError, whole_number
 from ..files import find, printable
 from ..matching.similarity import MATCHINGS
-from ..model.layers import convolutions
+from ..model.graph import depths
 from ..neurons.waves import default_matching, default_pooling, resolved_steps, wave_of
 from .tracker import SCALES, SiameseTracker
 
@@ -143,7 +143,7 @@ class TrackerConfig:
     def _convolution_count(self):
         from ..model.files import load_model
 
-        return len(convolutions(load_model(self.model).layers))
+        return max(depths(load_model(self.model).layers).values()) + 1
 
     @cached_property
     def _implied(self):

@@ -18,7 +18,7 @@ from tests.helpers.messages import refused
         ({"rectify": 1}, ["conv1", "rectify", 1]),
         ({"name": "conv1_input"}, ["layer", "'conv1_input'"]),
         ({"name": "../conv"}, ["layer", "'../conv'"]),
-        ({"type": "Pickle"}, ["layers", ["Convolution", "MaxPool"], "'Pickle'"]),
+        ({"type": "Pickle"}, ["layers", ["Convolution", "MaxPool", "Neurons", "Gates"], "'Pickle'"]),
         ({"padding": 1}, ["'conv1'", "'padding'", "'stride'"]),
     ],
 )

@@ -1,0 +1,72 @@
+"""A graph of layers as a compiled program, and what GeNN can do with it."""
+
+import numpy as np
+import pytest
+
+from tests.helpers.messages import refused
+
+torch = pytest.importorskip("torch")
+
+from torch import nn  # noqa: E402
+
+import brian_siamsnn as bs  # noqa: E402
+from brian_siamsnn.model.graph import turns  # noqa: E402
+from brian_siamsnn.network.genn import check_genn_graph, genn_equations  # noqa: E402
+from brian_siamsnn.network.layer_equations import layer_equations  # noqa: E402
+from brian_siamsnn.network.presentation import Presentation  # noqa: E402
+
+
+class Branches(nn.Module):
+    """A stem with a padded pool, two ways of different length that are joined, and a dilated convolution."""
+
+    def __init__(self):
+        super().__init__()
+        self.stem, self.pool = nn.Conv2d(2, 5, 3, padding=1), nn.MaxPool2d(3, 2, 1)
+        self.one, self.two = nn.Conv2d(5, 4, 3, padding=1), nn.Conv2d(4, 5, (1, 3), padding=(0, 1))
+        self.out = nn.Conv2d(10, 3, 3, padding=2, dilation=2)
+
+    def forward(self, x):
+        x = self.pool(self.stem(x).relu())
+        y = (self.two(self.one(x).relu()) + x).relu()
+        return self.out(torch.cat([x, y], 1)).relu()
+
+
+@pytest.fixture(scope="module")
+def model():
+    torch.manual_seed(4)
+    return bs.convert(Branches().eval(), torch.rand(6, 2, 12, 12), levels=3)
+
+
+def test_layers_take_their_turns_after_all_of_their_sources(model):
+    assert [layer.name for layer in model.layers] == ["stem", "pool", "one", "two", "out"]
+    assert turns(model.layers) == [0, 1, 2, 3, 4]
+
+
+@pytest.mark.standalone
+@pytest.mark.parametrize("connectivity", ["kernel", "synapses"])
+@pytest.mark.parametrize("coding", ["wave:p=3", "rate"])
+def test_a_compiled_graph_gives_the_same_spikes(model, connectivity, coding):
+    picture = np.random.default_rng(0).random((12, 12, 2))
+    names = [layer.name for layer in model.layers]
+    steps = 6 if coding == "rate" else None
+    expected = bs.SpikingBranch(model, 12, steps, coding, record=names)
+    compiled = bs.build_branch(
+        model, 12, steps, coding, device="cpp_standalone", connectivity=connectivity, record=names
+    )
+    expected.run(picture)
+    compiled.run(picture)
+    for name in names:
+        np.testing.assert_array_equal(compiled.trains(name).dense(), expected.trains(name).dense(), err_msg=name)
+        assert expected.trains(name).counts().any()
+    for name, operations in expected.operations.items():
+        np.testing.assert_array_equal(compiled.operations[name], operations, err_msg=name)
+
+
+def test_on_genn_a_graph_needs_a_wave(model):
+    refused(lambda: check_genn_graph(model.layers, layer_equations(model, "rate")), "out", "GeNN", "coding='wave'")
+    equations = layer_equations(model, "wave:p=3")
+    check_genn_graph(model.layers, equations)
+    # T = 4 windows of 3 steps; the last layer works 4 steps later than the first
+    presentation = Presentation(12, 5, 1)
+    translated = genn_equations(equations["out"], presentation, turns(model.layers)[-1])
+    assert "timestep(t, dt) % 16 >= 4" in translated.model
