@@ -49,7 +49,7 @@ def test_an_invalid_threshold_scale_is_refused(capsys):
 
 
 def test_a_wave_is_said_to_equal_the_quantised_cnn(tmp_path):
-    printed = output_of("inspect", *"--frames 1 --model compact_fixed --coding wave:p=2 --output".split(), tmp_path)
+    printed = output_of("inspect", *"--frames 1 --model compact --coding wave:p=2 --output".split(), tmp_path)
     assert "quantised CNN" in printed and "--levels 2" in printed
     assert [row["differing"] for row in rows_of(tmp_path / "inspection.csv")] == ["0"] * 5
     assert len(rows_of(tmp_path / "inspection_steps.csv")) == 10

@@ -148,7 +148,7 @@ def test_the_figure_shows_the_correlation_of_each_layer(shipped):
 
 def test_a_fixed_point_wave_differs_nowhere_from_the_quantised_cnn():
     crops = [image(127, seed) for seed in (1, 2)]
-    layers = inspect_conversion(load_model("compact_fixed"), crops, coding="wave:p=3")
+    layers = inspect_conversion(load_model("compact"), crops, coding="wave:p=3")
     assert [layer.differing for layer in layers] == [0] * 5
     assert all(layer.spikes > 0 for layer in layers)
 

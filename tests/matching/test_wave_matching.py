@@ -45,7 +45,7 @@ def test_potential_matching_multiplies_counts_and_temporal_matching_intersects_h
 def matchers():
     result = {}
     for name, options in {"psm": {}, "tsm": {"tau": 0}}.items():
-        result[name] = SpikingMatcher("compact_fixed", matching=name, coding="wave", crops=2, **options)
+        result[name] = SpikingMatcher("compact", matching=name, coding="wave", crops=2, **options)
         result[name].set_exemplar(CROP[0])
     return result
 
@@ -62,13 +62,13 @@ def test_a_matcher_compares_the_last_window(matchers):
 
 
 def test_stopping_early_ends_inside_the_last_window():
-    whole = SpikingMatcher("compact_fixed", coding="wave", crops=2)
-    early = SpikingMatcher("compact_fixed", coding="wave", crops=2, early_stop=1)
+    whole = SpikingMatcher("compact", coding="wave", crops=2)
+    early = SpikingMatcher("compact", coding="wave", crops=2, early_stop=1)
     for matcher in (whole, early):
         matcher.set_exemplar(CROP[0])
     expected, responses = whole.match(CROP[1]), early.match(CROP[1])
     assert 16 < early.search_branch.steps_run < 20
     assert responses.argmax() == expected.argmax()
-    patient = SpikingMatcher("compact_fixed", coding="wave", crops=2, early_stop=9)
+    patient = SpikingMatcher("compact", coding="wave", crops=2, early_stop=9)
     patient.set_exemplar(CROP[0])
     np.testing.assert_allclose(patient.match(CROP[1]), expected, rtol=1e-5)

@@ -105,7 +105,7 @@ def test_the_numpy_form_of_the_quantised_cnn_equals_pytorch(layers, p, seed):
         np.testing.assert_array_equal(counts, expected[name][0])
 
 
-@pytest.mark.parametrize("name", ["compact_fixed"])
+@pytest.mark.parametrize("name", ["compact", "standard"])
 def test_the_shipped_fixed_point_network_is_exact(name):
     model = SpikingModel.of(name)
     branch = run(model, size=127)

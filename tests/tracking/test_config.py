@@ -66,7 +66,7 @@ def test_a_label_lists_differences_from_the_paper():
 def test_a_loaded_model_is_accepted():
     config = TrackerConfig(model=load_model("compact"), steps=2)
     assert config.hash == TrackerConfig(model=load_model("compact"), steps=2).hash
-    assert config.hash != TrackerConfig(model=load_model("compact_fixed"), steps=2).hash
+    assert config.hash != TrackerConfig(model=load_model("standard"), steps=2).hash
     assert "SiameseModel" in repr(config) and "\n" not in repr(config)
 
 
