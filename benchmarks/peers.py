@@ -1,7 +1,7 @@
 """Compare simulators on the same weights, time steps and crop: agreement, time and memory.
 
     python benchmarks/peers.py [--model compact|FILE] [--size 255] [--steps 20] [--runs 7] [--threads N] [--json FILE]
-    python benchmarks/peers.py --coding wave [--model standard] [--levels 4] ...
+    python benchmarks/peers.py --coding wave [--model compact] [--levels 4] ...
 
 Requires ``pip install 'brian_siamsnn[bench]'``. Each simulator runs in a separate process, from the crop to the spikes
 of the last layer. All compute the first convolution once per crop and use the same number of threads.

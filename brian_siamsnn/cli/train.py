@@ -39,7 +39,7 @@ def _setting(name: str, help: str, **options: Any) -> Callable[[Any], Any]:
 @click.option("--output", required=True, type=click.Path(path_type=Path), help="Model file to write (.safetensors).")
 @_setting(
     "architecture",
-    "compact, standard, alexnet, or channels of strided convolutions such as 16-32-48-32.",
+    "compact, alexnet, or channels of strided convolutions such as 16-32-48-32.",
     metavar="NAME|CHANNELS",
 )
 @click.option(

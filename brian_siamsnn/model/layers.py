@@ -13,7 +13,6 @@ from ..errors import InputError
 __all__ = [
     "ALEXNET",
     "COMPACT",
-    "STANDARD",
     "ARCHITECTURES",
     "Convolution",
     "Layer",
@@ -182,11 +181,8 @@ def compact(description: str) -> tuple[Convolution, ...]:
 #: The shipped compact network: exemplar 127 -> 7x7x32, search 255 -> 23x23x32.
 COMPACT = compact("16-32-48-48-32")
 
-#: The shipped larger network: exemplar 127 -> 5x5x64, search 255 -> 21x21x64.
-STANDARD = compact("32-64-80-80-80-64")
-
 #: Architectures by name.
-ARCHITECTURES = {"alexnet": ALEXNET, "compact": COMPACT, "standard": STANDARD}
+ARCHITECTURES = {"alexnet": ALEXNET, "compact": COMPACT}
 
 
 def architecture(name: str) -> tuple[Layer, ...]:
@@ -195,7 +191,7 @@ def architecture(name: str) -> tuple[Layer, ...]:
     Parameters
     ----------
     name : str
-        A key of `ARCHITECTURES` (``"alexnet"``, ``"compact"``, ``"standard"``), or a description as for `compact`.
+        A key of `ARCHITECTURES` (``"alexnet"``, ``"compact"``), or a description as for `compact`.
 
     Returns
     -------
