@@ -112,7 +112,7 @@ def test_training_reads_videos_and_photos_of_such_names(folder):
             copy.parent.mkdir(parents=True, exist_ok=True)
             copy.write_bytes(file.read_bytes())
     pairs = [
-        PairSampler(read_videos(top / video), read_photos(top / photos), seed=1)
+        PairSampler(read_videos(top / video), [], read_photos(top / photos), seed=1)
         for top, video, photos in ((plain, "video", "photos"), (latin, LATIN, LATIN))
     ]
     for index in range(6):

@@ -57,7 +57,7 @@ def test_the_summary_has_settings_scores_and_counts(tracked):
 def test_boxes_csv_has_a_row_for_every_frame(tracked):
     rows = boxes_of(tracked)
     assert [row["frame"] for row in rows] == ["0", "1", "2", "3"]
-    assert list(rows[0]) == ["frame", "x", "y", "w", "h", "score"]
+    assert list(rows[0]) == ["frame", "x", "y", "w", "h", "score", "lost"]
 
 
 def test_the_video_has_every_frame(tracked):
