@@ -99,7 +99,7 @@ def _scale_of(model, layer, scales):
     return scales[operation_of(layer.name)]
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=15, deadline=None)
 @given(random_networks(), st.integers(1, 8), st.integers(0, 10**6))
 def test_the_quantised_graph_equals_the_quantised_module(network, p, seed):
     image = pixels(seed)
@@ -108,7 +108,7 @@ def test_the_quantised_graph_equals_the_quantised_module(network, p, seed):
     assert_equal_counts(model, network, scales, p, image, quantised_counts(model, current, p))
 
 
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=5, deadline=None)
 @given(random_networks(), st.integers(1, 8), st.integers(0, 10**6), st.sampled_from(["kernel", "synapses"]))
 def test_counts_of_random_networks_equal_the_quantised_module(network, p, seed, connectivity):
     image = pixels(seed)
@@ -124,7 +124,7 @@ def test_counts_of_random_networks_equal_the_quantised_module(network, p, seed, 
         assert fired.sum() == fired[onset : onset + p].sum()
 
 
-@settings(max_examples=8, deadline=None)
+@settings(max_examples=3, deadline=None)
 @given(random_networks(), st.integers(0, 10**6))
 def test_kernels_count_the_synapses_that_are_there(network, seed):
     image = pixels(seed)
@@ -139,7 +139,7 @@ def test_kernels_count_the_synapses_that_are_there(network, seed):
         np.testing.assert_array_equal(operations, branches[1].operations[name], err_msg=name)
 
 
-@settings(max_examples=8, deadline=None)
+@settings(max_examples=3, deadline=None)
 @given(random_networks(), st.integers(0, 10**6))
 def test_model_files_hold_graphs(tmp_path_factory, network, seed):
     model, _ = converted(network, pixels(seed))

@@ -43,8 +43,7 @@ def test_layers_take_their_turns_after_all_of_their_sources(model):
 
 
 @pytest.mark.standalone
-@pytest.mark.parametrize("connectivity", ["kernel", "synapses"])
-@pytest.mark.parametrize("coding", ["wave:p=3", "rate"])
+@pytest.mark.parametrize(("connectivity", "coding"), [("kernel", "wave:p=3"), ("synapses", "rate")])
 def test_a_compiled_graph_gives_the_same_spikes(model, connectivity, coding):
     picture = np.random.default_rng(0).random((12, 12, 2))
     names = [layer.name for layer in model.layers]
