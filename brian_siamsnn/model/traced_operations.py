@@ -130,9 +130,9 @@ def _max_pool_function(tracer, node):
 
 def _maxima(tracer, node, kernel, stride, padding, dilation, ceil_mode):
     kernel, padding = _two(kernel), _two(padding)
-    step = _same(tracer, node, "stride", kernel if stride in (None, []) else stride)
     if _same(tracer, node, "dilation", dilation) != 1 or kernel[0] != kernel[1]:
         raise tracer.refuse(node, "max pooling expects square windows without dilation; choose such windows")
+    step = _same(tracer, node, "stride", kernel if stride in (None, []) else stride)
     margins = _pool_margins(tracer, node, kernel, step, padding, ceil_mode)
     value = tracer.spikes(node, _input(tracer, node))
     name = tracer.name(node)

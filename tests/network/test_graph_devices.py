@@ -62,7 +62,8 @@ def test_a_compiled_graph_gives_the_same_spikes(model, connectivity, coding):
 
 
 def test_on_genn_a_graph_needs_a_wave(model):
-    refused(lambda: check_genn_graph(model.layers, layer_equations(model, "rate")), "out", "GeNN", "coding='wave'")
+    with refused("out", "GeNN", "coding='wave'"):
+        check_genn_graph(model.layers, layer_equations(model, "rate"))
     equations = layer_equations(model, "wave:p=3")
     check_genn_graph(model.layers, equations)
     # T = 4 windows of 3 steps; the last layer works 4 steps later than the first

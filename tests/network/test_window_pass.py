@@ -114,7 +114,7 @@ def networks(draw):
     return tuple(layers)
 
 
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(
     networks(),
     st.integers(1, 9),
