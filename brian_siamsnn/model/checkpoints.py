@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from .cnn import SiamFC
     from .layers import Layer
 
-__all__ = ["export", "import_checkpoint"]
+__all__ = ["export", "import_checkpoint", "read_checkpoint"]
 
 
 def import_checkpoint(path: FilePath, layers: tuple[Layer, ...] = ALEXNET) -> SiameseModel:
@@ -53,6 +53,36 @@ def import_checkpoint(path: FilePath, layers: tuple[Layer, ...] = ALEXNET) -> Si
         If PyTorch is not installed or too old, the file is missing, holds no or several state dictionaries, or belongs
         to another architecture; the message names the layer, or the tensors left over.
     """
+    path = Path(path)
+    weights, scale, bias = read_network(read_checkpoint(path), layers, path)
+    return SiameseModel(
+        layers,
+        weights,
+        response_scale=scale,
+        response_bias=bias,
+        provenance={"source": printable(path.name), "sha256_of_source": hashlib.sha256(path.read_bytes()).hexdigest()},
+    )
+
+
+def read_checkpoint(path: FilePath) -> dict[str, np.ndarray]:
+    """Read the tensors of a checkpoint, without running code from it.
+
+    Parameters
+    ----------
+    path : str or path
+        PyTorch file with a state dictionary, alone or as the only one in other dictionaries.
+
+    Returns
+    -------
+    dict of str to ndarray
+        Tensors by name, single precision.
+
+    Raises
+    ------
+    InputError
+        If PyTorch is not installed or too old, or the file is missing, holds no or several state dictionaries, or has a
+        tensor that is not plain.
+    """
     try:
         import torch
     except ImportError:
@@ -69,19 +99,11 @@ def import_checkpoint(path: FilePath, layers: tuple[Layer, ...] = ALEXNET) -> Si
             f"{path}: not a PyTorch checkpoint of plain tensors; it is damaged, another kind of file, "
             f"or contains Python objects, which are not loaded because they can run code; {FIX}"
         ) from None
-    tensors = {
+    return {
         key: _array(value, f"{path}: {key}")
         for key, value in find_state_dict(state, path).items()
         if isinstance(value, torch.Tensor)
     }
-    weights, scale, bias = read_network(tensors, layers, path)
-    return SiameseModel(
-        layers,
-        weights,
-        response_scale=scale,
-        response_bias=bias,
-        provenance={"source": printable(path.name), "sha256_of_source": hashlib.sha256(path.read_bytes()).hexdigest()},
-    )
 
 
 def _array(tensor, name):

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..errors import InputError
+from .checkpoints import read_checkpoint
 from .cnn import nn, torch
-from .state_dicts import find_state_dict
 
 if TYPE_CHECKING:
     from typing import Any
@@ -118,13 +118,7 @@ def load_ciresnet22(path: Any, width: int = 64) -> CIResNet22:
     InputError
         If the file is no checkpoint of plain tensors, or a tensor of the network is missing or has another shape.
     """
-    try:
-        content = torch.load(path, map_location="cpu", weights_only=True)
-    except FileNotFoundError:
-        raise InputError(f"{path}: no such file") from None
-    except Exception:  # torch raises many undocumented types
-        raise InputError(f"{path}: expected a checkpoint of plain tensors, written by torch.save") from None
-    state = find_state_dict(content, path)
+    state = read_checkpoint(path)
     network = CIResNet22(width)
     own = network.state_dict()
     prefix = next((one for one in _PREFIXES if f"{one}conv1.weight" in state), None)
@@ -134,9 +128,9 @@ def load_ciresnet22(path: Any, width: int = 64) -> CIResNet22:
         if name.endswith("num_batches_tracked"):
             continue
         given = state.get(prefix + name)
-        if given is None or tuple(given.shape) != tuple(tensor.shape) or not np.isfinite(given.float().numpy()).all():
-            found = "none" if given is None else f"shape {tuple(given.shape)}, or numbers that are not finite"
+        if given is None or given.shape != tuple(tensor.shape) or not np.isfinite(given).all():
+            found = "none" if given is None else f"shape {given.shape}, or numbers that are not finite"
             raise InputError(f"{path}: {prefix}{name}: expected shape {tuple(tensor.shape)}, got {found}")
-        own[name] = given
+        own[name] = torch.from_numpy(given)
     network.load_state_dict(own)
     return network.eval()
