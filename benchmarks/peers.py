@@ -124,14 +124,25 @@ class SnnTorch:
         return torch.stack(spikes)
 
 
+def neurons(name, model):
+    """The neurons of each layer in another simulator."""
+    node = {"pytorch": Plain, "spikingjelly": SpikingJelly, "sinabs": Sinabs, "snntorch": SnnTorch}[name]
+    return {layer.name: node(model.initial_potential) for layer in model.layers}
+
+
+def weights_of(model, dtype):
+    """Weights and bias of each layer as tensors."""
+    import torch
+
+    return {key: [torch.from_numpy(a.astype(dtype)) for a in pair] for key, pair in model.weights.items()}
+
+
 def peer(name, model, steps, dtype="float32"):
     """Return a function that maps a crop, or the first layer's current, to spike counts of the last layer (H, W, C)."""
     import torch
     from torch.nn import functional
 
-    node = {"pytorch": Plain, "spikingjelly": SpikingJelly, "sinabs": Sinabs, "snntorch": SnnTorch}[name]
-    nodes = {layer.name: node(model.initial_potential) for layer in model.layers}
-    tensors = {key: [torch.from_numpy(a.astype(dtype)) for a in pair] for key, pair in model.weights.items()}
+    nodes, tensors = neurons(name, model), weights_of(model, dtype)
 
     def run(crop=None, current=None):
         with torch.inference_mode():
@@ -159,9 +170,7 @@ def wave_peer(name, model, levels, dtype="float32"):
     import torch
     from torch.nn import functional
 
-    node = {"pytorch": Plain, "spikingjelly": SpikingJelly, "sinabs": Sinabs, "snntorch": SnnTorch}[name]
-    nodes = {layer.name: node(model.initial_potential) for layer in model.layers}
-    tensors = {key: [torch.from_numpy(a.astype(dtype)) for a in pair] for key, pair in model.weights.items()}
+    nodes, tensors = neurons(name, model), weights_of(model, dtype)
 
     def run(crop=None, current=None):
         with torch.inference_mode():
@@ -259,15 +268,13 @@ def measure(name, model, size, steps, levels, runs, threads, counts):
     times = seconds(lambda: run(crop), runs)
     result |= {"seconds": float(np.median(times)), "fastest": min(times), "slowest": max(times)}
     result["peak_memory_mib"] = peak_memory_mib()
-    found = {} if name == "cnn" else {"single": run(crop)}
-    if name == "cnn":
-        pass  # activations, not counts
-    elif name in SIMULATORS[2:]:
-        found["double"] = other(name, model, steps, levels, "float64")(current=FirstLayer(model).current(crop))
-    else:
+    found = {} if name == "cnn" else {"single": run(crop)}  # a CNN has activations, not counts
+    if name in SIMULATORS[:2]:
         result |= {"events": int(sum(np.sum(events) for events in made.operations.values())), "codegen": made.codegen}
         if name == "brian_siamsnn":
             found["double"] = branch(name, model, size, steps, levels, threads, "float64").run(crop).counts()
+    elif name != "cnn":
+        found["double"] = other(name, model, steps, levels, "float64")(current=FirstLayer(model).current(crop))
     if found:
         np.savez(counts, **found)
     print(json.dumps(result))
