@@ -9,7 +9,8 @@ from tests.helpers.reference import image
 torch = pytest.importorskip("torch")
 
 import brian_siamsnn as bs  # noqa: E402
-from brian_siamsnn.matching.matchers import ConvolutionalMatcher, SpikingMatcher  # noqa: E402
+from brian_siamsnn.matching.convolutional import ConvolutionalMatcher  # noqa: E402
+from brian_siamsnn.matching.spiking import SpikingMatcher  # noqa: E402
 from brian_siamsnn.model.ciresnet import CIResNet22, load_ciresnet22  # noqa: E402
 from brian_siamsnn.model.graph import total_stride  # noqa: E402
 from brian_siamsnn.model.quantised_cnn import quantised_counts  # noqa: E402
