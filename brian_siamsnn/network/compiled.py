@@ -1,7 +1,7 @@
 """The common base of branches on compiled devices: the network is a program that runs again for other images.
 
 Brian2 writes a C++ project, which is compiled once. The program starts with the first run and keeps running. For each
-run, it gets the input currents of the images through a pipe, and writes its spikes to files (`resident_program.py`).
+run, it gets the input currents of the images through a pipe, and writes its spikes to files (`brian2_program.py`).
 """
 
 from __future__ import annotations
@@ -25,9 +25,10 @@ from ..neurons.equations import TIME_STEP
 from ..spikes.trains import SpikeTrains
 from .branch import Branch
 from .brian2_names import result_file
+from .brian2_program import repeat_runs
 from .layer_equations import check_input_current
 from .presentation import CURRENTS, Presentation, image_current, initial_statements
-from .resident_program import ResidentProgram, repeat_runs
+from .resident_program import ResidentProgram
 from .synapses import build_synapses
 
 if TYPE_CHECKING:

@@ -46,7 +46,12 @@ def test_layers_take_their_turns_after_all_of_their_sources(model):
 @pytest.mark.parametrize(
     ("device", "options", "coding"),
     [
-        pytest.param("cpp_standalone", {"connectivity": "kernel"}, "wave:p=3", marks=pytest.mark.standalone),
+        pytest.param(
+            "cpp_standalone",
+            {"connectivity": "kernel", "record_states": {"one": ["v"]}},
+            "wave:p=3",
+            marks=pytest.mark.standalone,
+        ),
         pytest.param("cpp_standalone", {"connectivity": "synapses"}, "rate", marks=pytest.mark.standalone),
         pytest.param("genn", {}, "wave:p=3", marks=[pytest.mark.genn, pytest.mark.slow]),
     ],
@@ -57,9 +62,10 @@ def test_a_compiled_graph_gives_the_same_spikes(model, device, options, coding):
     pictures = np.random.default_rng(0).random((2, 12, 12, 2))
     names = [layer.name for layer in model.layers]
     steps = 6 if coding == "rate" else None
-    expected = bs.SpikingBranch(model, 12, steps, coding, record=names)
+    states = options.get("record_states", {})
+    expected = bs.SpikingBranch(model, 12, steps, coding, record=names, record_states=states)
     compiled = bs.build_branch(model, 12, steps, coding, device=device, record=names, **options)
-    for picture in pictures:
+    for picture in pictures:  # one program, run after run
         expected.run(picture)
         compiled.run(picture)
         for name in names:
@@ -67,6 +73,9 @@ def test_a_compiled_graph_gives_the_same_spikes(model, device, options, coding):
             assert expected.trains(name).counts().any()
         for name, operations in expected.operations.items():
             np.testing.assert_array_equal(compiled.operations[name], operations, err_msg=name)
+        for layer in states:
+            np.testing.assert_array_equal(compiled.states(layer, "v"), expected.states(layer, "v"))
+            assert compiled.states(layer, "v").any()
 
 
 def test_on_genn_a_graph_needs_a_wave(model):
