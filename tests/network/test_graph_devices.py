@@ -11,8 +11,8 @@ from torch import nn  # noqa: E402
 
 import brian_siamsnn as bs  # noqa: E402
 from brian_siamsnn.model.graph import turns  # noqa: E402
-from brian_siamsnn.network.genn import check_genn_graph, genn_equations  # noqa: E402
 from brian_siamsnn.network.genn_installation import genn_problem  # noqa: E402
+from brian_siamsnn.network.genn_translation import check_genn_graph, genn_equations  # noqa: E402
 from brian_siamsnn.network.layer_equations import layer_equations  # noqa: E402
 from brian_siamsnn.network.presentation import Presentation  # noqa: E402
 
