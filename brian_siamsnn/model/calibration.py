@@ -116,7 +116,7 @@ def convert(
 
         return convert_module(model, images, normalisation, percentile, levels)
     model = load_model(model)
-    network = SiamFC.from_folded(model.layers, model.weights)
+    network = SiamFC.from_model(model)
     names = [layer.name for layer in convolutions(model.layers)]
 
     def activations():
