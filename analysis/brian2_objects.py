@@ -44,7 +44,7 @@ image = target_crop(frame, sequence.boxes[arguments.frame])
 figure, (within, population, noisy) = plt.subplots(3, figsize=(8, 9), layout="constrained")
 
 # monitors: the potential of a neuron of the second layer that fires in every third step
-branch = bs.SpikingBranch(arguments.model, len(image))
+branch = bs.SpikingBranch(arguments.model, len(image), coding="rate")
 first, second, *_, last = branch.groups.values()
 counts = brian2.SpikeMonitor(second, record=False)
 branch.add(counts)
@@ -84,7 +84,7 @@ population.set(title=f"One cell for each channel of {last.name}", xlabel="t (ms)
 # noise: an operation of the first layer
 rows = []
 for sigma in arguments.noise:
-    branch = bs.SpikingBranch(arguments.model, len(image))
+    branch = bs.SpikingBranch(arguments.model, len(image), coding="rate")
     group = next(iter(branch.groups.values()))
     group.run_regularly("v += sigma*randn()", when="groups", order=1, clock=branch.clock)
     trains = branch.run(image)

@@ -96,7 +96,7 @@ for p in arguments.levels:
         f"wave p={p}: {rows[-1][3]:.1f} %, T={branch.steps}, {operations:,.0f} operations, converted {converting:.2f} s"
     )
 
-model = bs.convert(network, shown)
+model = bs.convert(network, shown, percentile=99.9)
 branch = bs.SpikingBranch(model, 8, arguments.steps, batch_size=len(images))
 counts = 0
 for step, fired in enumerate(branch.stepwise(images), 1):

@@ -29,7 +29,8 @@ from brian_siamsnn.environment import quiet
 from brian_siamsnn.evaluation.report import write_csv
 from brian_siamsnn.files import write_json
 
-# Early stopping ends a frame once the response has peaked at the same position for this many steps.
+# Rate coding unless another one is named. Early stopping ends a frame once the response has peaked at the same position
+# for this many steps.
 CONFIGURATIONS = {
     "T=20": {},
     "T=16": {"steps": 16},
@@ -75,7 +76,8 @@ CONFIGURATIONS = {
 def run(source, configuration, model, frames, folder):
     """Track one sequence with one configuration; write and return the summary."""
     quiet()
-    matcher = bs.TrackerConfig(model=model, **CONFIGURATIONS[configuration]).build_spiking_matcher(threads=1)
+    settings = {"coding": "rate", **CONFIGURATIONS[configuration]}
+    matcher = bs.TrackerConfig(model=model, **settings).build_spiking_matcher(threads=1)
     matcher.prepare()
     # running totals after each frame; the first frame only simulates the exemplar
     names = ("operations", "pooling_events", "spikes")

@@ -68,7 +68,7 @@ left.set(title="spikes of 600 neurons per layer", yticks=ticks, yticklabels=laye
 middle.bar(list(layers), [100 * trains.mean_rate() for trains in layers.values()], color=colours)
 middle.set(title="mean firing rate (% of steps)")
 image = right.imshow(responses[shown[-1]], cmap="viridis")
-right.set_title(f"response map (HSM), frame {shown[-1]}")
+right.set_title(f"response map, frame {shown[-1]}")
 right.axis("off")
 rows[1].colorbar(image, ax=right, shrink=0.8)
 # 256 colours, as in analysis/gallery.py, reduce the file to a quarter of its size

@@ -1,13 +1,13 @@
 """Spikes of every layer for one search crop: raster, firing rates, and feature maps of the last layer.
 
-    python analysis/raster.py [SOURCE] [--frame 20] [--model compact] [--steps 20] [--coding wave]
+    python analysis/raster.py [SOURCE] [--frame 20] [--model compact] [--steps 20]
 
 SOURCE is any source of ``brian-siamsnn track`` with ground truth; the synthetic sequence by default. The raster shows
-the effect of Eq. 2-4: neurons of the first layer receive a constant current and fire regularly. In later layers, a
-channel whose bias and initial potential reach the threshold without any input spike fires in the first step, at almost
-all positions. With ``--coding wave``, each layer fires in its own window while the next one gathers. Rates are those of
-Eq. 5. Writes ``raster.png``, ``rates.png``, ``feature_maps.png`` and ``rates.csv``,
-with one row per layer.
+the wave: each layer fires in its own window while the next one gathers. With ``--steps 20``, which is rate coding
+(Eq. 2-4), neurons of the first layer receive a constant current and fire regularly; in later layers, a channel whose
+bias and initial potential reach the threshold without any input spike fires in the first step, at almost all positions.
+Rates are those of Eq. 5. Writes ``raster.png``, ``rates.png``, ``feature_maps.png`` and ``rates.csv``, with one row per
+layer.
 """
 
 import argparse
@@ -16,7 +16,7 @@ from pathlib import Path
 
 import brian_siamsnn as bs
 from brian_siamsnn.crops import target_crop
-from brian_siamsnn.defaults import CODING, MODEL
+from brian_siamsnn.defaults import MODEL
 from brian_siamsnn.evaluation.report import write_csv
 from brian_siamsnn.spikes.plots import feature_maps, raster, rate_histograms
 from brian_siamsnn.spikes.statistics import burst_lengths, burst_share, inter_spike_intervals
@@ -25,8 +25,8 @@ parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.R
 parser.add_argument("source", nargs="?", default="synthetic", metavar="SOURCE")
 parser.add_argument("--frame", type=int, default=20, help="frame of the search crop, from 0")
 parser.add_argument("--model", default=MODEL)
-parser.add_argument("--steps", type=int, help="20 by default; a wave takes its own number")
-parser.add_argument("--coding", default=CODING)
+parser.add_argument("--steps", type=int, help="T of rate coding; by default a wave")
+parser.add_argument("--coding", help="wave, or rate if steps are given, by default")
 parser.add_argument("--output", type=Path, default=Path("brian-siamsnn-output/raster"))
 arguments = parser.parse_args()
 

@@ -1,6 +1,6 @@
 """Recognise people across their track by matching spikes: rank-1 and mean average precision.
 
-    python analysis/reidentification.py [TRACKS] [--model compact] [--coding rate] [--steps 20] [--tau 1]
+    python analysis/reidentification.py [TRACKS] [--model compact] [--steps 20] [--tau 1]
 
 TRACKS is a folder with one folder for each person: ``img`` with frames, and ``groundtruth_rect.txt`` with a box for
 each. The first frame of each track is a query; the frames of the second half of all tracks are the gallery. A query and
@@ -27,8 +27,8 @@ from brian_siamsnn.model.numpy_cnn import cnn_activations
 parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
 parser.add_argument("tracks", nargs="?", type=Path, default=Path("data/train/tracks"), metavar="TRACKS")
 parser.add_argument("--model", default=MODEL)
-parser.add_argument("--coding", default="rate")
-parser.add_argument("--steps", type=int, help="T; by default 20, or as many as a wave takes")
+parser.add_argument("--coding", help="wave, or rate if steps are given, by default")
+parser.add_argument("--steps", type=int, help="T of rate coding; by default a wave")
 parser.add_argument("--tau", type=int, default=TAU, help="response period of HSM")
 parser.add_argument("--people", type=int, help="only the first so many tracks")
 parser.add_argument("--output", type=Path, default=Path("brian-siamsnn-output/reidentification"))

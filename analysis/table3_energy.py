@@ -21,7 +21,7 @@ import numpy as np
 from tqdm import tqdm
 
 import brian_siamsnn as bs
-from brian_siamsnn.defaults import CODING, MATCHING, MODEL, SCALES
+from brian_siamsnn.defaults import MATCHING, MODEL, SCALES
 from brian_siamsnn.energy.cost_models import load_cost_models
 from brian_siamsnn.energy.plots import plot_energy_against_steps, plot_energy_by_hardware, plot_layers
 from brian_siamsnn.energy.report import bills, energy_report, format_report
@@ -35,7 +35,7 @@ parser.add_argument("--model", default=MODEL)
 parser.add_argument("--frames", type=int, default=20, help="first frames of each sequence")
 parser.add_argument("--steps", type=int, help="time steps T; 20 by default, and what it takes for a wave")
 parser.add_argument("--matching", default=MATCHING)
-parser.add_argument("--coding", default=CODING, help="of the output layer; two_status in the paper's table; or wave")
+parser.add_argument("--coding", default="rate", help="of the output layer; two_status in the paper's table; or wave")
 parser.add_argument("--scales", type=int, default=SCALES)
 parser.add_argument("--cost-models", type=Path, help="TOML file with your own hardware")
 parser.add_argument("--output", type=Path, default=Path("brian-siamsnn-output/table3"))

@@ -69,7 +69,7 @@ def run(variant, data, base, teacher, pool, steps, folder):
     configs = {
         "CNN": bs.TrackerConfig(model=model, tracker="cnn"),
         "wave": bs.TrackerConfig(model=model, coding=f"wave:p={settings['levels']}"),
-        "rate, T = 20": bs.TrackerConfig(model=model),
+        "rate, T = 20": bs.TrackerConfig(model=model, coding="rate"),
     }
     videos = [video.name for video in read_videos(data / "video") if video.scene in HELD_OUT]
     for label, config in configs.items():

@@ -21,7 +21,7 @@ from shared import FORMS, heading, measured_apart, peak_memory_mib, synthetic_cr
 from tqdm import tqdm
 
 import brian_siamsnn as bs
-from brian_siamsnn.defaults import CODING, MODEL, STEPS
+from brian_siamsnn.defaults import MODEL
 from brian_siamsnn.environment import quiet
 
 
@@ -59,8 +59,8 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--model", default=MODEL)
     parser.add_argument("--size", type=int, default=127, help="side of the crops in pixels")
-    parser.add_argument("--steps", type=int, default=STEPS)
-    parser.add_argument("--coding", default=CODING)
+    parser.add_argument("--steps", type=int, help="T of rate coding; by default a wave")
+    parser.add_argument("--coding", help="wave, or rate if steps are given, by default")
     parser.add_argument("--crops", type=int, default=32)
     parser.add_argument("--runs", type=int, default=3)
     parser.add_argument("--dtype", choices=["float32", "float64"], default="float64")
@@ -73,7 +73,7 @@ def main():
         measure(arguments.only, arguments)
         return
     settings = {key: getattr(arguments, key) for key in ("model", "size", "steps", "coding", "crops", "runs", "dtype")}
-    options = [part for key, value in settings.items() for part in (f"--{key}", value)]
+    options = [part for key, value in settings.items() if value is not None for part in (f"--{key}", value)]
     measured, spikes = {}, {}
     with tempfile.TemporaryDirectory() as folder:
         for name in tqdm(arguments.devices, desc="devices", disable=None):

@@ -1,7 +1,7 @@
 """A spiking Siamese network, written as Brian2 equations, that tracks an object through a video.
 
 >>> import brian_siamsnn as bs
->>> tracker = bs.TrackerConfig(model="compact", steps=20).build_tracker()  # doctest: +SKIP
+>>> tracker = bs.TrackerConfig(model="compact").build_tracker()  # doctest: +SKIP
 >>> bs.track(bs.open_sequence("synthetic"), tracker)                       # doctest: +SKIP
 
 Track: `TrackerConfig`, `SiameseTracker`, `SpikingMatcher`, `track`, `open_sequence`, `evaluate`, `OperationCounter`.
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from .energy.counter import OperationCounter
     from .errors import InputError
     from .evaluation.run import evaluate
-    from .matching.matchers import SpikingMatcher
+    from .matching.spiking import SpikingMatcher
     from .model.calibration import convert
     from .model.conversion import SpikingModel
     from .model.files import load_model
@@ -48,7 +48,7 @@ _MODULES = {
     "SiameseTracker": "tracking.tracker",
     "SpikeTrains": "spikes.trains",
     "SpikingBranch": "network.runtime",
-    "SpikingMatcher": "matching.matchers",
+    "SpikingMatcher": "matching.spiking",
     "SpikingModel": "model.conversion",
     "TrackerConfig": "tracking.config",
     "build_branch": "network.devices",

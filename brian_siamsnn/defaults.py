@@ -13,6 +13,7 @@ __all__ = [
     "MODEL",
     "POOLING",
     "SCALES",
+    "STEPPED_CODING",
     "STEPS",
     "TAU",
     "TEMPLATES",
@@ -23,11 +24,16 @@ __all__ = [
 #: Model that ships.
 MODEL = "compact"
 
-#: T, the time steps that an image is shown for (paper, V.B).
+#: Neuron equations of all layers, unless a number of time steps is given: a wave takes its own number.
+CODING = "wave"
+
+#: T, the time steps that an image is shown for with a coding that is no wave (paper, V.B).
 STEPS = 20
 
-#: Neuron equations of the output layer, of the convolutions before it, and of the pooling layers.
-CODING = "rate"
+#: Neuron equations of the output layer if a number of time steps is given.
+STEPPED_CODING = "rate"
+
+#: Neuron equations of the convolutions before an output layer that is no wave, and of its pooling layers.
 HIDDEN_CODING = "rate"
 POOLING = "max_pool"
 

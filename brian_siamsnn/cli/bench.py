@@ -36,7 +36,7 @@ __all__ = ["bench_command"]
 def bench_command(
     model: str,
     steps: int | None,
-    coding: str,
+    coding: str | None,
     scales: int,
     frames: int,
     threads: int | None,
@@ -59,9 +59,8 @@ def bench_command(
     from ..tracking.tracker import SiameseTracker
 
     quiet()
-    matcher = TrackerConfig(model=model, steps=steps, coding=coding, scales=scales).build_spiking_matcher(
-        threads=threads
-    )
+    config = TrackerConfig(model=model, steps=steps, coding=coding, scales=scales)
+    matcher = config.build_spiking_matcher(threads=threads)
     prepare(matcher)
     # the first update runs with cold caches and is not counted; drawing frames between updates would evict the caches
     sequence = SyntheticSequence(frames=frames + 2)
@@ -80,7 +79,7 @@ def bench_command(
     result: dict[str, Any] = {
         "model": str(model),
         "steps": matcher.search_branch.steps,
-        "coding": coding,
+        "coding": config.settings["coding"],
         "scales": scales,
         "frames": frames,
         "threads": matcher.search_branch.threads,

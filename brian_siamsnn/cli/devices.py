@@ -16,7 +16,7 @@ __all__ = ["devices_command"]
 @model_option
 @coding_option
 @click.option("--json", "path", type=click.Path(path_type=Path, dir_okay=False), help="Also write the table as JSON.")
-def devices_command(model: str, coding: str, path: Path | None) -> None:
+def devices_command(model: str, coding: str | None, path: Path | None) -> None:
     """Report what each of Brian2's devices can do for a model.
 
     The table has the memory, disk and compile time that each one needs. Nothing is built.
@@ -24,9 +24,11 @@ def devices_command(model: str, coding: str, path: Path | None) -> None:
     from ..crops import SEARCH_SIZE
     from ..files import write_whole
     from ..network.devices import survey_devices
+    from ..neurons.waves import default_coding
 
+    coding = coding or default_coding(None)
     reports = survey_devices(model, SEARCH_SIZE, coding=coding)
-    click.echo(f"{model}, search crops of {SEARCH_SIZE} pixels, {coding} at the output\n")
+    click.echo(f"{model}, search crops of {SEARCH_SIZE} pixels, {coding} coding\n")
     click.echo(f"{'device':<16}{'connectivity':<14}{'works here':<12}{'memory':>10}{'disk':>10}  compilation")
     for report in reports:
         memory, disk = (f"{size / 2**30:.1f} GiB" if size else "-" for size in (report.memory, report.disk))

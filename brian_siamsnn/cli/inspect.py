@@ -60,7 +60,7 @@ def inspect_command(
     source: str,
     model: str,
     steps: int | None,
-    coding: str,
+    coding: str | None,
     hidden_coding: str | None,
     pooling: str | None,
     v_init: float | None,
@@ -78,7 +78,7 @@ def inspect_command(
     network tracks worse than the CNN: the first layer with a large error is
     where the loss starts.
 
-    A wave (--coding wave) is also compared with the quantised CNN, which it
+    A wave is also compared with the quantised CNN, which it
     must equal count by count; what its p levels cost is said layer by layer.
     """
     import brian2
@@ -103,8 +103,8 @@ def inspect_command(
     # the arguments are valid, or the comparison would have refused them
     config = TrackerConfig(model=model, steps=steps, coding=coding, hidden_coding=hidden_coding, pooling=pooling)
     settings = config.settings
-    title = f"{Path(model).stem} on {sequence.name}, T = {settings['steps']}; output {coding}"
-    title += f", hidden {settings['hidden_coding']}" * (settings["hidden_coding"] != coding)
+    title = f"{Path(model).stem} on {sequence.name}, T = {settings['steps']}; output {settings['coding']}"
+    title += f", hidden {settings['hidden_coding']}" * (settings["hidden_coding"] != settings["coding"])
     title = printable(title)
     _write(folder, layers, inspection_figure(layers, title))
     click.echo(_table(layers))

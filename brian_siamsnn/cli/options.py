@@ -20,7 +20,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from ..energy.counter import OperationCounter
-    from ..matching.matchers import ConvolutionalMatcher, SpikingMatcher
+    from ..matching.convolutional import ConvolutionalMatcher
+    from ..matching.spiking import SpikingMatcher
 
     #: A function that becomes a command.
     Command: TypeAlias = Callable[..., Any]
@@ -91,7 +92,8 @@ def _setting(name, text, **attributes):
 model_option = _setting("model", "Name of a shipped model, or a model file.", metavar="NAME|FILE")
 steps_option = _setting(
     "steps",
-    "Time steps T that each image is shown for [default: 20; a wave takes p steps a convolution].",
+    "Time steps T that each image is shown for [default: p steps for each convolution of a wave, 20 with another "
+    "coding].",
     type=click.IntRange(1),
 )
 scales_option = _setting(
@@ -108,9 +110,9 @@ seed_option = _setting(
 )
 
 _CODING_HELP = (
-    "Neuron model of the output layer: rate, phase, burst, two_status, one with values such as "
-    "two_status:reading=ceil,beta=0.7, or a TOML file (see 'brian-siamsnn equations'). "
-    "wave, or wave:p=4, is the coding of all layers."
+    "Neuron model of all layers, wave or wave:p=4, or of the output layer: rate, phase, burst, two_status, one with "
+    "values such as two_status:reading=ceil,beta=0.7, or a TOML file (see 'brian-siamsnn equations') "
+    "[default: wave, or rate if --steps is given]."
 )
 coding_option = _setting("coding", _CODING_HELP, metavar="NAME|FILE")
 
@@ -119,13 +121,13 @@ _CODING = [
     coding_option,
     _setting(
         "hidden_coding",
-        "Neuron model of the layers before it [default: rate; with a wave the same].",
+        "Neuron model of the layers before the output [default: the wave, or rate with another coding].",
         metavar="NAME|FILE",
     ),
     _setting(
         "pooling",
         "Gate of the pooling layers: max_pool, max_pool_first, max_pool_all, or_pool (for a wave), or a TOML file "
-        "[default: max_pool; or_pool with a wave].",
+        "[default: or_pool, or max_pool with a coding that is no wave].",
         metavar="NAME|FILE",
     ),
     _setting("v_init", "Membrane potential before the first step [default: the model's].", type=float),
@@ -144,7 +146,7 @@ _TRACKER = [
     ),
     _setting(
         "matching",
-        "Similarity of spike trains (Eq. 6-9) [default: hsm; psm with a wave].",
+        "Similarity of spike trains (Eq. 6-9) [default: psm, or hsm with a coding that is no wave].",
         type=click.Choice(MATCHINGS),
     ),
     _setting("tau", "Response period of temporal matching, in steps (Eq. 8).", type=click.IntRange(0)),
@@ -316,7 +318,7 @@ def prepare(matcher: SpikingMatcher | ConvolutionalMatcher | OperationCounter) -
     """
     from brian2 import prefs
 
-    from ..matching.matchers import ConvolutionalMatcher
+    from ..matching.convolutional import ConvolutionalMatcher
 
     if isinstance(matcher, ConvolutionalMatcher):  # it has no equations
         return

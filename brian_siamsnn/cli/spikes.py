@@ -57,7 +57,7 @@ def spikes_command(
     init: BoxValue | None,
     model: str,
     steps: int | None,
-    coding: str,
+    coding: str | None,
     hidden_coding: str | None,
     pooling: str | None,
     v_init: float | None,

@@ -100,7 +100,7 @@ def _track(
         box, sequence = draw_box(sequence)
     # these need Brian2, which takes a second to import
     from ..energy.counter import OperationCounter
-    from ..matching.matchers import SpikingMatcher
+    from ..matching.spiking import SpikingMatcher
     from ..reporting.collector import ReportCollector
     from ..reporting.page import write_report
 

@@ -11,8 +11,7 @@ from tqdm import tqdm
 from ..crops import EXEMPLAR_SIZE, SEARCH_SIZE
 from ..errors import InputError
 from ..files import printable
-from ..model.activation_scales import PERCENTILE
-from .options import is_given
+from ..model.activation_scales import LEVELS
 
 __all__ = ["weights"]
 
@@ -39,16 +38,14 @@ def weights() -> None:
 @click.option(
     "--percentile",
     type=click.FloatRange(0, 100, min_open=True),
-    default=PERCENTILE,
-    show_default=True,
-    help="Percentile of the activations that is represented by one spike per step.",
+    help="Choose the scales for rate coding: the activation of one spike per step is this percentile (usual: 99.9).",
 )
 @click.option(
     "--levels",
     type=click.IntRange(1),
     metavar="P",
-    help="Choose the scales for a wave of P levels (--coding wave:p=P), by the least squared error, in place of a "
-    "percentile.",
+    help="Choose the scales for a wave of P levels (--coding wave:p=P), by the least squared error "
+    f"[default: {LEVELS}, unless --percentile is given].",
 )
 @click.option(
     "--calibration",
@@ -62,7 +59,7 @@ def import_command(
     output: Path,
     architecture: str | None,
     normalisation: str,
-    percentile: float,
+    percentile: float | None,
     levels: int | None,
     calibration: str,
 ) -> None:
@@ -78,7 +75,7 @@ def import_command(
     from ..model.layers import architecture as layers_of
     from ..sequences.sources import open_sequence
 
-    if levels and is_given("percentile"):
+    if levels and percentile is not None:
         raise InputError(f"--levels: expected --levels or --percentile, got both ({levels} and {percentile:g})")
     if checkpoint.suffix == ".safetensors":
         model = load_model(checkpoint)

@@ -22,7 +22,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..crops import EXEMPLAR_SIZE, SEARCH_SIZE, box_centre, crop, exemplar_side, rgb_image
-from ..defaults import CODING
 from ..model.conversion import SpikingModel
 from ..model.graph import sources_of
 from ..model.graph_layers import Gates
@@ -127,7 +126,7 @@ def inspect_conversion(
     model: SiameseModel,
     crops: Iterable[np.ndarray],
     steps: int | None = None,
-    coding: Coding = CODING,
+    coding: Coding | None = None,
     hidden_coding: Codings | None = None,
     pooling: Codings | None = None,
     v_init: float | None = None,
@@ -142,13 +141,16 @@ def inspect_conversion(
     crops : iterable of ndarray, shape (H, H, 3)
         Images, RGB, 0 to 255, all of the same size.
     steps : int, optional
-        Number of time steps T; by default 20, or as many as a wave takes.
-    coding : str, path or NeuronEquations
-        Neuron model of the last layer; ``"rate"`` by default.
+        Number of time steps T; by default as many as a wave takes, or 20 with another coding.
+    coding : str, path or NeuronEquations, optional
+        Neuron model of the last layer; by default ``"wave"``, the coding of all layers, or ``"rate"`` if `steps` is
+        given.
     hidden_coding : str, path, NeuronEquations or dict, optional
-        Neuron model of the other convolutions, or a mapping from layer name to neuron model; ``"rate"`` by default.
-    pooling : str, path, NeuronEquations or dict
-        Neuron model of the pooling gates, or a mapping from layer name to neuron model; ``"max_pool"`` by default.
+        Neuron model of the other convolutions, or a mapping from layer name to neuron model; the wave by
+        default, and ``"rate"`` with a coding that is no wave.
+    pooling : str, path, NeuronEquations or dict, optional
+        Neuron model of the pooling gates, or a mapping from layer name to neuron model; ``"or_pool"`` by default, and
+        ``"max_pool"`` with a coding that is no wave.
     v_init : float, optional
         Initial membrane potential, in units of the threshold; that of the model by default.
     progress : callable, optional

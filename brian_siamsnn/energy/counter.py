@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from typing import Any
 
     from ..aliases import Shape
-    from ..matching.matchers import SpikingMatcher
     from ..matching.similarity import Template
+    from ..matching.spiking import SpikingMatcher
     from ..network.runtime import SpikingBranch
     from .operations import OperationCounts
 

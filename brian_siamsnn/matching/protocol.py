@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
-import numpy as np
+from ..crops import STRIDE
+from ..errors import InputError
+from ..model.graph import total_stride
 
-__all__ = ["Matcher"]
+if TYPE_CHECKING:
+    import numpy as np
+
+    from ..model.layers import Layer
+
+__all__ = ["Matcher", "check_stride"]
 
 
 class Matcher(Protocol):
@@ -49,3 +56,23 @@ class Matcher(Protocol):
             middle of the crop; n is 17 for the networks of this package. The box
             stays where it is if the maps are not finite, or constant.
         """
+
+
+def check_stride(layers: tuple[Layer, ...]) -> None:
+    """Raise `InputError` unless neighbouring responses are as far apart as the tracker assumes.
+
+    Parameters
+    ----------
+    layers : tuple of Layer
+        The network.
+
+    Raises
+    ------
+    InputError
+        If its total stride is not `STRIDE` pixels, 8.
+    """
+    if (stride := total_stride(layers)) != STRIDE:
+        raise InputError(
+            f"model: expected layers with a total stride of {STRIDE} pixels, got {stride}; "
+            "this tracker cannot use the model"
+        )

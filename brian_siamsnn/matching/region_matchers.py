@@ -13,7 +13,7 @@ import numpy as np
 from ..crops import EXEMPLAR_SIZE
 from ..errors import InputError
 from ..network.runtime import SpikingBranch
-from .matchers import active_steps
+from .spiking import active_steps
 
 if TYPE_CHECKING:
     from ..model.siamrpn import SiamRPN
@@ -99,8 +99,8 @@ class SpikingRegionMatcher:
     ----------
     model : SpikingRPN
         The converted network.
-    coding : str, path or NeuronEquations
-        Neuron equations of all layers; ``"wave"`` by default.
+    coding : str, path or NeuronEquations, optional
+        Neuron equations as for `SpikingBranch`; ``"wave"`` by default, or ``"rate"`` if `steps` is given.
     size : int
         Side of the search crops, in pixels; 287 by default.
     steps : int, optional
@@ -124,7 +124,7 @@ class SpikingRegionMatcher:
     def __init__(
         self,
         model: SpikingRPN,
-        coding: Codings = "wave",
+        coding: Codings | None = None,
         *,
         size: int = REGION_SIZE,
         steps: int | None = None,

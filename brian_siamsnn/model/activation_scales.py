@@ -21,10 +21,13 @@ if TYPE_CHECKING:
 
     from .files import SiameseModel
 
-__all__ = ["PERCENTILE", "ActivationScales", "with_activation_scales"]
+__all__ = ["LEVELS", "PERCENTILE", "ActivationScales", "with_activation_scales"]
 
 #: Activations above this percentile saturate; a scale set by a few outliers would lower the firing rate of all neurons.
 PERCENTILE = 99.9
+
+#: Levels p of a wave that scales are chosen for, unless another number is given.
+LEVELS = 4
 
 #: Number of histogram bins per channel.
 _BINS = 4096

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any, overload
 import numpy as np
 
 from ..crops import SEARCH_SIZE, crop, rgb_image
-from .activation_scales import PERCENTILE, with_activation_scales
+from ..errors import InputError
+from .activation_scales import LEVELS, PERCENTILE, with_activation_scales
 from .files import load_model
 from .layers import convolutions
 
@@ -56,7 +57,7 @@ def convert(
     model: FilePath | SiameseModel,
     images: Iterable[np.ndarray],
     normalisation: str = ...,
-    percentile: float = ...,
+    percentile: float | None = ...,
     levels: int | None = ...,
 ) -> SiameseModel: ...
 
@@ -66,7 +67,7 @@ def convert(
     model: torch.nn.Module,
     images: Iterable[np.ndarray] | torch.Tensor,
     normalisation: str = ...,
-    percentile: float = ...,
+    percentile: float | None = ...,
     levels: int | None = ...,
 ) -> SpikingModel: ...
 
@@ -75,7 +76,7 @@ def convert(
     model: Any,
     images: Any,
     normalisation: str = "layer",
-    percentile: float = PERCENTILE,
+    percentile: float | None = None,
     levels: int | None = None,
 ) -> Any:
     """Convert a CNN to a spiking network, with activation scales measured on images.
@@ -89,11 +90,12 @@ def convert(
         Calibration images, all of one size: RGB, 0 to 255; for a module of PyTorch, what that module takes.
     normalisation : {"layer", "channel"}
         One scale per layer, or one per channel; see `ActivationScales`.
-    percentile : float
-        Percentile of the activations that becomes the scale; 99.9 by default. See `ActivationScales`.
+    percentile : float, optional
+        Percentile of the activations that becomes the scale, for rate coding; 99.9 is usual. By default the scale is
+        that of a wave.
     levels : int, optional
-        Levels p of a wave that the scales are chosen for, in place of a percentile; see `with_activation_scales`. None
-        by default.
+        Levels p of a wave that the scales are chosen for; see `with_activation_scales`. 4 by default, unless a
+        percentile is given.
 
     Returns
     -------
@@ -104,9 +106,13 @@ def convert(
     Raises
     ------
     InputError
-        If PyTorch is not installed, there are no images, a layer is never active, `levels` is below 1, or a part of a
-        module cannot be converted.
+        If PyTorch is not installed, there are no images, a layer is never active, `levels` is below 1 or given beside
+        a percentile, or a part of a module cannot be converted.
     """
+    if percentile is not None and levels is not None:
+        raise InputError(f"levels: expected levels or percentile, got both ({levels} and {percentile:g})")
+    if percentile is None and levels is None:
+        levels = LEVELS
     import torch
 
     from .cnn import SiamFC
@@ -114,7 +120,7 @@ def convert(
     if isinstance(model, torch.nn.Module):
         from .module_conversion import convert_module
 
-        return convert_module(model, images, normalisation, percentile, levels)
+        return convert_module(model, images, normalisation, percentile or PERCENTILE, levels)
     model = load_model(model)
     network = SiamFC.from_model(model)
     names = [layer.name for layer in convolutions(model.layers)]
@@ -126,4 +132,4 @@ def convert(
                 values = network.activations(tensor)
             yield {name: values[name].numpy() for name in names}
 
-    return with_activation_scales(model, activations(), normalisation, percentile, levels)
+    return with_activation_scales(model, activations(), normalisation, percentile or PERCENTILE, levels)

@@ -9,11 +9,10 @@ import numpy as np
 from brian2 import get_device
 
 from ..connectivity.first_layer import FirstLayer
-from ..defaults import CODING
 from ..errors import InputError, whole_number
 from ..model.conversion import SpikingModel
 from ..model.graph import depths, is_graph
-from ..neurons.waves import resolved_steps
+from ..neurons.waves import default_coding, resolved_steps
 from .layer_equations import check_wave, layer_equations, network_wave
 from .pixels import check_pixels
 
@@ -43,16 +42,17 @@ class Branch(ABC):
     image_size : int
         Side of the square images, in pixels: 127 (exemplar) or 255 (search).
     steps : int, optional
-        T, the time steps that each image is shown for; by default 20, or as many as a wave takes.
-    coding : str, path or NeuronEquations
-        Neuron equations of the last layer, ``"rate"`` by default. ``"wave"``, and any model with a parameter
-        ``onset``, is the coding of all layers; the network gives each its onset (see `waves`).
+        T, the time steps that each image is shown for; by default as many as a wave takes, or 20 with another coding.
+    coding : str, path or NeuronEquations, optional
+        Neuron equations of the last layer; by default ``"wave"``, or ``"rate"`` if `steps` is given. A wave, which is
+        any model with a parameter ``onset``, is the coding of all layers; the network gives each its onset (see
+        `waves`).
     hidden_coding : str, path, NeuronEquations or dict, optional
-        Neuron equations of the convolutions before it, ``"rate"`` by default, and with a wave those of the last
-        layer. A dict gives them by layer name; layers that it does not name get the default.
+        Neuron equations of the convolutions before it; by default those of the wave, or ``"rate"`` with another
+        coding. A dict gives them by layer name; layers that it does not name get the default.
     pooling : str, path or NeuronEquations, optional
-        Gate of the pooling layers: ``"max_pool"`` (default), ``"max_pool_first"`` or ``"max_pool_all"``; with a wave
-        ``"or_pool"`` (its default) or ``"max_pool"``, which are both exact.
+        Gate of the pooling layers: in a wave ``"or_pool"`` (its default) or ``"max_pool"``, which are both exact; with
+        another coding ``"max_pool"`` (its default), ``"max_pool_first"`` or ``"max_pool_all"``.
     dtype : dtype
         Precision of the state variables and weights, single by default.
     record : iterable of str
@@ -97,7 +97,7 @@ class Branch(ABC):
         model: FilePath | SiameseModel | SpikingModel,
         image_size: int,
         steps: int | None = None,
-        coding: Codings = CODING,
+        coding: Codings | None = None,
         *,
         hidden_coding: Codings | None = None,
         pooling: Codings | None = None,
@@ -117,6 +117,7 @@ class Branch(ABC):
         self.shapes = self.model.shapes(image_size)
         self.projections = self.model.projections(image_size)
         self.first_layer = FirstLayer(self.model)
+        coding = default_coding(steps) if coding is None else coding
         self.equations: dict[str, NeuronEquations] = layer_equations(self.model, coding, hidden_coding, pooling)
         self.wave = network_wave(self.equations)
         self.depths = depths(self.model.layers)

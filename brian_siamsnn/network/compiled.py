@@ -20,7 +20,6 @@ from brian2 import Network, SpikeMonitor, StateMonitor, defaultclock, get_device
 from brian2.devices.device import reset_device
 
 from ..connectivity.views import neuron_fan_out
-from ..defaults import CODING
 from ..errors import InputError
 from ..model.graph import turns
 from ..model.layers import Convolution
@@ -59,9 +58,10 @@ class CompiledBranch(Branch):
     image_size : int
         Side of the square images, in pixels: 127 (exemplar) or 255 (search region).
     steps : int, optional
-        T, the time steps that each image is shown for; by default 20, or as many as a wave takes.
-    coding : str, path or NeuronEquations
-        Neuron equations of the last layer, ``"rate"`` by default; ``"wave"`` is the coding of all layers.
+        T, the time steps that each image is shown for; by default as many as a wave takes, or 20 with another coding.
+    coding : str, path or NeuronEquations, optional
+        Neuron equations of the last layer; by default ``"wave"``, the coding of all layers, or ``"rate"`` if `steps` is
+        given.
     directory : path, optional
         Folder for the C++ project, to inspect it; by default a temporary folder that is removed with the branch.
     **options
@@ -88,7 +88,7 @@ class CompiledBranch(Branch):
         model: FilePath | SiameseModel | SpikingModel,
         image_size: int,
         steps: int | None = None,
-        coding: Codings = CODING,
+        coding: Codings | None = None,
         *,
         directory: FilePath | None = None,
         **options: Any,

@@ -11,12 +11,11 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from ..connectivity.kernel_equations import check_kernel_equations
-from ..defaults import CODING
 from ..environment import available_memory
 from ..errors import InputError
 from ..model.conversion import SpikingModel
 from ..model.graph import depths
-from ..neurons.waves import resolved_steps
+from ..neurons.waves import default_coding, resolved_steps
 from .genn import GennBranch, check_genn, check_genn_graph
 from .genn_installation import genn_problem
 from .layer_equations import layer_equations, network_wave
@@ -100,7 +99,7 @@ def survey_devices(
     model: FilePath | SiameseModel | SpikingModel,
     image_size: int,
     steps: int | None = None,
-    coding: Codings = CODING,
+    coding: Codings | None = None,
     *,
     hidden_coding: Codings | None = None,
     pooling: Codings | None = None,
@@ -114,14 +113,15 @@ def survey_devices(
     image_size : int
         Side of the square images, in pixels: 127 (exemplar) or 255 (search region).
     steps : int, optional
-        T, the time steps that each image is shown for; by default 20, or as many as a wave takes.
-    coding : str, path or NeuronEquations
-        Neuron equations of the last layer, ``"rate"`` by default; ``"wave"`` is the coding of all layers.
+        T, the time steps that each image is shown for; by default as many as the wave takes, or 20 with another coding.
+    coding : str, path or NeuronEquations, optional
+        Neuron equations of the last layer; by default ``"wave"``, the coding of all layers, or ``"rate"`` if `steps` is
+        given.
     hidden_coding : str, path, NeuronEquations or dict, optional
-        Neuron equations of the convolutions before it, ``"rate"`` by default, and those of the last with a
-        wave. A dict gives them by layer name.
+        Neuron equations of the convolutions before it; by default those of the wave, or ``"rate"`` with another
+        coding. A dict gives them by layer name.
     pooling : str, path or NeuronEquations, optional
-        Gate of the pooling layers; ``"max_pool"`` by default, ``"or_pool"`` with a wave.
+        Gate of the pooling layers; by default ``"or_pool"`` in a wave, or ``"max_pool"`` with another coding.
 
     Returns
     -------
@@ -134,6 +134,7 @@ def survey_devices(
         If an argument is invalid.
     """
     model = SpikingModel.of(model)
+    coding = default_coding(steps) if coding is None else coding
     equations = layer_equations(model, coding, hidden_coding, pooling)
     steps = resolved_steps(steps, network_wave(equations), max(depths(model.layers).values()) + 1)
     reports = []
@@ -194,7 +195,7 @@ def build_branch(
     model: FilePath | SiameseModel | SpikingModel,
     image_size: int,
     steps: int | None = None,
-    coding: Codings = CODING,
+    coding: Codings | None = None,
     *,
     device: str = "runtime",
     **options: Any,
@@ -208,9 +209,10 @@ def build_branch(
     image_size : int
         Side of the square images, in pixels: 127 (exemplar) or 255 (search region).
     steps : int, optional
-        T, the time steps that each image is shown for; by default 20, or as many as a wave takes.
-    coding : str, path or NeuronEquations
-        Neuron equations of the last layer, ``"rate"`` by default; ``"wave"`` is the coding of all layers.
+        T, the time steps that each image is shown for; by default as many as the wave takes, or 20 with another coding.
+    coding : str, path or NeuronEquations, optional
+        Neuron equations of the last layer; by default ``"wave"``, the coding of all layers, or ``"rate"`` if `steps` is
+        given.
     device : {"runtime", "cpp_standalone", "genn", "genn_cuda"}
         Where the network runs, ``"runtime"`` by default.
     **options

@@ -28,7 +28,7 @@ from brian2 import Clock, Network, StateMonitor, prefs
 from brian2.stateupdaters.explicit import ExplicitStateUpdater
 from brian2.utils.logger import std_silent
 
-from ..defaults import CODING, POOLING, WAVE_POOLING
+from ..defaults import POOLING, WAVE_POOLING
 from ..errors import InputError, reason_of
 from ..model.graph import is_graph, sources_of
 from ..model.layers import Convolution
@@ -213,9 +213,10 @@ class GennBranch(CompiledBranch):
     image_size : int
         Side of the square images, in pixels: 127 (exemplar) or 255 (search region).
     steps : int, optional
-        T, the time steps that each image is shown for; by default 20, or as many as a wave takes.
-    coding : str, path or NeuronEquations
-        Neuron equations of the last layer, ``"rate"`` by default; ``"wave"`` is the coding of all layers.
+        T, the time steps that each image is shown for; by default as many as a wave takes, or 20 with another coding.
+    coding : str, path or NeuronEquations, optional
+        Neuron equations of the last layer; by default ``"wave"``, the coding of all layers, or ``"rate"`` if `steps` is
+        given.
     backend : {"cpu", "cuda"}
         C++ on one thread of the processor (default), or an NVIDIA GPU.
     **options
@@ -235,7 +236,7 @@ class GennBranch(CompiledBranch):
         model: FilePath | SiameseModel | SpikingModel,
         image_size: int,
         steps: int | None = None,
-        coding: Codings = CODING,
+        coding: Codings | None = None,
         *,
         backend: str = "cpu",
         **options: Any,

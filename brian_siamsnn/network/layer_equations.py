@@ -77,7 +77,8 @@ def layer_equations(
         if wave_of(equations.parameters, equations.name) != wave:
             raise InputError(
                 f"{name}: a wave needs the same windows in all convolutions; expected {_timetable(last)} as in the "
-                f"last layer, got {_timetable(equations)}; give the wave as coding and leave hidden_coding out"
+                f"last layer, got {_timetable(equations)}; leave hidden_coding out, or give a coding that is "
+                "no wave, such as coding='rate'"
             )
     if wave is not None:
         depth = depths(model.layers)

@@ -18,7 +18,8 @@ from ..model.layers import Convolution
 from .brian2_code import FusedPass
 from .brian2_state import initial_values, state_arrays, value_array, without_warning
 from .layer_equations import check_input_current
-from .step_objects import KernelInput, SpikeCounter, SpikeRecorder, StateRecorder
+from .recorders import SpikeRecorder, StateRecorder
+from .step_objects import KernelInput, SpikeCounter
 from .synapses import build_synapses, input_name
 
 if TYPE_CHECKING:

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..defaults import CODING
 from ..errors import InputError
 from ..model.conversion import SpikingModel
 from .runtime import SpikingBranch
@@ -27,7 +26,7 @@ def record_spikes(
     image: np.ndarray,
     layers: Iterable[str] | str | None = None,
     steps: int | None = None,
-    coding: Codings = CODING,
+    coding: Codings | None = None,
     hidden_coding: Codings | None = None,
     pooling: Codings | None = None,
 ) -> dict[str, SpikeTrains]:
@@ -42,14 +41,15 @@ def record_spikes(
     layers : iterable of str, str or "all", optional
         Layers to record; only the last one by default.
     steps : int, optional
-        T; by default 20, or as many as a wave takes.
-    coding : str, path or NeuronEquations
-        Neuron equations of the last layer, ``"rate"`` by default; ``"wave"`` is the coding of all layers.
+        T; by default as many as a wave takes, or 20 with another coding.
+    coding : str, path or NeuronEquations, optional
+        Neuron equations of the last layer; by default ``"wave"``, the coding of all layers, or ``"rate"`` if `steps` is
+        given.
     hidden_coding : str, path, NeuronEquations or dict, optional
-        Neuron equations of the convolutions before it, ``"rate"`` by default, and those of the last with a
-        wave; a dict gives them by layer.
+        Neuron equations of the convolutions before it; by default those of the wave, or ``"rate"`` with another
+        coding; a dict gives them by layer.
     pooling : str, path or NeuronEquations, optional
-        Gate of the pooling layers; ``"max_pool"`` by default, ``"or_pool"`` with a wave.
+        Gate of the pooling layers; by default ``"or_pool"`` in a wave, or ``"max_pool"`` with another coding.
 
     Returns
     -------

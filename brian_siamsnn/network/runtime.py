@@ -24,7 +24,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from brian2 import Clock, Network
 
-from ..defaults import CODING
 from ..environment import available_threads
 from ..errors import InputError
 from ..neurons.equations import SCHEDULE, TIME_STEP
@@ -97,7 +96,7 @@ class SpikingBranch(Branch):
         model: FilePath | SiameseModel | SpikingModel,
         image_size: int,
         steps: int | None = None,
-        coding: Codings = CODING,
+        coding: Codings | None = None,
         *,
         connectivity: str = "kernel",
         threads: int | None = None,

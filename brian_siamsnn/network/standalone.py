@@ -16,7 +16,6 @@ from ..connectivity.blocks import KERNELS, blocked_kernel, kernel_block
 from ..connectivity.kernel_equations import check_kernel_equations
 from ..connectivity.shared_kernel import STRIP
 from ..connectivity.views import ProjectionView, is_plain
-from ..defaults import CODING
 from ..environment import available_threads
 from ..errors import InputError
 from ..model.layers import Convolution
@@ -85,9 +84,10 @@ class StandaloneBranch(CompiledBranch):
     image_size : int
         Side of the square images, in pixels: 127 (exemplar) or 255 (search region).
     steps : int, optional
-        T, the time steps that each image is shown for; by default 20, or as many as a wave takes.
-    coding : str, path or NeuronEquations
-        Neuron equations of the last layer, ``"rate"`` by default; ``"wave"`` is the coding of all layers.
+        T, the time steps that each image is shown for; by default as many as a wave takes, or 20 with another coding.
+    coding : str, path or NeuronEquations, optional
+        Neuron equations of the last layer; by default ``"wave"``, the coding of all layers, or ``"rate"`` if `steps` is
+        given.
     connectivity : {"kernel", "synapses"}
         Event-driven shared kernels (default), or explicit `brian2.Synapses`.
     threads : int, optional
@@ -108,7 +108,7 @@ class StandaloneBranch(CompiledBranch):
         model: FilePath | SiameseModel | SpikingModel,
         image_size: int,
         steps: int | None = None,
-        coding: Codings = CODING,
+        coding: Codings | None = None,
         *,
         connectivity: str = "kernel",
         threads: int | None = None,

@@ -15,13 +15,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..defaults import MATCHING, POOLING, STEPS, WAVE_MATCHING, WAVE_POOLING
+from ..defaults import CODING, MATCHING, POOLING, STEPPED_CODING, STEPS, WAVE_MATCHING, WAVE_POOLING
 from ..errors import InputError, whole_number
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["Wave", "default_matching", "default_pooling", "resolved_steps", "wave_of"]
+__all__ = ["Wave", "default_coding", "default_matching", "default_pooling", "resolved_steps", "wave_of"]
 
 
 @dataclass(frozen=True)
@@ -177,6 +177,23 @@ def resolved_steps(steps: int | None, wave: Wave | None, convolution_count: int)
             f"{windows} * {wave.p} = {needed} steps, got {steps}; leave steps out, or choose another p"
         )
     return needed
+
+
+def default_coding(steps: int | None) -> str:
+    """Neuron equations of the output layer, unless others are given.
+
+    Parameters
+    ----------
+    steps : int or None
+        The time steps that were asked for, if any. A wave takes its own number, so whoever gives one wants a network
+        whose layers all work in every step.
+
+    Returns
+    -------
+    str
+        ``"wave"``, or ``"rate"`` if steps are given.
+    """
+    return CODING if steps is None else STEPPED_CODING
 
 
 def default_pooling(wave: Wave | None) -> str:

@@ -16,30 +16,28 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from .. import __version__
-from ..defaults import CODING, HIDDEN_CODING, LAMBDA_T, LAMBDA_V, MODEL, TAU, TEMPLATES
+from ..defaults import HIDDEN_CODING, LAMBDA_T, LAMBDA_V, MODEL, TAU, TEMPLATES
 from ..defaults import SCALES as DEFAULT_SCALES
 from ..errors import InputError, whole_number
-from ..files import find, printable
+from ..files import find
 from ..matching.similarity import MATCHINGS
 from ..model.graph import depths
-from ..neurons.waves import default_matching, default_pooling, resolved_steps, wave_of
+from ..neurons.waves import default_coding, default_matching, default_pooling, resolved_steps, wave_of
+from .labels import SPIKING, label_of
 from .tracker import SCALES, SiameseTracker
 
 if TYPE_CHECKING:
     from ..aliases import FilePath
-    from ..matching.matchers import ConvolutionalMatcher, SpikingMatcher
+    from ..matching.convolutional import ConvolutionalMatcher
     from ..matching.protocol import Matcher
+    from ..matching.spiking import SpikingMatcher
     from ..model.files import SiameseModel
     from ..neurons.waves import Wave
 
 __all__ = ["TrackerConfig", "identity_hash"]
 
-#: Settings that name neuron equations, and all settings that mean nothing to the CNN.
+#: Settings that name neuron equations.
 _EQUATIONS = ("coding", "hidden_coding", "pooling")
-_SPIKING = (
-    *("steps", "matching", "tau", "lambda_v", "lambda_t", "v_init", "threshold_scale", "early_stop", "seed"),
-    *_EQUATIONS,
-)
 
 
 @dataclass(frozen=True, repr=False)
@@ -53,13 +51,13 @@ class TrackerConfig:
     tracker : {"snn", "cnn"}
         The spiking network (default), or the CNN that it was converted from.
     steps : int, optional
-        T, the time steps that an image is shown for; by default 20, or as many as a wave takes.
+        T, the time steps that an image is shown for; by default as many as the wave takes, or 20 with another coding.
     matching : {"hsm", "psm", "tsm"}, optional
-        Similarity of spike trains (Eq. 6-9); ``"hsm"`` by default, ``"psm"`` with a wave. See
+        Similarity of spike trains (Eq. 6-9); ``"psm"`` by default, ``"hsm"`` with a coding that is no wave. See
         `similarity.matching_kernel`.
-    coding : str or path
-        Neuron equations of the output layer, ``"rate"`` by default; see `load_equations`. ``"wave"``, or
-        ``"wave:p=4,waves=1"`` with values, is the coding of all layers.
+    coding : str or path, optional
+        Neuron equations of the output layer; see `load_equations`. By default ``"wave"``, which is the coding of all
+        layers (``"wave:p=4,waves=1"`` with values), or ``"rate"`` if `steps` is given.
     tau : int
         Response period threshold of Eq. 8, in steps; 1 by default.
     lambda_v : float
@@ -67,10 +65,10 @@ class TrackerConfig:
     lambda_t : float
         Weight of temporal matching in Eq. 9, 20 by default.
     hidden_coding : str or path, optional
-        Neuron equations of the convolutions before the output layer; ``"rate"`` by default, and with a wave those of
-        the output layer.
+        Neuron equations of the convolutions before the output layer; those of the wave by default, and ``"rate"`` with
+        a coding that is no wave.
     pooling : str or path, optional
-        Gate of the pooling layers; ``"max_pool"`` by default, ``"or_pool"`` with a wave.
+        Gate of the pooling layers; ``"or_pool"`` by default, ``"max_pool"`` with a coding that is no wave.
     v_init : float, optional
         Membrane potential before the first step, in thresholds; the model's own by default.
     threshold_scale : float
@@ -99,7 +97,7 @@ class TrackerConfig:
     tracker: str = "snn"
     steps: int | None = None
     matching: str | None = None
-    coding: str = CODING
+    coding: str | None = None
     tau: int = TAU
     lambda_v: float = LAMBDA_V
     lambda_t: float = LAMBDA_T
@@ -122,8 +120,8 @@ class TrackerConfig:
                 object.__setattr__(self, name, whole_number(name, getattr(self, name), least))
         self._model_file()
         self._equation_files()
-        if self.wave is not None and self.tracker == "snn":
-            resolved_steps(self.steps, self.wave, self._convolution_count)
+        if self.steps is not None and self.tracker == "snn":
+            self._steps()
 
     def __repr__(self) -> str:
         changed = (f for f in fields(self) if getattr(self, f.name) != f.default)
@@ -135,24 +133,29 @@ class TrackerConfig:
         from ..neurons.equation_files import EquationFile
         from ..neurons.equations import split_values
 
-        name, given = split_values(self.coding)
+        name, given = split_values(self._coding)
         parameters, _ = EquationFile.read(name).values({}, dict(given))
         return wave_of(parameters, name)
 
-    @cached_property
-    def _convolution_count(self):
+    @property
+    def _coding(self):
+        return default_coding(self.steps) if self.coding is None else self.coding
+
+    def _steps(self):
+        """T, which for a wave follows from the model."""
         from ..model.files import load_model
 
-        return max(depths(load_model(self.model).layers).values()) + 1
+        # the file is not read for nothing
+        count = max(depths(load_model(self.model).layers).values()) + 1 if self.wave else 0
+        return resolved_steps(self.steps, self.wave, count)
 
     @cached_property
-    def _implied(self):
-        """The values of those settings that follow from the coding, unless they are given."""
-        # only the steps of a wave depend on the model, whose file is not read for nothing
+    def implied(self) -> dict[str, str]:
+        """Values of those settings that follow from the coding alone, for when they are not given."""
         return {
-            "steps": resolved_steps(None, self.wave, self._convolution_count if self.wave else 0),
+            "coding": self._coding,
             "matching": default_matching(self.wave),
-            "hidden_coding": self.coding if self.wave else HIDDEN_CODING,
+            "hidden_coding": self._coding if self.wave else HIDDEN_CODING,
             "pooling": default_pooling(self.wave),
         }
 
@@ -166,7 +169,7 @@ class TrackerConfig:
         """Paths of the neuron equations, by setting."""
         from ..neurons.equations import split_values
 
-        given = {name: getattr(self, name) or self._implied[name] for name in _EQUATIONS}
+        given = {name: getattr(self, name) or self.implied[name] for name in _EQUATIONS}
         return {name: find("equations", split_values(value)[0], ".toml") for name, value in given.items()}
 
     @property
@@ -176,9 +179,10 @@ class TrackerConfig:
         Settings that were left to follow from the coding have the values that follow.
         """
         values = {f.name: getattr(self, f.name) for f in fields(self)}
-        values |= {name: value for name, value in self._implied.items() if values[name] is None}
+        values |= {name: value for name, value in self.implied.items() if values[name] is None}
+        values["steps"] = self._steps() if self.tracker == "snn" else None
         values["model"] = "object" if self._model_file() is None else str(self.model)
-        return {name: None if self.tracker == "cnn" and name in _SPIKING else value for name, value in values.items()}
+        return {name: None if self.tracker == "cnn" and name in SPIKING else value for name, value in values.items()}
 
     @property
     def identity(self) -> dict[str, Any]:
@@ -204,25 +208,7 @@ class TrackerConfig:
     @property
     def label(self) -> str:
         """Short name for tables and plots, such as ``SiamFC`` or ``SiamSNN+HSM+TS, T=10``."""
-        if self.tracker == "cnn":
-            parts = ["SiamFC"]
-        else:
-            coding, _, values = printable(Path(self.coding).name).partition(":")
-            parts = [f"SiamSNN+{(self.matching or self._implied['matching']).upper()}"]
-            if coding != CODING:
-                parts[0] += "+TS" if coding == "two_status" else f"+{coding.removesuffix('.toml')}"
-            parts += [values] if values else []
-            usual = {f.name: f.default for f in fields(self)} | self._implied
-            parts += [
-                f"{'T' if name == 'steps' else name}={_short(getattr(self, name))}"
-                for name in _SPIKING
-                if name not in ("matching", "coding") and getattr(self, name) not in (None, usual[name])
-            ]
-        if self.scales != DEFAULT_SCALES:
-            parts.append(f"{self.scales} scale{'s' * (self.scales > 1)}")
-        if self.templates != TEMPLATES:
-            parts.append(f"{self.templates} template{'s' * (self.templates > 1)}")
-        return ", ".join(parts)
+        return label_of(self)
 
     def arguments(self) -> list[str]:
         """Options of the command line that give this configuration, with absolute paths.
@@ -266,13 +252,13 @@ class TrackerConfig:
             If the configuration is one of the CNN.
         """
         # imported here: the command line makes configurations before anything needs Brian2
-        from ..matching.matchers import SpikingMatcher
+        from ..matching.spiking import SpikingMatcher
         from ..model.conversion import scale_thresholds
         from ..model.files import load_model
 
         if self.tracker == "cnn":
             raise InputError("tracker: expected 'snn' to build the spiking network, got 'cnn'")
-        constants = {name: getattr(self, name) for name in _SPIKING if name != "threshold_scale"}
+        constants = {name: getattr(self, name) for name in SPIKING if name != "threshold_scale"}
         model = scale_thresholds(load_model(self.model), self.threshold_scale)
         return SpikingMatcher(model, crops=crops or self.scales, threads=threads, **constants)
 
@@ -290,7 +276,7 @@ class TrackerConfig:
             A new matcher.
         """
         if self.tracker == "cnn":
-            from ..matching.matchers import ConvolutionalMatcher
+            from ..matching.convolutional import ConvolutionalMatcher
 
             return ConvolutionalMatcher(self.model)
         return self.build_spiking_matcher(threads=threads)
@@ -340,10 +326,6 @@ def identity_hash(identity: dict[str, Any]) -> str:
         64 digits.
     """
     return hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()
-
-
-def _short(value):
-    return f"{value:g}" if isinstance(value, float) else printable(Path(str(value)).name)
 
 
 def _sha256(path):

@@ -9,9 +9,9 @@ __all__ = ["PAPER_CONFIGS", "PRESETS"]
 #: Rows of the paper's Table I: Eq. 6 alone, Eq. 8 alone, both (Eq. 9), and both with Eq. 12 at the output.
 PAPER_CONFIGS: dict[str, dict[str, Any]] = {
     "SiamFC": {"tracker": "cnn", "templates": 1},
-    "SiamSNN+PSM": {"matching": "psm", "templates": 1},
-    "SiamSNN+TSM": {"matching": "tsm", "templates": 1},
-    "SiamSNN+HSM": {"matching": "hsm", "templates": 1},
+    "SiamSNN+PSM": {"coding": "rate", "matching": "psm", "templates": 1},
+    "SiamSNN+TSM": {"coding": "rate", "matching": "tsm", "templates": 1},
+    "SiamSNN+HSM": {"coding": "rate", "matching": "hsm", "templates": 1},
     "SiamSNN+HSM+TS": {"matching": "hsm", "coding": "two_status", "templates": 1},
 }
 

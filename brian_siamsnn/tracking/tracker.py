@@ -2,7 +2,7 @@
 
 The same tracker runs on the CNN and on the spiking network; they differ in the
 matcher that turns exemplar and search crops into response maps
-(`matching.matchers`). The constants are those of SiamFC's three-scale tracker
+(`matching`). The constants are those of SiamFC's three-scale tracker
 (Bertinetto 2016; MATLAB ``tracker.m``, siamfc-pytorch).
 """
 

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from brian_siamsnn.matching.matchers import SpikingMatcher
+from brian_siamsnn.matching.spiking import SpikingMatcher
 from brian_siamsnn.model.conversion import scale_thresholds
 from brian_siamsnn.model.files import load_model
 from brian_siamsnn.sequences.sources import open_sequence

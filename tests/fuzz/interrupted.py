@@ -30,7 +30,7 @@ import numpy as np
 from brian_siamsnn.environment import quiet
 from brian_siamsnn.errors import InputError
 from brian_siamsnn.files import write_json, write_whole
-from brian_siamsnn.matching.matchers import SpikingMatcher
+from brian_siamsnn.matching.spiking import SpikingMatcher
 from brian_siamsnn.model.files import load_model, read_model, write_model
 from brian_siamsnn.sequences.frames import Sequence
 from brian_siamsnn.tracking.run import track

@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from brian_siamsnn.energy.operations import count_branch
-from brian_siamsnn.matching.matchers import SpikingMatcher
 from brian_siamsnn.matching.similarity import MATCHINGS, Template, matching_kernel
+from brian_siamsnn.matching.spiking import SpikingMatcher
 from brian_siamsnn.model.conversion import SpikingModel, scale_thresholds
 from brian_siamsnn.model.files import load_model
 from brian_siamsnn.network.runtime import SpikingBranch

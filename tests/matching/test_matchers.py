@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from brian_siamsnn.energy.counter import OperationCounter
-from brian_siamsnn.matching.matchers import SpikingMatcher
+from brian_siamsnn.matching.spiking import SpikingMatcher
 from brian_siamsnn.model.files import SiameseModel, load_model
 from brian_siamsnn.model.layers import Convolution
 from brian_siamsnn.sequences.synthetic import SyntheticSequence

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from brian_siamsnn.matching.matchers import SpikingMatcher
+from brian_siamsnn.matching.spiking import SpikingMatcher
 from brian_siamsnn.matching.template_memory import LEAST_SIMILARITY, TemplateMemory
 from brian_siamsnn.tracking.tracker import INTERVAL, SiameseTracker
 from tests.helpers.messages import refused

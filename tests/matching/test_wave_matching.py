@@ -6,8 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from brian_siamsnn.crops import EXEMPLAR_SIZE, SEARCH_SIZE
-from brian_siamsnn.matching.matchers import SpikingMatcher
 from brian_siamsnn.matching.similarity import Template, matching_kernel
+from brian_siamsnn.matching.spiking import SpikingMatcher
 from tests.helpers.reference import image
 
 CROP = image(EXEMPLAR_SIZE, 1), np.stack([image(SEARCH_SIZE, seed) for seed in (2, 3)])

@@ -9,7 +9,8 @@ from tests.helpers.reference import image
 torch = pytest.importorskip("torch")
 
 import brian_siamsnn as bs  # noqa: E402
-from brian_siamsnn.matching.matchers import ConvolutionalMatcher, SpikingMatcher  # noqa: E402
+from brian_siamsnn.matching.convolutional import ConvolutionalMatcher  # noqa: E402
+from brian_siamsnn.matching.spiking import SpikingMatcher  # noqa: E402
 from brian_siamsnn.model.checkpoints import import_checkpoint, import_ciresnet22  # noqa: E402
 from brian_siamsnn.model.ciresnet import CIResNet22, load_ciresnet22  # noqa: E402
 from brian_siamsnn.model.ciresnet_names import ciresnet22_width  # noqa: E402

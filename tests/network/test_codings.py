@@ -97,7 +97,7 @@ def test_each_layer_can_have_its_own_coding():
 
 
 def test_an_unlisted_layer_is_rate_coded():
-    branch = SpikingBranch(small_model(NETWORKS["pools"]), SIZE, hidden_coding={"conv1": "burst"})
+    branch = SpikingBranch(small_model(NETWORKS["pools"]), SIZE, coding="rate", hidden_coding={"conv1": "burst"})
     assert branch.equations["conv2"].name == "rate"
 
 
@@ -135,7 +135,7 @@ def test_the_kernel_refuses_variables_that_it_cannot_add_to(tmp_path, old, new, 
     path = tmp_path / "odd.toml"
     path.write_text(ODD.replace(old, new))
     with refused("odd", *named):
-        SpikingBranch(small_model(NETWORKS["plain"]), SIZE, hidden_coding=str(path))
+        SpikingBranch(small_model(NETWORKS["plain"]), SIZE, coding="rate", hidden_coding=str(path))
 
 
 def test_synapses_accept_an_amplitude_given_by_an_expression(tmp_path):

@@ -3,7 +3,7 @@
 import pytest
 
 from brian_siamsnn.crops import target_crop
-from brian_siamsnn.matching.matchers import SpikingMatcher
+from brian_siamsnn.matching.spiking import SpikingMatcher
 from brian_siamsnn.model.conversion import SpikingModel
 from brian_siamsnn.model.files import load_model
 from brian_siamsnn.network.recording import record_spikes

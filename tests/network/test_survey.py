@@ -16,11 +16,11 @@ WIDE = (*NETWORKS["pools"][:1], MaxPool("pool1", 5, 2), Convolution("conv2", 6, 
 
 def test_a_pooling_window_too_large_for_genn_is_refused(without_genn):
     with refused("pool1", 25, 24):
-        build_branch(small_model(WIDE), SIZE, device="genn")
+        build_branch(small_model(WIDE), SIZE, coding="rate", device="genn")
 
 
 def test_a_pooling_window_too_large_for_genn_is_reported_in_the_survey(without_genn):
-    assert survey_devices(small_model(WIDE), SIZE)[4].cannot[0].startswith("pool1")
+    assert survey_devices(small_model(WIDE), SIZE, coding="rate")[4].cannot[0].startswith("pool1")
 
 
 @pytest.fixture(scope="module")

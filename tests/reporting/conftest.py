@@ -3,7 +3,7 @@
 import pytest
 
 from brian_siamsnn.energy.counter import OperationCounter
-from brian_siamsnn.matching.matchers import SpikingMatcher
+from brian_siamsnn.matching.spiking import SpikingMatcher
 from brian_siamsnn.model.files import load_model
 from brian_siamsnn.reporting.collector import ReportCollector
 from brian_siamsnn.sequences.synthetic import SyntheticSequence

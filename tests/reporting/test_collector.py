@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from brian_siamsnn.energy.cost_models import load_cost_models
-from brian_siamsnn.matching.matchers import SpikingMatcher
+from brian_siamsnn.matching.spiking import SpikingMatcher
 from brian_siamsnn.metrics import overlap
 from brian_siamsnn.model.files import load_model
 from brian_siamsnn.sequences.synthetic import SyntheticSequence

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from brian_siamsnn.files import find
-from brian_siamsnn.matching.matchers import SpikingMatcher
+from brian_siamsnn.matching.spiking import SpikingMatcher
 from brian_siamsnn.model.files import load_model
 from brian_siamsnn.tracking.config import TrackerConfig
 from brian_siamsnn.tracking.presets import PAPER_CONFIGS, PRESETS
@@ -113,9 +113,17 @@ def test_the_steps_of_a_wave_follow_from_its_window():
 def test_what_follows_from_the_coding_changes_no_hash_when_it_is_given():
     given = {"steps": 15, "matching": "psm", "hidden_coding": "wave:p=3", "pooling": "or_pool"}
     assert TrackerConfig(coding="wave:p=3", **given).hash == TrackerConfig(coding="wave:p=3").hash
-    assert (
-        TrackerConfig(steps=20, matching="hsm", hidden_coding="rate", pooling="max_pool").hash == TrackerConfig().hash
-    )
+    given = {"steps": 20, "matching": "hsm", "hidden_coding": "rate", "pooling": "max_pool"}
+    assert TrackerConfig(**given).hash == TrackerConfig(coding="rate").hash
+    given = {"steps": 20, "matching": "psm", "hidden_coding": "wave", "pooling": "or_pool", "coding": "wave"}
+    assert TrackerConfig(**given).hash == TrackerConfig().hash
+
+
+def test_a_number_of_steps_alone_means_rate_coding():
+    assert TrackerConfig(steps=20).hash == TrackerConfig(coding="rate").hash
+    assert TrackerConfig(steps=10).settings["matching"] == "hsm"
+    with refused("steps", "p=4", 20, 10):
+        TrackerConfig(steps=10, coding="wave")
 
 
 def test_contradicting_steps_of_a_wave_are_named():

@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 import pytest
 
-from brian_siamsnn.matching.matchers import SpikingMatcher
+from brian_siamsnn.matching.spiking import SpikingMatcher
 from brian_siamsnn.model.files import load_model
 from brian_siamsnn.sequences.synthetic import SyntheticSequence
 from brian_siamsnn.tracking.run import track

@@ -158,7 +158,7 @@ def test_training_sees_the_integers_of_the_wave(trained):
 def test_an_ordinary_network_gets_its_scales_from_photos(clips, tmp_path):
     recipe = Recipe(**{**TINY, "spiking_share": 0.0})
     model = loop.train(clips, tmp_path / "model.safetensors", recipe)
-    assert (model.normalisation, model.initial_potential) == ("layer-norm, 99.9 percentile", 0)
+    assert (model.normalisation, model.initial_potential) == ("layer-norm, least squared error with 4 levels", 0.5)
     assert set(model.scales) == {"conv1", "conv2", "conv3"}
 
 

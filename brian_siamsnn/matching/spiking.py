@@ -1,4 +1,4 @@
-"""Matchers turn crops into response maps: the spiking network, or the CNN it was converted from."""
+"""The spiking network as a matcher: crops in, response maps out."""
 
 from __future__ import annotations
 
@@ -9,25 +9,23 @@ from typing import TYPE_CHECKING, Any
 import brian2
 import numpy as np
 
-from ..crops import EXEMPLAR_SIZE, SEARCH_SIZE, STRIDE
-from ..defaults import CODING, LAMBDA_T, LAMBDA_V, SCALES, TAU
+from ..crops import EXEMPLAR_SIZE, SEARCH_SIZE
+from ..defaults import LAMBDA_T, LAMBDA_V, SCALES, TAU
 from ..errors import InputError
 from ..model.conversion import SpikingModel
 from ..model.files import load_model
-from ..model.graph import total_stride
 from ..model.layers import convolutions
 from ..network.runtime import SpikingBranch
 from ..neurons.waves import default_matching
+from .protocol import check_stride
 from .similarity import Template, matching_kernel
 
 if TYPE_CHECKING:
-    import torch
-
     from ..aliases import FilePath
     from ..model.files import SiameseModel
     from ..neurons.equations import Codings
 
-__all__ = ["ConvolutionalMatcher", "SpikingMatcher", "active_steps"]
+__all__ = ["SpikingMatcher", "active_steps"]
 
 
 class SpikingMatcher:
@@ -40,16 +38,17 @@ class SpikingMatcher:
     model : str, path or SiameseModel
         Name of a shipped model, a model file, or a loaded model; it must be converted.
     steps : int, optional
-        T, the time steps that each crop is shown for; by default 20, or as many as a wave takes.
+        T, the time steps that each crop is shown for; by default as many as a wave takes, or 20 with another coding.
     matching : {"hsm", "psm", "tsm"}, optional
         Similarity of spike trains; ``"hsm"`` by default, ``"psm"`` with a wave. See `similarity.matching_kernel`.
-    coding : str, path or NeuronEquations
-        Neuron equations of the output layer, ``"rate"`` by default; ``"wave"`` is the coding of all layers.
+    coding : str, path or NeuronEquations, optional
+        Neuron equations of the output layer; by default ``"wave"``, the coding of all layers, or ``"rate"`` if `steps`
+        is given.
     hidden_coding : str, path, NeuronEquations or dict, optional
-        Neuron equations of the convolutions before it, ``"rate"`` by default, and those of the last with a
-        wave; see `Branch`.
+        Neuron equations of the convolutions before it; by default those of the wave, or ``"rate"`` with another
+        coding; see `Branch`.
     pooling : str, path or NeuronEquations, optional
-        Gate of the pooling layers; ``"max_pool"`` by default, ``"or_pool"`` with a wave.
+        Gate of the pooling layers; by default ``"or_pool"`` in a wave, or ``"max_pool"`` with another coding.
     v_init : float, optional
         Membrane potential before the first step, in thresholds; the model's own by default.
     tau : int
@@ -96,7 +95,7 @@ class SpikingMatcher:
         model: FilePath | SiameseModel,
         steps: int | None = None,
         matching: str | None = None,
-        coding: Codings = CODING,
+        coding: Codings | None = None,
         *,
         hidden_coding: Codings | None = None,
         pooling: Codings | None = None,
@@ -112,7 +111,7 @@ class SpikingMatcher:
         if early_stop is not None and early_stop < 1:
             raise InputError(f"early_stop: expected 1 step or more, got {early_stop}")
         model = load_model(model)
-        _check_stride(model.layers)
+        check_stride(model.layers)
         spiking = SpikingModel.from_model(model, v_init)
         self.crops = crops
         network: dict[str, Any] = {"steps": steps, "coding": coding, "hidden_coding": hidden_coding, "pooling": pooling}
@@ -254,110 +253,6 @@ class SpikingMatcher:
         return responses * np.float32(len(self._active) / matched)
 
 
-class ConvolutionalMatcher:
-    """SiamFC's own cross-correlation of CNN features (Eq. 1), for comparison.
-
-    Parameters
-    ----------
-    model : str, path or SiameseModel
-        Name of a shipped model, a model file, or a loaded model; it need not be converted.
-
-    Attributes
-    ----------
-    template : torch.Tensor or None
-        The exemplar that `set_exemplar` stored; each of several trackers that share the matcher sets its own.
-
-    Raises
-    ------
-    InputError
-        If PyTorch is not installed.
-    """
-
-    def __init__(self, model: FilePath | SiameseModel) -> None:
-        from ..model.cnn import SiamFC  # nothing else in tracking needs PyTorch
-
-        model = load_model(model)
-        _check_stride(model.layers)
-        self._network = SiamFC.from_model(model)
-        self.template: torch.Tensor | None = None
-        self._model = model
-
-    def __repr__(self) -> str:
-        return f"<ConvolutionalMatcher {self._model!r}>"
-
-    def _embed(self, crops):
-        import torch
-
-        with torch.inference_mode():
-            images = torch.from_numpy(np.stack(crops)).permute(0, 3, 1, 2).float()
-            return self._network.embed(images.contiguous())
-
-    def prepare(self) -> None:
-        """Do nothing: a CNN needs no preparation."""
-
-    def set_exemplar(self, crop: np.ndarray) -> None:
-        """Store the object to look for.
-
-        Parameters
-        ----------
-        crop : ndarray of uint8, shape (127, 127, 3)
-            RGB, the object in the middle.
-        """
-        self.set_template(self.describe(crop))
-
-    def describe(self, crop: np.ndarray) -> np.ndarray:
-        """Compute the features of an exemplar, without storing them.
-
-        Parameters
-        ----------
-        crop : ndarray of uint8, shape (127, 127, 3)
-            RGB, the object in the middle.
-
-        Returns
-        -------
-        ndarray, shape (1, C, h, w)
-            The features.
-        """
-        return self._embed([crop]).numpy()
-
-    def set_template(self, features: np.ndarray) -> None:
-        """Look for what features describe: those of an exemplar, or a mean of several.
-
-        Parameters
-        ----------
-        features : ndarray
-            As from `describe`.
-        """
-        import torch
-
-        self.template = torch.from_numpy(features)
-
-    def match(self, crops: np.ndarray | list[np.ndarray]) -> np.ndarray:
-        """Compare search crops with the exemplar.
-
-        Parameters
-        ----------
-        crops : list of ndarray of uint8, each of shape (255, 255, 3)
-            Any number of them.
-
-        Returns
-        -------
-        ndarray, shape (crops, 17, 17)
-            Response maps.
-
-        Raises
-        ------
-        InputError
-            If there is no exemplar yet.
-        """
-        import torch
-
-        if self.template is None:
-            raise InputError("match: no exemplar yet; call set_exemplar(crop) first")
-        with torch.inference_mode():
-            return self._network.response(self.template, self._embed(crops)).numpy()
-
-
 def active_steps(branch: SpikingBranch) -> np.ndarray:
     """Steps in which the last layer of a branch can fire: all, or those of the last window of a wave.
 
@@ -374,12 +269,3 @@ def active_steps(branch: SpikingBranch) -> np.ndarray:
     if branch.wave is None:
         return np.arange(branch.steps)
     return np.flatnonzero(branch.wave.fires(branch.wave.onset(max(branch.depths.values())), branch.steps))
-
-
-def _check_stride(layers):
-    """The tracker assumes that neighbouring responses are `STRIDE` pixels apart."""
-    if (stride := total_stride(layers)) != STRIDE:
-        raise InputError(
-            f"model: expected layers with a total stride of {STRIDE} pixels, got {stride}; "
-            "this tracker cannot use the model"
-        )
