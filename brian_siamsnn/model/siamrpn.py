@@ -125,6 +125,7 @@ class SiamRPN(nn.Module):
         torch.nn.Sequential
             Backbone, and the convolutions of both heads side by side; in evaluation mode, with copies of the weights.
         """
+        features: Any = self.backbone.features
         convolutions: Any = [head.conv_kernel if side == "exemplar" else head.conv_search for head in self.heads]
         (conv, norm), others = convolutions[0][:2], convolutions[1][:2]
         joined = nn.Conv2d(conv.in_channels, 2 * conv.out_channels, 3, bias=False)
@@ -134,7 +135,7 @@ class SiamRPN(nn.Module):
             both = {k: v if v.ndim == 0 else torch.cat([v, states[1][k]]) for k, v in states[0].items()}
             ours.load_state_dict(both)
         head = nn.Sequential(joined, norms, nn.ReLU())
-        return nn.Sequential(OrderedDict[str, nn.Module](features=self.backbone.features, head=head)).eval()
+        return nn.Sequential(OrderedDict[str, nn.Module](features=features, head=head)).eval()
 
 
 def load_siamrpn(path: Any) -> SiamRPN:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from .activation_scales import PERCENTILE
+from .activation_scales import LEVELS
 from .conversion import SpikingModel
 from .fixed_point_weights import fixed_point
 from .layers import convolutions
@@ -88,14 +88,7 @@ class SpikingRPN:
         return f"<SpikingRPN {len(self.gain)} channels, {len(self.loc.b2) // 4} anchors, {self.search!r}>"
 
 
-def convert_siamrpn(
-    network: SiamRPN,
-    exemplars: Any,
-    searches: Any,
-    levels: int | None = 4,
-    normalisation: str = "layer",
-    percentile: float = PERCENTILE,
-) -> SpikingRPN:
+def convert_siamrpn(network: SiamRPN, exemplars: Any, searches: Any, levels: int = LEVELS) -> SpikingRPN:
     """Convert a SiamRPN to spikes up to the correlation.
 
     Parameters
@@ -106,10 +99,8 @@ def convert_siamrpn(
         Exemplars that the scales are measured on.
     searches : iterable of ndarray, shape (H, H, 3), or torch.Tensor, shape (N, 3, H, H)
         Search regions, likewise.
-    levels : int, optional
-        Levels p of the wave; 4 by default. None for rate coding.
-    normalisation, percentile
-        As for `convert`.
+    levels : int
+        Levels p of the wave that the scales are chosen for; 4 by default.
 
     Returns
     -------
@@ -123,9 +114,8 @@ def convert_siamrpn(
     """
     from .module_conversion import scaled_module
 
-    options = (normalisation, percentile, levels)
     models = [
-        scaled_module(network.branch(side), images, *options)
+        scaled_module(network.branch(side), images, levels=levels)
         for side, images in (("exemplar", exemplars), ("search", searches))
     ]
     z, x = (np.asarray(model.scales[convolutions(model.layers)[-1].name], np.float64) for model in models)

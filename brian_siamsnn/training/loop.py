@@ -272,7 +272,8 @@ def _digest(model):
 def _model(run, photos, log):
     """Convert the trained network: as it was trained, or, without a last part, by calibration on the photos.
 
-    A directed graph is for a wave, whose windows its branches wait for: its scales are those of the levels.
+    A directed graph is for a wave, whose windows its branches wait for: its weights are rounded, so that no count
+    differs from those of the quantised network.
     """
     provenance = {"training": log}
     if run.spiking:

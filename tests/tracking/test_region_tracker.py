@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import brian_siamsnn as bs
 from brian_siamsnn.matching.region_matchers import correlated
 from brian_siamsnn.tracking.anchors import anchor_boxes, decoded, encoded
 from brian_siamsnn.tracking.region_tracker import RegionTracker, change_penalty, target_probability
@@ -120,6 +121,12 @@ def test_a_target_that_is_rather_background_is_lost(frame):
     )
     tracker.update(frame)
     assert tracker.lost and tracker.score == pytest.approx(1 / (1 + np.exp(0.1)))
+
+
+def test_a_run_over_a_sequence_takes_the_tracker(tmp_path):
+    result = bs.track(bs.open_sequence("synthetic"), RegionTracker(Known()), frames=3, output=tmp_path)
+    assert result.boxes.shape == (3, 4) and result.scores[1:] == pytest.approx([0.8, 0.8])
+    assert len((tmp_path / "boxes.csv").read_text().splitlines()) == 4 and (tmp_path / "tracked.mp4").stat().st_size
 
 
 def test_wrong_use_is_refused(frame):
