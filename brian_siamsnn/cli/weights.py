@@ -24,7 +24,10 @@ def weights() -> None:
 @weights.command("import")
 @click.argument("checkpoint", type=click.Path(path_type=Path))
 @click.option("--output", required=True, type=click.Path(path_type=Path), help="Model file to write (.safetensors).")
-@click.option("--architecture", default="alexnet", show_default=True, help="Architecture of the checkpoint.")
+@click.option(
+    "--architecture",
+    help="Architecture of the checkpoint [default: ciresnet22 if its tensors are named so, else alexnet].",
+)
 @click.option(
     "--normalisation",
     type=click.Choice(["layer", "channel"]),
@@ -54,19 +57,20 @@ def weights() -> None:
 def import_command(
     checkpoint: Path,
     output: Path,
-    architecture: str,
+    architecture: str | None,
     normalisation: str,
     percentile: float | None,
     levels: int | None,
     calibration: str,
 ) -> None:
-    """Convert a PyTorch CHECKPOINT of SiamFC to a model file.
+    """Convert a PyTorch CHECKPOINT of SiamFC or SiamDW to a model file.
 
     CHECKPOINT can also be a model file (.safetensors), whose scales are then
     chosen anew.
     """
     from ..model.calibration import CALIBRATION_CROPS, calibration_crops, convert
-    from ..model.checkpoints import import_checkpoint
+    from ..model.checkpoints import import_checkpoint, import_ciresnet22
+    from ..model.ciresnet_names import ciresnet22_width
     from ..model.files import load_model, write_model
     from ..model.layers import architecture as layers_of
     from ..sequences.sources import open_sequence
@@ -76,7 +80,11 @@ def import_command(
     if checkpoint.suffix == ".safetensors":
         model = load_model(checkpoint)
     else:
-        model = import_checkpoint(checkpoint, layers_of(architecture))
+        width = architecture and ciresnet22_width(architecture)
+        if width:
+            model = import_ciresnet22(checkpoint, width)
+        else:
+            model = import_checkpoint(checkpoint, layers_of(architecture) if architecture else None)
     crops = calibration_crops(open_sequence(calibration))
     crops = tqdm(crops, total=CALIBRATION_CROPS, desc="calibrating", disable=None)
     model = convert(model, crops, normalisation, percentile, levels)

@@ -84,6 +84,18 @@ class SharedKernel(ABC):
             Spikes in each step of the window, and their synaptic events; written in place.
         """
 
+    def gather_window(self, arriving: np.ndarray) -> None:
+        """Gather only: for all but the last input of a layer of a graph, whose sums are exact in any order.
+
+        Parameters
+        ----------
+        arriving : ndarray of uint8, flat
+            How often each presynaptic neuron fired in its window.
+        """
+        fired = np.flatnonzero(arriving).astype(np.int32)
+        if len(fired):
+            self.deliver(fired, arriving[fired])
+
     # a convolution keeps nothing from step to step
     def reset(self) -> None:  # noqa: B027
         """Forget the spikes of the last image."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -84,23 +85,27 @@ class ViewedKernel(SharedKernel):
         events = self._kernel.deliver(seen[known], amplitude if amplitude.size == 1 else amplitude[known])
         return events if self._fan_out is None else int(self._fan_out[spikes].sum())
 
-    #: A layer of a graph gathers in the windows of several layers, so a window is not passed at once (`window_pass`).
-    fixed_point = False
+    @property
+    def fixed_point(self) -> bool:
+        """Whether sums are exact in any order: those of fixed-point weights, and of gates, which add nothing."""
+        return getattr(self._kernel, "fixed_point", True)
 
     def pass_window(self, arriving: np.ndarray, counts: np.ndarray, fan_out: np.ndarray, by_step: np.ndarray) -> None:
-        """Raise an error: a graph is simulated step by step, see `fixed_point`.
+        """Let what is seen of a window arrive, and fire, see `SharedKernel.pass_window`.
 
         Parameters
         ----------
         arriving, counts, fan_out, by_step : ndarray
-            See `SharedKernel.pass_window`.
-
-        Raises
-        ------
-        TypeError
-            In any case.
+            See there.
         """
-        raise TypeError(f"{self.projection.layer.name}: the windows of a graph of layers are not passed at once")
+        # what is around the view stays zero
+        self._counts[self._index[self._index >= 0]] = arriving[self._index >= 0]
+        self._kernel.pass_window(self._counts, counts, fan_out, by_step)
+
+    @cached_property
+    def _counts(self):
+        """Counts of a window in the view, padding included."""
+        return np.zeros(self.batch_size * self._kernel.projection.neurons_in, np.uint8)
 
     def reset(self) -> None:
         """Forget the spikes of the last image."""

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from ..model.files import SiameseModel
     from ..neurons.equations import Codings
 
-__all__ = ["SpikingMatcher"]
+__all__ = ["SpikingMatcher", "active_steps"]
 
 
 class SpikingMatcher:
@@ -118,7 +118,7 @@ class SpikingMatcher:
         self.exemplar_branch = SpikingBranch(spiking, EXEMPLAR_SIZE, threads=threads, **network)
         self.search_branch = SpikingBranch(spiking, SEARCH_SIZE, threads=threads, batch_size=crops, **network)
         self._convolutions = {layer.name for layer in convolutions(model.layers)}
-        self._active = self._active_steps()
+        self._active = active_steps(self.search_branch)
         self._name = matching = matching or default_matching(self.search_branch.wave)
         kernel = matching_kernel(matching, self.search_branch.steps, tau, lambda_v, lambda_t)
         if not kernel.any():
@@ -143,13 +143,6 @@ class SpikingMatcher:
     def firing_rates(self) -> dict[str, float]:
         """Mean firing rate N / T (Eq. 5) of each layer since counting began."""
         return {layer: self._spikes[layer] / neuron_steps for layer, neuron_steps in self._neuron_steps.items()}
-
-    def _active_steps(self):
-        """Steps in which the last layer can fire: all, or those of the last window of a wave."""
-        wave, steps = self.search_branch.wave, self.search_branch.steps
-        if wave is None:
-            return np.arange(steps)
-        return np.flatnonzero(wave.fires(wave.onset(max(self.search_branch.depths.values())), steps))
 
     def _embed(self, branch, crops, total=False):
         branch.show_and_run(np.asarray(crops))
@@ -258,3 +251,21 @@ class SpikingMatcher:
                     break
         self._count(branch)
         return responses * np.float32(len(self._active) / matched)
+
+
+def active_steps(branch: SpikingBranch) -> np.ndarray:
+    """Steps in which the last layer of a branch can fire: all, or those of the last window of a wave.
+
+    Parameters
+    ----------
+    branch : SpikingBranch
+        The branch.
+
+    Returns
+    -------
+    ndarray of int, shape (n,)
+        Steps, counted from 0.
+    """
+    if branch.wave is None:
+        return np.arange(branch.steps)
+    return np.flatnonzero(branch.wave.fires(branch.wave.onset(max(branch.depths.values())), branch.steps))

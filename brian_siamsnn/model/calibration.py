@@ -122,7 +122,7 @@ def convert(
 
         return convert_module(model, images, normalisation, percentile or PERCENTILE, levels)
     model = load_model(model)
-    network = SiamFC.from_folded(model.layers, model.weights)
+    network = SiamFC.from_model(model)
     names = [layer.name for layer in convolutions(model.layers)]
 
     def activations():

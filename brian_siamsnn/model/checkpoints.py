@@ -12,6 +12,7 @@ import numpy as np
 from ..environment import check_version
 from ..errors import InputError
 from ..files import printable
+from .ciresnet_names import ciresnet22_prefix
 from .files import SiameseModel
 from .layers import ALEXNET, convolutions
 from .state_dicts import FIX, find_state_dict, read_network
@@ -21,11 +22,11 @@ if TYPE_CHECKING:
     from .cnn import SiamFC
     from .layers import Layer
 
-__all__ = ["export", "import_checkpoint", "read_checkpoint"]
+__all__ = ["export", "import_checkpoint", "import_ciresnet22", "read_checkpoint"]
 
 
-def import_checkpoint(path: FilePath, layers: tuple[Layer, ...] = ALEXNET) -> SiameseModel:
-    """Read the weights of a SiamFC checkpoint.
+def import_checkpoint(path: FilePath, layers: tuple[Layer, ...] | None = None) -> SiameseModel:
+    """Read the weights of a SiamFC checkpoint, or of SiamDW's with CIResNet22.
 
     The file is loaded without running code from it. It holds a state dictionary, alone or as the only one in
     dictionaries such as ``{"model_state_dict": ..., "epoch": 50}``. Accepted names are those of siamfc-pytorch
@@ -39,8 +40,9 @@ def import_checkpoint(path: FilePath, layers: tuple[Layer, ...] = ALEXNET) -> Si
     ----------
     path : str or path
         PyTorch file with a state dictionary.
-    layers : tuple of Convolution and MaxPool
-        Architecture of the network; SiamFC's AlexNet by default.
+    layers : tuple of Convolution and MaxPool, optional
+        Architecture of the network; by default CIResNet22 if the file has its names (``layer1.0.conv1.weight``, see
+        `import_ciresnet22`), else SiamFC's AlexNet.
 
     Returns
     -------
@@ -54,14 +56,45 @@ def import_checkpoint(path: FilePath, layers: tuple[Layer, ...] = ALEXNET) -> Si
         to another architecture; the message names the layer, or the tensors left over.
     """
     path = Path(path)
-    weights, scale, bias = read_network(read_checkpoint(path), layers, path)
-    return SiameseModel(
-        layers,
-        weights,
-        response_scale=scale,
-        response_bias=bias,
-        provenance={"source": printable(path.name), "sha256_of_source": hashlib.sha256(path.read_bytes()).hexdigest()},
-    )
+    state = read_checkpoint(path)
+    if layers is None and ciresnet22_prefix(state) is not None:
+        return import_ciresnet22(path)
+    layers = layers or ALEXNET
+    weights, scale, bias = read_network(state, layers, path)
+    return SiameseModel(layers, weights, response_scale=scale, response_bias=bias, provenance=_provenance(path))
+
+
+def import_ciresnet22(path: FilePath, width: int | None = None) -> SiameseModel:
+    """Read a checkpoint of SiamDW's tracker with CIResNet22, as a directed graph of layers.
+
+    Parameters
+    ----------
+    path : str or path
+        PyTorch file with a state dictionary, with SiamDW's names or plain ones.
+    width : int, optional
+        Channels of the first convolution; by default those of the file.
+
+    Returns
+    -------
+    SiameseModel
+        The network, not yet converted. Its provenance names the file and its SHA-256.
+
+    Raises
+    ------
+    InputError
+        As `load_residual_siamfc`, which says what is read.
+    """
+    try:
+        import torch  # noqa: F401
+    except ImportError:
+        raise InputError("importing a checkpoint needs PyTorch: pip install 'brian_siamsnn[torch]'") from None
+    from .ciresnet import load_residual_siamfc
+
+    return load_residual_siamfc(path, width).folded(_provenance(Path(path)))
+
+
+def _provenance(path):
+    return {"source": printable(path.name), "sha256_of_source": hashlib.sha256(path.read_bytes()).hexdigest()}
 
 
 def read_checkpoint(path: FilePath) -> dict[str, np.ndarray]:

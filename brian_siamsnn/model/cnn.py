@@ -26,11 +26,19 @@ except ImportError:
         "training, importing checkpoints and --tracker cnn need PyTorch: pip install 'brian_siamsnn[torch]'"
     ) from None
 
-__all__ = ["SiamFC"]
+__all__ = ["Adjust", "SiamFC"]
 
 
-class _Adjust(nn.Module):
-    """Scale and bias of the response; only the bias is trained."""
+class Adjust(nn.Module):
+    """Scale and bias of the response; only the bias is trained.
+
+    Parameters
+    ----------
+    scale : float
+        Factor of the response.
+    bias : float
+        Initial bias of the response.
+    """
 
     scale: torch.Tensor
 
@@ -63,7 +71,9 @@ class SiamFC(nn.Module):
     InputError
         If the first layer is a pooling layer.
 
-    Notes ----- Images are RGB, 0 to 255, float, shape (B, 3, H, W). Scale and bias are stored as ``adjust.scale`` and
+    Notes
+    -----
+    Images are RGB, 0 to 255, float, shape (B, 3, H, W). Scale and bias are stored as ``adjust.scale`` and
     ``adjust.bias``, as in the original. Loading a state dictionary without them (siamfc-pytorch has neither) leaves
     them unchanged.
     """
@@ -72,7 +82,7 @@ class SiamFC(nn.Module):
         super().__init__()
         self.layers = tuple(layers)
         self.backbone = nn.Module()
-        self.adjust = _Adjust(scale, bias)
+        self.adjust = Adjust(scale, bias)
         # modules by layer name, because a pooling layer shares the Sequential of its convolution
         self.stages = {}
         sequence = None
@@ -251,7 +261,7 @@ class _GraphBranch(SiamFC):
     def __init__(self, model: SiameseModel) -> None:
         nn.Module.__init__(self)
         self.layers, self._model = model.layers, model
-        self.adjust = _Adjust(model.response_scale, model.response_bias)
+        self.adjust = Adjust(model.response_scale, model.response_bias)
 
     def activations(self, images: torch.Tensor) -> dict[str, torch.Tensor]:
         from .graph_cnn import graph_activations

@@ -41,9 +41,9 @@ def graph_activations(model: SiameseModel, images: torch.Tensor) -> dict[str, to
             continue
         assert isinstance(layer, Neurons)
         weights, bias = model.weights[layer.name]
-        total = torch.from_numpy(bias).to(images.dtype)[:, None, None]
+        total = torch.from_numpy(bias).to(images)[:, None, None]
         for one, w in zip(layer.inputs, split_weights(layer, weights), strict=True):
-            kernel = torch.from_numpy(np.ascontiguousarray(w)).to(images.dtype)
+            kernel = torch.from_numpy(np.ascontiguousarray(w)).to(images)
             view = _seen(result[one.source], one)
             total = total + functional.conv2d(view, kernel, None, one.stride, 0, one.dilation, one.groups)
         result[layer.name] = torch.relu(total) if layer.rectify else total

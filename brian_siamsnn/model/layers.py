@@ -9,6 +9,7 @@ from dataclasses import dataclass, fields
 from typing import TypeAlias
 
 from ..errors import InputError
+from .ciresnet_names import CIRESNET22
 
 __all__ = [
     "ALEXNET",
@@ -207,7 +208,7 @@ def architecture(name: str) -> tuple[Layer, ...]:
         return ARCHITECTURES[name]
     if name[:1].isdecimal():
         return compact(name)
-    names = ", ".join(ARCHITECTURES)
+    names = ", ".join((*ARCHITECTURES, CIRESNET22))
     raise InputError(f"architecture: expected one of {names}, or channels such as 16-32-48-32, got {name!r}")
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -16,7 +16,10 @@ from .graph_cnn import graph_activations
 from .layers import convolutions
 from .tracing import traced_model
 
-__all__ = ["convert_module"]
+if TYPE_CHECKING:
+    from .files import SiameseModel
+
+__all__ = ["convert_module", "scaled_module"]
 
 #: Images whose activations are computed at once.
 _BATCH = 16
@@ -36,6 +39,33 @@ def convert_module(
 
     Parameters
     ----------
+    module, images, normalisation, percentile, levels
+        As for `scaled_module`.
+
+    Returns
+    -------
+    SpikingModel
+        A directed graph of layers with fixed-point weights.
+
+    Raises
+    ------
+    InputError
+        If a module cannot be converted, or the images are invalid.
+    """
+    return SpikingModel.from_model(fixed_point(scaled_module(module, images, normalisation, percentile, levels)))
+
+
+def scaled_module(
+    module: nn.Module,
+    images: Any,
+    normalisation: str = "layer",
+    percentile: float = PERCENTILE,
+    levels: int | None = None,
+) -> SiameseModel:
+    """Trace a network, and measure the scales of its layers.
+
+    Parameters
+    ----------
     module : torch.nn.Module
         A network in evaluation mode that takes images and returns one tensor. It is not changed.
     images : torch.Tensor, shape (N, C, H, H), or iterable of ndarray, shape (H, H, C)
@@ -45,8 +75,8 @@ def convert_module(
 
     Returns
     -------
-    SpikingModel
-        A directed graph of layers with fixed-point weights.
+    SiameseModel
+        A directed graph of layers with scales; its weights are not rounded.
 
     Raises
     ------
@@ -65,8 +95,7 @@ def convert_module(
                 values = graph_activations(model, batch)
                 yield {name: values[name].numpy() for name in names}
 
-        scaled = with_activation_scales(model, activations(), normalisation, percentile, levels)
-    return SpikingModel.from_model(fixed_point(scaled))
+        return with_activation_scales(model, activations(), normalisation, percentile, levels)
 
 
 def _tensor(images):

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from ..aliases import Weights
     from .layers import Layer
 
-__all__ = ["fold_batch_norm", "find_state_dict", "read_network"]
+__all__ = ["fold_batch_norm", "find_state_dict", "left_over", "read_network", "read_response"]
 
 #: SiamFC's batch norm (siamfc-pytorch, backbones.py). A state dictionary does not store it; PyTorch's own is 1e-5.
 BATCH_NORM_EPSILON = 1e-6
@@ -159,15 +159,13 @@ def read_network(
     InputError
         If a tensor is missing, has the wrong shape or numbers, contradicts another one, or is left over.
     """
-    every = {key for key in tensors if key.split(".")[-1] != "num_batches_tracked"}
-    left = set(every)
+    left = {key for key in tensors if key.split(".")[-1] != "num_batches_tracked"}
     weights = {layer.name: _layer(tensors, layer, path, left) for layer in convolutions(layers)}
-    scale, bias = _response(tensors, path, left)
-    left = {key for key in left if not any(_is_same(tensors[key], tensors[other]) for other in every - left)}
-    if left:
+    scale, bias = read_response(tensors, path, left)
+    if unused := left_over(tensors, left):
         raise InputError(
             f"{path}: expected nothing but the layers {', '.join(weights)} and scale and bias of the response, got "
-            f"{_listed(left)} as well, and the network that they belong to computes something else; choose its "
+            f"{unused} as well, and the network that they belong to computes something else; choose its "
             "--architecture, or remove them from the file if they are not in use"
         )
     return weights, scale, bias
@@ -245,8 +243,54 @@ def _norm(tensors, norm, channels, path, left):
     return tuple(parts.values())
 
 
-def _response(tensors, path, left):
-    """Return scale and bias of the response, and remove their tensors from those left."""
+def left_over(tensors: dict[str, np.ndarray], left: set[str]) -> str:
+    """List the tensors that have no part in a network, apart from second names of those that have.
+
+    Parameters
+    ----------
+    tensors : dict of str to ndarray
+        The state dictionary.
+    left : set of str
+        Names that were not read.
+
+    Returns
+    -------
+    str
+        The first names, and how many there are; empty if nothing is left over.
+    """
+    read = [key for key in tensors if key not in left]
+    unused = {key for key in left if not any(_is_same(tensors[key], tensors[other]) for other in read)}
+    return _listed(unused) if unused else ""
+
+
+def read_response(
+    tensors: dict[str, np.ndarray], path: object, left: set[str], scale: float = 1e-3
+) -> tuple[float, float]:
+    """Read scale and bias of the response: ``adjust.*``, or a batch norm of one channel.
+
+    Parameters
+    ----------
+    tensors : dict of str to ndarray
+        The state dictionary.
+    path : object
+        The file, for messages.
+    left : set of str
+        Names that were not read yet; those of the response are removed.
+    scale : float
+        Scale where the dictionary has none; 0.001 by default.
+
+    Returns
+    -------
+    scale : float
+        Scale of the response.
+    bias : float
+        Bias of the response; 0 if the dictionary has none.
+
+    Raises
+    ------
+    InputError
+        If one of them is not a finite number.
+    """
     values: dict[str, float] = {}
     for part, names in _RESPONSE.items():
         for key in sorted(left):
@@ -264,9 +308,9 @@ def _response(tensors, path, left):
     ]
     if len(norms) == 1 and not values:
         gamma, beta, mean, variance = (part.item() for part in _norm(tensors, norms[0], 1, path, left))
-        scale = gamma / np.sqrt(variance + BATCH_NORM_EPSILON)
-        values = {"scale": float(scale), "bias": float(beta - scale * mean)}
-    return values.get("scale", 1e-3), values.get("bias", 0.0)
+        gain = gamma / np.sqrt(variance + BATCH_NORM_EPSILON)
+        values = {"scale": float(gain), "bias": float(beta - gain * mean)}
+    return values.get("scale", scale), values.get("bias", 0.0)
 
 
 def _listed(names):

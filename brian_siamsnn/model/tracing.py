@@ -19,6 +19,7 @@ from ..errors import InputError, reason_of
 from .files import SiameseModel
 from .graph import inputs_of
 from .graph_layers import IMAGE, Gates, Neurons, layer_name
+from .traced_arguments import shape_of
 from .traced_operations import ADVICE, FUNCTIONS, METHODS, MODULES, is_rectifier, passes_on
 from .traced_values import Sum, Value, View, convolved, trim_outputs, trim_source
 
@@ -203,22 +204,6 @@ class Tracer:
         joined = convolved(Value(tuple(views)), weights, np.zeros(value.channels), "output", kernel=(1, 1))
         (part,) = joined.parts
         return self.rectified(part)
-
-
-def shape_of(node: fx.Node) -> tuple[int, ...]:
-    """Shape of the tensor that a node gave.
-
-    Parameters
-    ----------
-    node : torch.fx.Node
-        Of a network whose shapes were propagated.
-
-    Returns
-    -------
-    tuple of int
-        With the number of images first.
-    """
-    return tuple(node.meta["tensor_meta"].shape)
 
 
 def _attribute(traced, target):

@@ -8,11 +8,13 @@ window, so n says everything. For each convolution, one call of a kernel (``kern
     v += sum of w n_pre;     v += I, p times                     what on_pre and update say, p steps of them
     p times:  fired = v >= 1;  v -= fired;  n += fired           threshold and reset, p steps of them
 
-and for a gate n = max n_pre. What was fired in each step follows from n: the neurons with n > s fire in step s of the
-window. So counters, recorders and variables are after the run what stepping leaves, bit by bit, and tests compare
-them. The equations remain what runs in any other case: other equations than those that ship, a threshold within reach,
-weights that are not fixed-point, spikes that do not carry 1, recorded states, anything that was attached or switched
-off, an onset set by hand, and a run that is watched step by step (`SpikingBranch.stepwise`).
+and for a gate n = max n_pre. A layer of a graph with several inputs gathers from each but the last, the largest, before
+that call: its threshold is out of reach from the first spike to its own window, so sums may wait until then. What was
+fired in each step follows from n: the neurons with n > s fire in step s of the window. So counters, recorders and
+variables are after the run what stepping leaves, bit by bit, and tests compare them. The equations remain what runs in
+any other case: other equations than those that ship, a threshold within reach, weights that are not fixed-point, spikes
+that do not carry 1, recorded states, anything that was attached or switched off, an onset set by hand, and a run that
+is watched step by step (`SpikingBranch.stepwise`).
 """
 
 from __future__ import annotations
@@ -25,7 +27,8 @@ import numpy as np
 
 from ..connectivity import _windows
 from ..connectivity.explicit import fan_out
-from ..model.layers import Convolution
+from ..connectivity.views import is_plain, neuron_fan_out, synapses_of
+from ..model.graph import depths
 from .brian2_code import Call
 from .brian2_state import SpikeList, value_array
 from .resting import is_shipped
@@ -80,16 +83,23 @@ class WindowPass:
     ) -> None:
         self._objects, self._wave, self._steps, self._threads = objects, wave, steps, threads
         self._names, self._shapes = [layer.name for layer in model.layers], model.shapes(image_size)
-        self._following = dict(zip(self._names, self._names[1:], strict=False))
-        self._before = {after: before for before, after in self._following.items()}
-        # gates fire with the convolution before them
-        numbers = np.cumsum([isinstance(layer, Convolution) for layer in model.layers]) - 1
-        self._onset = {name: wave.onset(int(number)) for name, number in zip(self._names, numbers, strict=True)}
+        projections = model.projections(image_size)
+        self._inputs: dict[str, list[tuple[str, str]]] = {name: [] for name in self._names}
+        self._outputs: dict[str, list[str]] = {name: [] for name in self._names}
+        for key, projection in sorted(projections.items(), key=lambda item: synapses_of(item[1])):
+            self._inputs[projection.layer.name].append((key, projection.source))
+            self._outputs[projection.source].append(key)
+        self._onset = {name: wave.onset(depth) for name, depth in depths(model.layers).items()}
         self._counts = {name: np.zeros(group.N, np.uint8) for name, group in objects.groups.items()}
-        fan_outs = {before: fan_out(model.projections(image_size)[after]) for before, after in self._following.items()}
-        self._fan_out = {
-            name: fan_outs.get(name, np.zeros(self._shapes[name][:2])).ravel().astype(np.int32) for name in self._names
-        }
+        self._fan_out = {name: np.zeros(shape[:2], np.int32).ravel() for name, shape in self._shapes.items()}
+        self._fan_out_of: dict[str, np.ndarray] = {}  # by neuron, for inputs whose events the kernel does not count
+        for name, keys in self._outputs.items():
+            if len(keys) == 1 and is_plain(projections[keys[0]]):
+                self._fan_out[name] = fan_out(projections[keys[0]]).ravel().astype(np.int32)
+                continue
+            for key in keys:
+                images = objects.groups[name].N // math.prod(self._shapes[name])
+                self._fan_out_of[key] = np.tile(neuron_fan_out(projections[key]).ravel(), images)
         self._by_step = np.zeros((2, wave.p), np.int64)
         first = objects.groups[self._names[0]]
         self._first = (
@@ -165,16 +175,22 @@ class WindowPass:
         """Gather and fire: one layer, in one of the waves."""
         objects, counts, wave = self._objects, self._counts[name], self._wave
         written = counts, self._fan_out[name], self._by_step
-        if name in self._before:
-            objects.inputs[name].kernel.pass_window(self._counts[self._before[name]], *written)
+        if self._inputs[name]:
+            *others, (key, source) = self._inputs[name]
+            for other, before in others:
+                objects.inputs[other].kernel.gather_window(self._counts[before])
+            objects.inputs[key].kernel.pass_window(self._counts[source], *written)
         else:
             current, v, images = self._first
             _windows.fire_current(current, v, *written, number == 0, images, self._shapes[name], self._threads)
         spikes, events = self._by_step.tolist()
         first = self._onset[name] + 2 * wave.p * number
         objects.counters[name].fill(first, spikes, self._steps)
-        if name in self._following:
-            objects.inputs[self._following[name]].fill(first, events, self._steps)
+        for key in self._outputs[name]:
+            if key in self._fan_out_of:
+                by_count = np.bincount(counts, self._fan_out_of[key], wave.p + 1)
+                events = by_count[:0:-1].cumsum()[::-1].astype(int).tolist()
+            objects.inputs[key].fill(first, events, self._steps)
         if name in objects.recorders:
             kept = counts if wave.waves == 1 else counts.copy()  # the next wave writes over it
             objects.recorders[name].fill(first, kept, wave.p, self._steps)

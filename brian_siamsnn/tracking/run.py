@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
     from ..aliases import FilePath
     from ..sequences.frames import Sequence
+    from .region_tracker import RegionTracker
     from .tracker import SiameseTracker
 
 __all__ = ["TrackingResult", "known_box", "track"]
@@ -67,7 +68,7 @@ class TrackingResult:
 
 def track(
     sequence: Sequence,
-    tracker: SiameseTracker,
+    tracker: SiameseTracker | RegionTracker,
     first_box: npt.ArrayLike | None = None,
     frames: int | None = None,
     output: FilePath | None = None,
@@ -81,7 +82,7 @@ def track(
     ----------
     sequence : Sequence
         The frames, from `open_sequence`.
-    tracker : SiameseTracker
+    tracker : SiameseTracker or RegionTracker
         The tracker to use; it is initialised with the first frame.
     first_box : array_like, shape (4,), optional
         x, y, w, h in the first frame, in pixels, zero-based; by default the sequence's own first box.

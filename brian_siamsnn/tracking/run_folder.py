@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from filelock import BaseFileLock
 
     from ..aliases import FilePath
+    from .region_tracker import RegionTracker
     from .tracker import SiameseTracker
 
 __all__ = ["OutputError", "RunFolder"]
@@ -82,7 +83,12 @@ class RunFolder:
             self._lock.release()
 
     def add(
-        self, k: int, frame: np.ndarray, box: npt.ArrayLike, tracker: SiameseTracker, truth: npt.ArrayLike | None
+        self,
+        k: int,
+        frame: np.ndarray,
+        box: npt.ArrayLike,
+        tracker: SiameseTracker | RegionTracker,
+        truth: npt.ArrayLike | None,
     ) -> None:
         """Write the result of one frame.
 
@@ -94,7 +100,7 @@ class RunFolder:
             The frame, RGB.
         box : array_like, shape (4,)
             The tracked box x, y, w, h, in pixels, zero-based.
-        tracker : SiameseTracker
+        tracker : SiameseTracker or RegionTracker
             The tracker, with the score and response map of this frame.
         truth : array_like, shape (4,), or None
             The true box; None if it is not known.

@@ -18,10 +18,12 @@ from ..errors import InputError, whole_number
 from ..files import write_whole
 from ..model.calibration import calibration_crops, convert
 from ..model.checkpoints import export
+from ..model.ciresnet import ResidualSiamFC
 
 # imported from here because this module says what to install if PyTorch is missing
 from ..model.cnn import SiamFC, torch
 from ..model.files import write_model
+from ..model.fixed_point_weights import fixed_point
 from ..sequences.sources import image_sequence
 from .batches import ahead, new_batch, pooled_batch, to_tensors
 from .loss import balanced_loss, labels
@@ -166,7 +168,7 @@ def train(
     if checkpoint.exists():
         _restore(run, checkpoint, settings)
     if teacher is not None:
-        network = SiamFC.from_folded(teacher.layers, teacher.weights, teacher.response_scale, teacher.response_bias)
+        network = SiamFC.from_model(teacher)
         network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # not in its stubs
         identity = {**sources, "teacher": settings["teacher"]}
         pool = PairPool(pool or output.with_suffix(".pool"), sampler, network, identity, recipe.pairs, device)
@@ -268,11 +270,18 @@ def _digest(model):
 
 
 def _model(run, photos, log):
-    """Convert the trained network: as it was trained, or, without a last part, by calibration on the photos."""
+    """Convert the trained network: as it was trained, or, without a last part, by calibration on the photos.
+
+    A directed graph is for a wave, whose windows its branches wait for: its weights are rounded, so that no count
+    differs from those of the quantised network.
+    """
     provenance = {"training": log}
     if run.spiking:
         return run.quantised.export(provenance)
-    return convert(export(run.network, provenance), calibration_crops(image_sequence("photos", photos)))
+    crops = calibration_crops(image_sequence("photos", photos))
+    if isinstance(run.network, ResidualSiamFC):
+        return fixed_point(convert(run.network.eval().folded(provenance), crops, levels=run.recipe.levels))
+    return convert(export(run.network, provenance), crops)
 
 
 def _draw(history, spiking_from, file):

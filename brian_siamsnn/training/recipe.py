@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ..errors import InputError
+from ..model.ciresnet_names import ciresnet22_width
 from ..model.layers import architecture
 
 __all__ = ["HELD_OUT", "Recipe"]
@@ -23,7 +24,8 @@ class Recipe:
     Parameters
     ----------
     architecture : str
-        Name of an architecture, or its channels, see `architecture`; ``"compact"`` by default.
+        Name of an architecture, or its channels, see `architecture`; ``"compact"`` by default. ``"ciresnet22:16"`` is
+        SiamDW's residual network with 16 channels in its first convolution.
     steps : int
         Number of batches; 12,000 by default.
     batch : int
@@ -33,7 +35,7 @@ class Recipe:
         again with a quarter of it.
     spiking_share : float
         Fraction of the steps, at the end of the run, in which the branch is that of a wave, see `quantised_branch`; 0.4
-        by default. With 0 an ordinary network is trained.
+        by default. With 0 an ordinary network is trained, which CIResNet22 has to be.
     levels : int
         Levels p of the wave for which the last part trains; 4 by default.
     operations_weight : float
@@ -79,7 +81,9 @@ class Recipe:
     report_every: int = 500
 
     def __post_init__(self) -> None:
-        architecture(self.architecture)
+        residual = ciresnet22_width(self.architecture) is not None
+        if not residual:
+            architecture(self.architecture)
         for name in ("steps", "batch", "levels", "pairs", "report_every", "learning_rate"):
             if not getattr(self, name) > 0:
                 raise InputError(f"{name}: expected a positive number, got {getattr(self, name)}")
@@ -88,6 +92,11 @@ class Recipe:
                 raise InputError(f"{name}: expected 0 or more, got {getattr(self, name)}")
         if not 0 <= self.spiking_share <= 1:
             raise InputError(f"spiking_share: expected 0 to 1, got {self.spiking_share}")
+        if residual and self.spiking_share:
+            raise InputError(
+                f"spiking_share: expected 0 for {self.architecture}, got {self.spiking_share}; only chains of layers "
+                "are trained as a wave, the scales of a residual network are chosen for the levels after training"
+            )
         if self.batch % 2:
             raise InputError(f"batch: expected an even number, because pairs come in couples, got {self.batch}")
         if self.pairs < self.batch:

@@ -14,8 +14,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from ..connectivity.explicit import synapse_count
 from ..crops import SEARCH_SIZE
 from ..errors import InputError
+from ..model.ciresnet import ResidualSiamFC
+from ..model.ciresnet_names import ciresnet22_width
 from ..model.cnn import SiamFC, nn, torch
 from ..model.conversion import SpikingModel
+from ..model.graph import is_graph
 from ..model.layers import Convolution, architecture, convolutions
 from .distillation import Distillation, cross_responses, unexplained
 from .loss import absence_loss, balanced_loss, labels, peak_loss
@@ -102,24 +105,19 @@ class TrainingRun:
         self.step, self.seconds = 0, 0.0
         self.history: list[dict[str, Any]] = []
         self._teacher_response, self._has_initial = teacher_response, initial is not None
-        # the last layer is rectified too, unlike SiamFC's, because spike counts are never negative
-        layers = tuple(
-            replace(layer, rectify=True) if isinstance(layer, Convolution) else layer
-            for layer in architecture(recipe.architecture)
-        )
-        last = convolutions(layers)[-1]
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(recipe.seed)
-            self.network = SiamFC(layers)
+            self.network = _network(recipe.architecture)
+            last = convolutions(self.network.layers)[-1]
             self._distillation = Distillation(last.out_channels, DIRECTIONS) if teacher_response else nn.Module()
         if self._has_initial:
             self._start_from(initial)
-        self.network.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]  # not in its stubs
+        self.network.to(device, memory_format=torch.channels_last)
         self._distillation.to(device)
         self.quantised = QuantisedBranch(self.network, recipe.levels).to(device)
         parameters = [*self.network.parameters(), *self.quantised.parameters(), *self._distillation.parameters()]
         self._optimizer = torch.optim.AdamW(parameters, recipe.learning_rate, weight_decay=1e-4)
-        self._synapses = outgoing_synapses(self.network.layers)
+        self._synapses = {} if is_graph(self.network.layers) else outgoing_synapses(self.network.layers)
 
     def _start_from(self, state):
         """Load the weights of an earlier run, and its adapter to the teacher if both runs have one."""
@@ -283,6 +281,14 @@ class TrainingRun:
         self.quantised.load_state_dict(state["quantised"])
         self._distillation.load_state_dict(state["distillation"])
         self._optimizer.load_state_dict(state["optimizer"])
+
+
+def _network(name):
+    """A network with random weights; its last layer is rectified too, because spike counts are never negative."""
+    if width := ciresnet22_width(name):
+        return ResidualSiamFC(width)
+    layers = (replace(one, rectify=True) if isinstance(one, Convolution) else one for one in architecture(name))
+    return SiamFC(tuple(layers))
 
 
 def outgoing_synapses(layers: tuple[Layer, ...]) -> dict[str, int]:

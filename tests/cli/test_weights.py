@@ -46,6 +46,25 @@ def test_levels_and_a_percentile_contradict_each_other(tmp_path, capsys):
     assert_names(last_error(capsys), "--levels", "--percentile", 4, 99)
 
 
+def test_a_checkpoint_of_siamdw_becomes_a_model_that_trackers_take(tmp_path):
+    torch = pytest.importorskip("torch", reason="checkpoints are PyTorch's")
+    from brian_siamsnn.model.ciresnet import CIResNet22
+
+    torch.manual_seed(0)
+    network = CIResNet22(2)
+    with torch.no_grad():
+        network(torch.rand(4, 3, 127, 127) * 255)  # statistics of batch norm
+    state = {f"module.features.features.{name}": value for name, value in network.state_dict().items()}
+    torch.save(state, tmp_path / "CIResNet22.pth")
+    output = tmp_path / "ciresnet.safetensors"
+    output_of("weights", "import", tmp_path / "CIResNet22.pth", "--levels", 4, "--output", output)
+    model = read_model(output)
+    # 7 units of three convolutions, conv1 and a pixel-wise one beside the first unit of each stage, which is an input
+    assert len(convolutions(model.layers)) == 22 and "4 levels" in model.normalisation
+    output_of("track", "synthetic", "--frames", 2, "--model", output, "--coding", "wave", "--output", tmp_path / "run")
+    assert len((tmp_path / "run" / "boxes.csv").read_text().splitlines()) == 3
+
+
 # fixed point
 
 

@@ -48,6 +48,21 @@ class RandomNetwork(nn.Module):
         return tensors[-1]
 
 
+class Branches(nn.Module):
+    """A stem with a padded pool, two ways of different length that are joined, and a dilated convolution."""
+
+    def __init__(self, channels):
+        super().__init__()
+        self.stem, self.pool = nn.Conv2d(channels, 5, 3, padding=1), nn.MaxPool2d(3, 2, 1)
+        self.one, self.two = nn.Conv2d(5, 4, 3, padding=1), nn.Conv2d(4, 5, (1, 3), padding=(0, 1))
+        self.out = nn.Conv2d(10, 3, 3, padding=2, dilation=2)
+
+    def forward(self, x):
+        x = self.pool(self.stem(x).relu())
+        y = (self.two(self.one(x).relu()) + x).relu()
+        return self.out(torch.cat([x, y], 1)).relu()
+
+
 class Sum(nn.Module):
     def forward(self, a, b):
         return a + b

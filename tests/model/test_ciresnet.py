@@ -11,7 +11,10 @@ torch = pytest.importorskip("torch")
 import brian_siamsnn as bs  # noqa: E402
 from brian_siamsnn.matching.convolutional import ConvolutionalMatcher  # noqa: E402
 from brian_siamsnn.matching.spiking import SpikingMatcher  # noqa: E402
+from brian_siamsnn.model.checkpoints import import_checkpoint, import_ciresnet22  # noqa: E402
 from brian_siamsnn.model.ciresnet import CIResNet22, load_ciresnet22  # noqa: E402
+from brian_siamsnn.model.ciresnet_names import ciresnet22_width  # noqa: E402
+from brian_siamsnn.model.cnn import SiamFC  # noqa: E402
 from brian_siamsnn.model.graph import total_stride  # noqa: E402
 from brian_siamsnn.model.quantised_cnn import quantised_counts  # noqa: E402
 
@@ -72,15 +75,44 @@ def test_a_tracker_uses_its_file(converted, tmp_path):
         assert np.unravel_index(responses[-1].argmax(), (1, 17, 17)) == (0, 8, 8)
 
 
-@pytest.mark.parametrize("prefix", ["", "features.features.", "module.features.features."])
-def test_checkpoints_load_by_their_public_names(tmp_path, prefix):
-    net = network()
+def saved(net, path, prefix="features.features.", **more):
+    """A checkpoint of a network, with names of SiamDW and further tensors."""
     state = {prefix + name: value for name, value in net.state_dict().items()}
-    torch.save({"state_dict": state}, tmp_path / "checkpoint.pth")
-    loaded = load_ciresnet22(tmp_path / "checkpoint.pth", 4)
+    torch.save({"state_dict": {**state, **more}, "epoch": 50}, path)
+    return path
+
+
+# SiamDW's tracker reads images with OpenCV, blue first; a backbone of one's own sees RGB
+@pytest.mark.parametrize(
+    ("prefix", "reversed_channels"),
+    [("", False), ("module.", False), ("features.features.", True), ("module.features.features.", True)],
+)
+def test_checkpoints_load_by_their_public_names(tmp_path, prefix, reversed_channels):
+    net = network()
+    loaded = load_ciresnet22(saved(net, tmp_path / "checkpoint.pth", prefix))
     picture = torch.rand(1, 3, 127, 127) * 255
     with torch.no_grad():
-        assert torch.equal(loaded(picture), net(picture))
+        expected = net(picture.flip(1) if reversed_channels else picture)
+        assert torch.allclose(loaded(picture), expected, atol=1e-4 * float(expected.abs().max()))
+
+
+def test_a_checkpoint_is_recognised_and_becomes_a_graph_with_siamdws_response(tmp_path):
+    net = network()
+    model = import_checkpoint(saved(net, tmp_path / "checkpoint.pth"))
+    images = torch.rand(2, 3, 255, 255) * 255
+    with torch.no_grad():
+        z, x = net(images[:1, :, 64:191, 64:191].flip(1)), net(images.flip(1))
+        # connect.py: 0.1 * F.conv2d(x_f, z_f)
+        expected = 0.1 * torch.nn.functional.conv2d(x, z)[:, 0]
+        found = SiamFC.from_model(model)(images[:1, :, 64:191, 64:191], images)
+    assert torch.allclose(found, expected, atol=1e-4 * float(expected.abs().max()))
+    assert model.provenance["source"] == "checkpoint.pth" and not model.scales
+
+
+def test_scale_and_bias_of_a_file_replace_those_of_siamdw(tmp_path):
+    more = {"adjust.scale": torch.tensor(0.5), "adjust.bias": torch.tensor(-2.0)}
+    model = import_ciresnet22(saved(network(), tmp_path / "checkpoint.pth", **more))
+    assert (model.response_scale, model.response_bias) == (0.5, -2.0)
 
 
 def test_other_checkpoints_are_refused(tmp_path):
@@ -93,3 +125,23 @@ def test_other_checkpoints_are_refused(tmp_path):
         load_ciresnet22(path)
     with refused("no such file"):
         load_ciresnet22(tmp_path / "none.pth")
+
+
+@pytest.mark.parametrize("name", ["connect_model.template_cls.weight", "features.features.layer3.0.conv1.weight"])
+def test_tensors_of_another_network_are_refused(tmp_path, name):
+    # the head of SiamRPN, and a third stage, as in ResNet50
+    path = saved(network(), tmp_path / "checkpoint.pth", **{name: torch.zeros(4, 4, 3, 3)})
+    with refused(path, name):
+        import_checkpoint(path)
+
+
+def test_widths_are_read_from_names():
+    assert [ciresnet22_width(name) for name in ("ciresnet22", "ciresnet22:16", "alexnet", "16-32")] == [
+        64,
+        16,
+        None,
+        None,
+    ]
+    for name in ("ciresnet22:", "ciresnet22:0", "ciresnet22:x"):
+        with refused("architecture", name):
+            ciresnet22_width(name)

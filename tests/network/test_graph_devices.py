@@ -7,35 +7,19 @@ from tests.helpers.messages import refused
 
 torch = pytest.importorskip("torch")
 
-from torch import nn  # noqa: E402
-
 import brian_siamsnn as bs  # noqa: E402
 from brian_siamsnn.model.graph import turns  # noqa: E402
 from brian_siamsnn.network.genn_installation import genn_problem  # noqa: E402
 from brian_siamsnn.network.genn_translation import check_genn_graph, genn_equations  # noqa: E402
 from brian_siamsnn.network.layer_equations import layer_equations  # noqa: E402
 from brian_siamsnn.network.presentation import Presentation  # noqa: E402
-
-
-class Branches(nn.Module):
-    """A stem with a padded pool, two ways of different length that are joined, and a dilated convolution."""
-
-    def __init__(self):
-        super().__init__()
-        self.stem, self.pool = nn.Conv2d(2, 5, 3, padding=1), nn.MaxPool2d(3, 2, 1)
-        self.one, self.two = nn.Conv2d(5, 4, 3, padding=1), nn.Conv2d(4, 5, (1, 3), padding=(0, 1))
-        self.out = nn.Conv2d(10, 3, 3, padding=2, dilation=2)
-
-    def forward(self, x):
-        x = self.pool(self.stem(x).relu())
-        y = (self.two(self.one(x).relu()) + x).relu()
-        return self.out(torch.cat([x, y], 1)).relu()
+from tests.helpers.torch_networks import Branches  # noqa: E402
 
 
 @pytest.fixture(scope="module")
 def model():
     torch.manual_seed(4)
-    return bs.convert(Branches().eval(), torch.rand(6, 2, 12, 12), levels=3)
+    return bs.convert(Branches(2).eval(), torch.rand(6, 2, 12, 12), levels=3)
 
 
 def test_layers_take_their_turns_after_all_of_their_sources(model):

@@ -10,6 +10,7 @@ from brian2 import ms
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
+import brian_siamsnn as bs
 from brian_siamsnn.model.layers import Convolution, MaxPool, sizes
 from brian_siamsnn.network.runtime import SpikingBranch
 from brian_siamsnn.network.window_pass import WindowPass
@@ -135,6 +136,45 @@ def test_random_networks(layers, p, waves, seed, gain, dtype, threads):
     )
     assume(branch._stepped._windows is not None)  # else a sum of weights may exceed 16 bits
     assert_same(by_windows(branch, image(19, seed)[None]), by_steps(branch, image(19, seed)[None]))
+
+
+def graph_of(network, p, seed):
+    """A converted network of PyTorch, and two images of its size."""
+    torch = pytest.importorskip("torch")
+    pixels = np.random.default_rng(seed).integers(0, 4, (4, 3, 10, 10)).astype(np.float32)
+    model = bs.convert(network, torch.from_numpy(pixels), levels=p)
+    return model, pixels[:2].transpose(0, 2, 3, 1)
+
+
+def test_a_graph_with_a_residual_sum_a_concatenation_and_a_padded_pool(passes):
+    torch = pytest.importorskip("torch")
+    from tests.helpers.torch_networks import Branches
+
+    torch.manual_seed(4)
+    model, images = graph_of(Branches(3).eval(), 3, 0)
+    branch = SpikingBranch(model, 10, coding="wave:p=3", record=list(model.shapes(10)), batch_size=2)
+    mine = by_windows(branch, images)
+    assert passes == ["stem", "pool", "one", "two", "out"]
+    assert_same(mine, by_steps(branch, images))
+    assert all(mine[name, "operations"].any() for name in branch.operations)
+
+
+def test_random_graphs():
+    pytest.importorskip("torch")
+    from tests.helpers.torch_networks import random_networks
+
+    @settings(max_examples=20, deadline=None)
+    @given(random_networks(), st.integers(1, 5), st.integers(0, 10**6))
+    def same(network, p, seed):
+        try:
+            model, images = graph_of(network, p, seed)
+        except bs.InputError:
+            assume(False)  # a layer is never active
+        branch = SpikingBranch(model, 10, coding=f"wave:p={p}", record=list(model.shapes(10)), batch_size=2)
+        assume(branch._stepped._windows is not None)
+        assert_same(by_windows(branch, images), by_steps(branch, images))
+
+    same()
 
 
 def test_bright_images_and_large_weights():

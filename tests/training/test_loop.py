@@ -13,6 +13,7 @@ from tests.helpers.messages import refused
 
 torch = pytest.importorskip("torch")
 
+from brian_siamsnn.model.ciresnet import ResidualSiamFC  # noqa: E402
 from brian_siamsnn.model.cnn import SiamFC  # noqa: E402
 from brian_siamsnn.training import loop  # noqa: E402
 from brian_siamsnn.training.pair_store import images_to_tensor  # noqa: E402
@@ -264,3 +265,21 @@ def test_an_invalid_checkpoint_is_refused(finished, clips):
 def test_a_diverging_run_names_the_learning_rate(clips, tmp_path):
     with refused("nan", "learning_rate"):
         loop.train(clips, tmp_path / "model.safetensors", Recipe(**{**TINY, "learning_rate": 1e30}))
+
+
+def test_a_residual_network_is_trained_and_gets_its_scales_for_the_levels(clips, tmp_path):
+    recipe = Recipe(**{**TINY, "architecture": "ciresnet22:2", "spiking_share": 0.0, "levels": 3})
+    model = loop.train(clips, tmp_path / "model.safetensors", recipe)
+    assert "3 levels" in model.normalisation and "fixed-point" in model.normalisation
+    network = ResidualSiamFC(2)
+    network.load_state_dict(checkpoint(tmp_path / "model.safetensors")["network"])
+    crops = torch.rand(1, 3, 127, 127) * 255, torch.rand(2, 3, 255, 255) * 255
+    with torch.no_grad():
+        exact, rounded = network.eval()(*crops), SiamFC.from_model(read_model(tmp_path / "model.safetensors"))(*crops)
+    # weights are rounded to about a thousandth of the threshold
+    assert (rounded - exact).std() < 0.05 * exact.std()
+
+
+def test_a_residual_network_is_not_trained_as_a_wave():
+    with refused("spiking_share", "ciresnet22:16", 0.4):
+        Recipe(architecture="ciresnet22:16")
