@@ -19,4 +19,5 @@ setup(
         )
         for name in ("_events", "_windows")
     ],
+    options={"build_ext": {"parallel": True}},
 )

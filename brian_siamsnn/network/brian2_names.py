@@ -10,7 +10,7 @@ from brian2 import get_device
 if TYPE_CHECKING:
     from brian2 import NeuronGroup
 
-__all__ = ["array_name", "result_file", "spike_list_name", "static_array"]
+__all__ = ["array_name", "dynamic_array_name", "result_file", "spike_list_name"]
 
 
 def spike_list_name(group: NeuronGroup) -> str:
@@ -45,6 +45,22 @@ def array_name(variable: Any) -> str:
     return f"brian::{get_device().get_array_name(variable)}"
 
 
+def dynamic_array_name(variable: Any) -> str:
+    """Name of the growing array behind a variable, in the C++ of the current standalone device.
+
+    Parameters
+    ----------
+    variable : brian2.core.variables.DynamicArrayVariable
+        The variable.
+
+    Returns
+    -------
+    str
+        A C++ expression: a ``std::vector``, or a ``DynamicArray2D`` of Brian2.
+    """
+    return f"brian::{get_device().get_array_name(variable, access_data=False)}"
+
+
 def result_file(variable: Any) -> str:
     """Name of the file in ``results/`` that a standalone program writes a variable to.
 
@@ -59,19 +75,3 @@ def result_file(variable: Any) -> str:
         The file's name.
     """
     return Path(get_device().get_array_filename(variable)).name
-
-
-def static_array(name: str) -> str:
-    """Name of the file in ``static_arrays/`` that a standalone program reads a function's table from.
-
-    Parameters
-    ----------
-    name : str
-        Name of the table.
-
-    Returns
-    -------
-    str
-        The file's name.
-    """
-    return next(key for key in get_device().static_arrays if name in key)

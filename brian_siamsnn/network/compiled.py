@@ -1,13 +1,12 @@
 """The common base of branches on compiled devices: the network is a program that runs again for other images.
 
-Brian2 writes a C++ project, which is compiled once. The program reads the input currents of the images from a file and
-writes its spikes to files. A run overwrites the currents, starts the program and reads the spikes.
+Brian2 writes a C++ project, which is compiled once. The program starts with the first run and keeps running. For each
+run, it gets the input currents of the images through a pipe, and writes its spikes to files (`brian2_program.py`).
 """
 
 from __future__ import annotations
 
 import shutil
-import subprocess
 import tempfile
 import weakref
 from abc import abstractmethod
@@ -20,15 +19,16 @@ from brian2 import Network, SpikeMonitor, StateMonitor, defaultclock, get_device
 from brian2.devices.device import reset_device
 
 from ..connectivity.views import neuron_fan_out
-from ..errors import InputError
 from ..model.graph import turns
 from ..model.layers import Convolution
 from ..neurons.equations import TIME_STEP
 from ..spikes.trains import SpikeTrains
 from .branch import Branch
-from .brian2_names import result_file, static_array
+from .brian2_names import result_file
+from .brian2_program import repeat_runs
 from .layer_equations import check_input_current
-from .presentation import Presentation, image_current, initial_statements
+from .presentation import CURRENTS, Presentation, image_current, initial_statements
+from .resident_program import ResidentProgram
 from .synapses import build_synapses
 
 if TYPE_CHECKING:
@@ -99,7 +99,7 @@ class CompiledBranch(Branch):
         names = list(self.shapes)
         self._spikes = {name: np.zeros(self.steps, np.int64) for name in names}
         self._operations = {name: np.zeros(self.steps, np.int64) for name in names[1:]}
-        self._steps_run = 0
+        self._steps_run, self._loop_seconds = 0, 0.0
         self.equations = {name: self._translated(k, self.equations[name]) for k, name in enumerate(self.shapes)}
         self._trains = {
             name: [SpikeTrains.empty(shape, self.steps)] * self.batch_size for name, shape in self.shapes.items()
@@ -120,6 +120,10 @@ class CompiledBranch(Branch):
     def _options(self) -> dict[str, Any]:
         """Return the options that Brian2's device is activated with."""
 
+    @abstractmethod
+    def _restart(self) -> str:
+        """Return C++ statements that set the time of the program to zero."""
+
     def _translated(self, k, equations):
         """Translate the equations of layer k for this device."""
         return self.presentation.equations(equations, self.turns[k])
@@ -127,8 +131,9 @@ class CompiledBranch(Branch):
     def _build(self):
         """Write and compile the project, and note which of its files hold which data."""
         spikes, states = self._network()
+        repeat_runs(get_device(), CURRENTS, self._restart(), [*spikes.values(), *states.values()])
         self._compile(get_device())
-        self._input = self.directory / "static_arrays" / static_array("image_currents")
+        self._program = ResidentProgram(self.device, self._command(), self.directory)
 
         def file(variable):
             return self.directory / "results" / result_file(variable), variable.dtype
@@ -234,6 +239,11 @@ class CompiledBranch(Branch):
             prefs.update(before)
 
     @property
+    def loop_seconds(self) -> float:
+        """Processor time of the last run, of the simulation alone, as the program counts it; 0 before the first run."""
+        return self._loop_seconds
+
+    @property
     def spikes(self) -> dict[str, np.ndarray]:
         """Spikes of each layer in each step of the last run, shape (T,); zeros before the first run."""
         return self._spikes
@@ -250,13 +260,7 @@ class CompiledBranch(Branch):
 
     def _simulate(self, images):
         currents = [self.first_layer.current(image).ravel() for image in images]
-        np.asarray(currents, self._dtype).tofile(self._input)
-        program = subprocess.run(self._command(), cwd=self.directory, capture_output=True, text=True)
-        if program.returncode:
-            reason = (program.stderr.strip() or program.stdout.strip() or "no message").splitlines()[-1]
-            raise InputError(
-                f"{self.device}: the compiled network failed with exit code {program.returncode}: {reason}"
-            )
+        self._loop_seconds = self._program.run(np.asarray(currents, self._dtype).tobytes())
         self._trains = {name: self._read(k, name) for k, name in enumerate(self.shapes)}
         self._count()
         self._steps_run = self.steps

@@ -305,6 +305,9 @@ class GennBranch(CompiledBranch):
                 reason = compiler_error("\n".join(told)) or reason_of(error)
                 raise InputError(f"{self.device}: the network does not compile: {reason:.300}") from error
 
+    def _restart(self):
+        return "t = 0; iT = 0;"
+
     def _command(self):
         return ["./main", "test", repr(self.batch_size * self.presentation.length * float(TIME_STEP))]
 

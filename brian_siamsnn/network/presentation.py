@@ -25,7 +25,10 @@ from brian2.utils.stringtools import word_substitute
 if TYPE_CHECKING:
     from ..neurons.equations import NeuronEquations
 
-__all__ = ["Presentation", "image_current", "initial_statements"]
+__all__ = ["CURRENTS", "Presentation", "image_current", "initial_statements"]
+
+#: Name of the static array with the input currents, in the C++ of a compiled network.
+CURRENTS = "_image_currents"
 
 #: Strings of a neuron model that may contain the time ``t``.
 _CODE = ("model", "update", "threshold", "reset", "refractory", "on_pre")
@@ -130,8 +133,7 @@ def initial_statements(equations: NeuronEquations) -> str:
 def image_current(currents: np.ndarray) -> Function:
     """Make a Brian2 function of (neuron, image) that returns the input current of the first layer.
 
-    The C++ implementation reads a table that the simulation loads when it starts. Overwriting the file of this table
-    gives a compiled simulation other images.
+    The C++ implementation reads the static array `CURRENTS` of the program. Filling it again shows other images.
 
     Parameters
     ----------
@@ -150,9 +152,7 @@ def image_current(currents: np.ndarray) -> Function:
     code = f"""
     static inline double image_current(const int neuron, const double image)
     {{
-        return _namespace_image_currents[{currents.shape[1]}*(int)image + neuron];
+        return _namespace{CURRENTS}[{currents.shape[1]}*(int)image + neuron];
     }}"""
-    function.implementations.add_implementation(
-        "cpp", code, name="image_current", namespace={"_image_currents": currents}
-    )
+    function.implementations.add_implementation("cpp", code, name="image_current", namespace={CURRENTS: currents})
     return function

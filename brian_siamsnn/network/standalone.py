@@ -197,6 +197,10 @@ class StandaloneBranch(CompiledBranch):
         holder.run_regularly(f"none = {name}_kernel(none)", when="thresholds", order=10 * k - 5, name=f"{name}_event")
         return holder
 
+    def _restart(self):
+        network = f"brian::{self.network.name}"
+        return f"{network}.t = 0; for (auto& object : {network}.objects) object.first->t[0] = 0;"
+
     def _compile(self, device):
         flags, jobs = prefs.codegen.cpp.extra_compile_args_gcc, prefs.devices.cpp_standalone.extra_make_args_unix
         prefs.codegen.cpp.extra_compile_args_gcc = _FLAGS

@@ -10,6 +10,7 @@ torch = pytest.importorskip("torch")
 import brian_siamsnn as bs  # noqa: E402
 from brian_siamsnn.model.graph import turns  # noqa: E402
 from brian_siamsnn.network.genn import check_genn_graph, genn_equations  # noqa: E402
+from brian_siamsnn.network.genn_installation import genn_problem  # noqa: E402
 from brian_siamsnn.network.layer_equations import layer_equations  # noqa: E402
 from brian_siamsnn.network.presentation import Presentation  # noqa: E402
 from tests.helpers.torch_networks import Branches  # noqa: E402
@@ -26,23 +27,39 @@ def test_layers_take_their_turns_after_all_of_their_sources(model):
     assert turns(model.layers) == [0, 1, 2, 3, 4]
 
 
-@pytest.mark.standalone
-@pytest.mark.parametrize(("connectivity", "coding"), [("kernel", "wave:p=3"), ("synapses", "rate")])
-def test_a_compiled_graph_gives_the_same_spikes(model, connectivity, coding):
-    picture = np.random.default_rng(0).random((12, 12, 2))
+@pytest.mark.parametrize(
+    ("device", "options", "coding"),
+    [
+        pytest.param(
+            "cpp_standalone",
+            {"connectivity": "kernel", "record_states": {"one": ["v"]}},
+            "wave:p=3",
+            marks=pytest.mark.standalone,
+        ),
+        pytest.param("cpp_standalone", {"connectivity": "synapses"}, "rate", marks=pytest.mark.standalone),
+        pytest.param("genn", {}, "wave:p=3", marks=[pytest.mark.genn, pytest.mark.slow]),
+    ],
+)
+def test_a_compiled_graph_gives_the_same_spikes(model, device, options, coding):
+    if device == "genn" and (problem := genn_problem()):
+        pytest.skip(problem)
+    pictures = np.random.default_rng(0).random((2, 12, 12, 2))
     names = [layer.name for layer in model.layers]
     steps = 6 if coding == "rate" else None
-    expected = bs.SpikingBranch(model, 12, steps, coding, record=names)
-    compiled = bs.build_branch(
-        model, 12, steps, coding, device="cpp_standalone", connectivity=connectivity, record=names
-    )
-    expected.run(picture)
-    compiled.run(picture)
-    for name in names:
-        np.testing.assert_array_equal(compiled.trains(name).dense(), expected.trains(name).dense(), err_msg=name)
-        assert expected.trains(name).counts().any()
-    for name, operations in expected.operations.items():
-        np.testing.assert_array_equal(compiled.operations[name], operations, err_msg=name)
+    states = options.get("record_states", {})
+    expected = bs.SpikingBranch(model, 12, steps, coding, record=names, record_states=states)
+    compiled = bs.build_branch(model, 12, steps, coding, device=device, record=names, **options)
+    for picture in pictures:  # one program, run after run
+        expected.run(picture)
+        compiled.run(picture)
+        for name in names:
+            np.testing.assert_array_equal(compiled.trains(name).dense(), expected.trains(name).dense(), err_msg=name)
+            assert expected.trains(name).counts().any()
+        for name, operations in expected.operations.items():
+            np.testing.assert_array_equal(compiled.operations[name], operations, err_msg=name)
+        for layer in states:
+            np.testing.assert_array_equal(compiled.states(layer, "v"), expected.states(layer, "v"))
+            assert compiled.states(layer, "v").any()
 
 
 def test_on_genn_a_graph_needs_a_wave(model):
