@@ -16,8 +16,9 @@ from ..errors import InputError
 from ..model.conversion import SpikingModel
 from ..model.graph import depths
 from ..neurons.waves import default_coding, resolved_steps
-from .genn import GennBranch, check_genn, check_genn_graph
+from .genn import GennBranch
 from .genn_installation import genn_problem
+from .genn_translation import check_genn, check_genn_graph
 from .layer_equations import layer_equations, network_wave
 from .memory import REQUIREMENTS
 from .runtime import SpikingBranch

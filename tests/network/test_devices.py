@@ -10,8 +10,9 @@ from brian2.devices.device import runtime_device
 
 from brian_siamsnn.network import standalone
 from brian_siamsnn.network.devices import build_branch
-from brian_siamsnn.network.genn import GennBranch, genn_equations, shared_amplitude
+from brian_siamsnn.network.genn import GennBranch
 from brian_siamsnn.network.genn_installation import genn_problem
+from brian_siamsnn.network.genn_translation import genn_equations, shared_amplitude
 from brian_siamsnn.network.presentation import Presentation, initial_statements
 from brian_siamsnn.network.runtime import SpikingBranch
 from brian_siamsnn.network.standalone import StandaloneBranch

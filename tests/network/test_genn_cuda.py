@@ -30,9 +30,9 @@ def without_gpu(without_genn, monkeypatch, tmp_path):
         "CUDA_PATH": f"{toolkit}",
         "CXXFLAGS": f"-include {STAND_IN}/cuda13.h",
         "LDFLAGS": f"-L{driver.parent} -Wl,-rpath,{driver.parent} -Wl,--no-as-needed -lcuda",
-        # behind the toolkit's own headers, so that a real one is used where there is one
-        "NVCC_APPEND_FLAGS": f"-idirafter {STAND_IN}/include",
     }
+    if not (toolkit / "include" / "curand_kernel.h").is_file():
+        flags["NVCC_APPEND_FLAGS"] = f"-I{STAND_IN}/include"
     for name, value in flags.items():
         monkeypatch.setenv(name, value)
     # the sizes that GeNN would otherwise find by running the compiler and asking the driver

@@ -9,8 +9,8 @@ torch = pytest.importorskip("torch")
 
 import brian_siamsnn as bs  # noqa: E402
 from brian_siamsnn.model.graph import turns  # noqa: E402
-from brian_siamsnn.network.genn import check_genn_graph, genn_equations  # noqa: E402
 from brian_siamsnn.network.genn_installation import genn_problem  # noqa: E402
+from brian_siamsnn.network.genn_translation import check_genn_graph, genn_equations  # noqa: E402
 from brian_siamsnn.network.layer_equations import layer_equations  # noqa: E402
 from brian_siamsnn.network.presentation import Presentation  # noqa: E402
 from tests.helpers.torch_networks import Branches  # noqa: E402

@@ -6,7 +6,7 @@ import pytest
 from brian2 import ms
 
 from brian_siamsnn.connectivity.first_layer import FirstLayer
-from brian_siamsnn.network.genn import check_genn
+from brian_siamsnn.network.genn_translation import check_genn
 from brian_siamsnn.network.runtime import SpikingBranch
 from brian_siamsnn.neurons.equations import TIME_STEP, load_equations
 from brian_siamsnn.neurons.single_neuron import probe

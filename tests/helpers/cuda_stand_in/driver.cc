@@ -21,6 +21,12 @@ cudaError_t CUDARTAPI cudaGetDeviceProperties(cudaDeviceProp* properties, int)
 {
     std::memset(properties, 0, sizeof *properties);
     properties->major = 9;
+    properties->warpSize = 32;
+    properties->maxThreadsPerBlock = 1024;
+    properties->maxGridSize[0] = 2147483647;
+    properties->maxGridSize[1] = properties->maxGridSize[2] = 65535;
+    properties->maxThreadsDim[0] = properties->maxThreadsDim[1] = 1024;
+    properties->maxThreadsDim[2] = 64;
     return cudaSuccess;
 }
 cudaError_t CUDARTAPI cudaDeviceGetPCIBusId(char* id, int, int) { std::strcpy(id, "0000:00:00.0"); return cudaSuccess; }
