@@ -15,7 +15,7 @@ import numpy as np
 
 from ..crops import EXEMPLAR_SIZE
 from ..errors import InputError
-from .checkpoints import read_checkpoint
+from .checkpoint_files import read_checkpoint
 from .ciresnet_names import ciresnet22_prefix
 from .cnn import Adjust, SiamFC, nn, torch
 from .state_dicts import left_over, read_response

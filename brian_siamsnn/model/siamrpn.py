@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..errors import InputError, whole_number
-from .checkpoints import read_checkpoint
+from .checkpoint_files import read_checkpoint
 from .cnn import functional, nn, torch
 from .state_dicts import left_over
 

@@ -80,6 +80,9 @@ def build_synapses(
         dtype=dtype,
     )
     i, j, *w = flattened(projection, weights)
+    if not len(i):  # a kernel that sees nothing but padding; Brian2 takes no empty arrays
+        synapses.connect(condition=False)
+        return synapses
     # the same pairs of neurons in every image
     image = np.arange(source.N // projection.neurons_in, dtype=np.int32)[:, None]
     synapses.connect(i=(i + image * projection.neurons_in).ravel(), j=(j + image * projection.neurons_out).ravel())

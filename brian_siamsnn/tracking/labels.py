@@ -4,13 +4,10 @@ from __future__ import annotations
 
 from dataclasses import fields
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Any
 
 from ..defaults import SCALES, STEPPED_CODING, STEPS, TEMPLATES
 from ..files import printable
-
-if TYPE_CHECKING:
-    from .config import TrackerConfig
 
 __all__ = ["SPIKING", "label_of"]
 
@@ -21,13 +18,13 @@ SPIKING = (
 )
 
 
-def label_of(config: TrackerConfig) -> str:
+def label_of(config: Any) -> str:
     """Name a configuration by its matching, its coding, and what differs from the defaults.
 
     Parameters
     ----------
     config : TrackerConfig
-        The configuration.
+        The configuration. (`config` imports this module, so its type cannot be named here.)
 
     Returns
     -------

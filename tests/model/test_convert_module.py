@@ -139,6 +139,20 @@ def test_kernels_count_the_synapses_that_are_there(network, seed):
         np.testing.assert_array_equal(operations, branches[1].operations[name], err_msg=name)
 
 
+@pytest.mark.parametrize("connectivity", ["kernel", "synapses"])
+def test_a_layer_that_sees_nothing_but_padding_has_no_synapses(connectivity):
+    torch.manual_seed(0)
+    # of 3 x 3 pixels with zeros around them, a stride of 4 sees the four corners
+    network = nn.Sequential(nn.Conv2d(3, 2, 1), nn.ReLU(), nn.Conv2d(2, 1, 1, 4, 1), nn.ReLU()).eval()
+    with torch.no_grad():
+        network[2].bias.fill_(1.0)
+    model = bs.convert(network, torch.rand(2, 3, 3, 3) * 9, levels=2)
+    branch = bs.SpikingBranch(model, 3, coding="wave:p=2", connectivity=connectivity)
+    counts = branch.run(pixels(0, 3)).counts()
+    assert counts.shape == (2, 2, 1) and np.unique(counts) in (1, 2)  # the bias, 1, of a scale that a level can meet
+    assert not branch.operations[branch.last_layer].any()
+
+
 @settings(max_examples=8, deadline=None)
 @given(random_networks(), st.integers(0, 10**6))
 def test_model_files_hold_graphs(tmp_path_factory, network, seed):

@@ -99,7 +99,7 @@ def test_a_missing_folder_is_named(model, tmp_path):
 
 
 def test_an_unknown_model_is_refused_with_the_shipped_ones():
-    with refused("tiny", "compact", ".safetensors"):
+    with refused("tiny", "compact", "standard", ".safetensors"):
         load_model("tiny")
 
 
@@ -135,8 +135,9 @@ def test_the_shipped_model_passes_verification():
     assert [layer.weight_shape for layer in model.layers] == [layer.weight_shape for layer in COMPACT] and model.scales
 
 
-def test_the_model_card_has_the_checksum_of_the_shipped_model():
-    file = find("weights", "compact", ".safetensors")
+@pytest.mark.parametrize("name", ["compact", "standard"])
+def test_the_model_card_has_the_checksum_of_the_shipped_model(name):
+    file = find("weights", name, ".safetensors")
     assert hashlib.sha256(file.read_bytes()).hexdigest() in file.with_suffix(".md").read_text(encoding="utf-8")
 
 

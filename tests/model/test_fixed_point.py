@@ -183,8 +183,9 @@ def test_a_rounded_model_keeps_its_activations():
     assert np.abs(responses[1] - responses[0]).max() < 0.02 * np.ptp(responses[0])
 
 
-def test_all_layers_of_the_shipped_model_except_the_first_are_fixed_point():
-    weights = list(SpikingModel.from_model(load_model("compact")).weights.values())
+@pytest.mark.parametrize("name", ["compact", "standard"])
+def test_all_layers_of_the_shipped_models_except_the_first_are_fixed_point(name):
+    weights = list(SpikingModel.from_model(load_model(name)).weights.values())
     assert all(shared_units(w, b, 0.5) is not None for w, b in weights[1:])
 
 
