@@ -63,9 +63,9 @@ def import_command(
     levels: int | None,
     calibration: str,
 ) -> None:
-    """Convert a PyTorch CHECKPOINT of SiamFC or SiamDW to a model file.
+    """Convert a PyTorch CHECKPOINT to a model file.
 
-    CHECKPOINT can also be a model file (.safetensors), whose scales are then
+    It is one of SiamFC, or of SiamDW's CIResNet22. CHECKPOINT can also be a model file (.safetensors), whose scales are then
     chosen anew.
     """
     from ..model.calibration import CALIBRATION_CROPS, calibration_crops, convert

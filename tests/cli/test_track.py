@@ -8,7 +8,7 @@ import sys
 import cv2
 import pytest
 
-from brian_siamsnn.matching import matchers
+from brian_siamsnn.matching import spiking
 from brian_siamsnn.sequences.synthetic import SyntheticSequence
 from tests.helpers.commands import boxes_of, command, output_of
 from tests.helpers.messages import assert_names, assert_shows, last_error
@@ -144,7 +144,7 @@ def test_an_invalid_box_is_reported_before_the_network_is_built(monkeypatch, cap
     def too_early(*arguments, **options):
         raise AssertionError("a network was made")
 
-    monkeypatch.setattr(matchers, "SpikingMatcher", too_early)
+    monkeypatch.setattr(spiking, "SpikingMatcher", too_early)
     assert command("track", "synthetic", "--init", "5000,10,20,20") == 2
     assert_names(last_error(capsys), "box", 5000.0, "480 x 360")
 
