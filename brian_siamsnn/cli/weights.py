@@ -65,8 +65,8 @@ def import_command(
 ) -> None:
     """Convert a PyTorch CHECKPOINT to a model file.
 
-    It is one of SiamFC, or of SiamDW's CIResNet22. CHECKPOINT can also be a model file (.safetensors), whose scales are then
-    chosen anew.
+    It is one of SiamFC, or of SiamDW's CIResNet22. CHECKPOINT can also be a model
+    file (.safetensors), whose scales are then chosen anew.
     """
     from ..model.calibration import CALIBRATION_CROPS, calibration_crops, convert
     from ..model.checkpoints import import_checkpoint, import_ciresnet22

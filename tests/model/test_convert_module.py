@@ -99,7 +99,7 @@ def _scale_of(model, layer, scales):
     return scales[operation_of(layer.name)]
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(random_networks(), st.integers(1, 8), st.integers(0, 10**6))
 def test_the_quantised_graph_equals_the_quantised_module(network, p, seed):
     image = pixels(seed)

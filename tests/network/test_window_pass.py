@@ -115,7 +115,7 @@ def networks(draw):
     return tuple(layers)
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=10, deadline=None)
 @given(
     networks(),
     st.integers(1, 9),
@@ -163,7 +163,7 @@ def test_random_graphs():
     pytest.importorskip("torch")
     from tests.helpers.torch_networks import random_networks
 
-    @settings(max_examples=20, deadline=None)
+    @settings(max_examples=8, deadline=None)
     @given(random_networks(), st.integers(1, 5), st.integers(0, 10**6))
     def same(network, p, seed):
         try:
