@@ -174,7 +174,8 @@ def resolved_steps(steps: int | None, wave: Wave | None, convolution_count: int)
         windows = f"{convolution_count}" if wave.waves == 1 else f"({convolution_count} + 2*{wave.waves - 1})"
         raise InputError(
             f"steps: a wave of p={wave.p} crosses {convolution_count} convolutions in "
-            f"{windows} * {wave.p} = {needed} steps, got {steps}; leave steps out, or choose another p"
+            f"{windows} * {wave.p} = {needed} steps, got {steps}; leave steps out, choose another p, "
+            "or a coding that is no wave"
         )
     return needed
 
