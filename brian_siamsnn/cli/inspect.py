@@ -78,8 +78,8 @@ def inspect_command(
     network tracks worse than the CNN: the first layer with a large error is
     where the loss starts.
 
-    A wave is also compared with the quantised CNN, which it
-    must equal count by count; what its p levels cost is said layer by layer.
+    A wave is also compared with the quantised CNN, which it must equal count by
+    count; what its p levels cost is said layer by layer.
     """
     import brian2
 

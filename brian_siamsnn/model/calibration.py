@@ -111,8 +111,9 @@ def convert(
     """
     if percentile is not None and levels is not None:
         raise InputError(f"levels: expected levels or percentile, got both ({levels} and {percentile:g})")
-    if percentile is None and levels is None:
-        levels = LEVELS
+    if percentile is None:
+        levels = LEVELS if levels is None else levels
+        percentile = PERCENTILE  # of no effect beside levels
     import torch
 
     from .cnn import SiamFC
@@ -120,7 +121,7 @@ def convert(
     if isinstance(model, torch.nn.Module):
         from .module_conversion import convert_module
 
-        return convert_module(model, images, normalisation, percentile or PERCENTILE, levels)
+        return convert_module(model, images, normalisation, percentile, levels)
     model = load_model(model)
     network = SiamFC.from_model(model)
     names = [layer.name for layer in convolutions(model.layers)]
@@ -132,4 +133,4 @@ def convert(
                 values = network.activations(tensor)
             yield {name: values[name].numpy() for name in names}
 
-    return with_activation_scales(model, activations(), normalisation, percentile or PERCENTILE, levels)
+    return with_activation_scales(model, activations(), normalisation, percentile, levels)

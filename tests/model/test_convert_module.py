@@ -291,6 +291,16 @@ def test_what_cannot_be_converted_is_refused_by_name(part, words):
         convert(part)
 
 
+def test_a_percentile_of_zero_is_no_missing_one():
+    with refused("the 0 percentile", 0):
+        bs.convert(Small(Block()).eval(), images(), percentile=0)
+
+
+def test_levels_beside_a_percentile_are_refused():
+    with refused("levels", "percentile", 4, 99):
+        bs.convert(Small(Block()).eval(), images(), percentile=99, levels=4)
+
+
 def test_networks_that_cannot_be_traced_are_refused():
     class Deciding(nn.Module):
         def forward(self, x):
