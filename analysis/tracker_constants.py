@@ -62,10 +62,10 @@ def score(constants, names):
 def objective(trial):
     """Mean AUC on the held-out videos."""
     constants = siamfc.ScaleSearch(
-        step=trial.suggest_float("step", 1.01, 1.08),
+        step=trial.suggest_float("step", 1.01, 1.2),
         penalty=trial.suggest_float("penalty", 0.9, 1.0),
         damping=trial.suggest_float("damping", 0.1, 0.9),
-        window=trial.suggest_float("window", 0.02, 0.5),
+        window=trial.suggest_float("window", 0.02, 0.6),
     )
     return float(np.mean(list(score(constants, held_out).values())))
 

@@ -39,8 +39,8 @@ DEVICES = ("runtime", "cpp_standalone", "genn", "genn_cuda")
 _COMPILATION = {
     ("runtime", "kernel"): "1-2 min, once on a machine",
     ("runtime", "synapses"): "1-2 min, once on a machine",
-    ("cpp_standalone", "kernel"): "0.5-2 min for each branch",
-    ("cpp_standalone", "synapses"): "0.5-2 min for each branch",
+    ("cpp_standalone", "kernel"): "0.5-1 min for each branch",
+    ("cpp_standalone", "synapses"): "0.5-1 min for each branch",
     ("genn", "synapses"): "0.5 min for each branch",
     ("genn_cuda", "synapses"): "0.5 min for each branch",
     ("cuda", "synapses"): "not tried",

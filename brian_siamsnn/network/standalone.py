@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from brian2 import Function, NeuronGroup, defaultclock, prefs
+from brian2 import Function, NeuronGroup, defaultclock
 
 from ..connectivity.blocks import KERNELS, blocked_kernel, kernel_block
 from ..connectivity.kernel_equations import check_kernel_equations
@@ -23,6 +23,7 @@ from ..neurons.equations import TIME_STEP
 from .branch import checked_connectivity
 from .brian2_names import array_name, spike_list_name
 from .compiled import CompiledBranch
+from .standalone_build import build
 from .synapses import input_name
 
 if TYPE_CHECKING:
@@ -33,11 +34,8 @@ if TYPE_CHECKING:
 
 __all__ = ["StandaloneBranch"]
 
-#: The flags of the package's own kernel: sums are neither reordered nor contracted.
-_FLAGS = ["-w", "-O3", "-march=native", "-ffp-contract=off", "-std=c++17", "-pthread"]
-
-#: Headers of the kernels; they are included outside the namespace that Brian2 puts functions in.
-_KERNEL = {"headers": ['"event_kernel.h"', '"pooling_kernel.h"'], "include_dirs": [str(KERNELS)]}
+#: Where the headers of the kernels are. Every file includes them first, see `standalone_build`.
+_KERNEL = {"include_dirs": [str(KERNELS)]}
 
 _FUNCTION = """
 static inline double {name}_kernel(const double none)
@@ -162,7 +160,7 @@ class StandaloneBranch(CompiledBranch):
         values = {
             "name": name,
             "layer": layer,
-            "real": "float" if self._dtype == np.float32 else "double",
+            "real": _real(self._dtype),
             "spikes": spike_list_name(source),
             "neurons": source.N,
             "amplitude": array_name(amplitude),
@@ -202,16 +200,15 @@ class StandaloneBranch(CompiledBranch):
         return f"{network}.t = 0; for (auto& object : {network}.objects) object.first->t[0] = 0;"
 
     def _compile(self, device):
-        flags, jobs = prefs.codegen.cpp.extra_compile_args_gcc, prefs.devices.cpp_standalone.extra_make_args_unix
-        prefs.codegen.cpp.extra_compile_args_gcc = _FLAGS
-        # Brian2's "-j" without a number starts a compiler for every file at once
-        prefs.devices.cpp_standalone.extra_make_args_unix = [f"-j{available_threads()}"]
+        real = _real(self._dtype) if self._connectivity == "kernel" else None
         try:
             self.network.run(self.batch_size * self.presentation.length * defaultclock.dt, namespace={})
-            device.build(directory=str(self.directory), compile=True, run=False, with_output=False)
+            build(device, self.directory, real)
         except RuntimeError as error:
             message = f"{self.device}: the network does not compile: {error}; check that a C++ compiler is installed"
             raise InputError(message) from error
-        finally:
-            prefs.codegen.cpp.extra_compile_args_gcc = flags
-            prefs.devices.cpp_standalone.extra_make_args_unix = jobs
+
+
+def _real(dtype):
+    """The C++ type of a membrane potential."""
+    return "float" if dtype == np.float32 else "double"

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from brian2.devices.device import runtime_device
 
-from brian_siamsnn.network import standalone
+from brian_siamsnn.network import standalone_build
 from brian_siamsnn.network.devices import build_branch
 from brian_siamsnn.network.genn import GennBranch
 from brian_siamsnn.network.genn_installation import genn_problem
@@ -106,7 +106,7 @@ def test_every_device_gives_the_same_spikes(device, network, coding, options, us
     if device == "runtime":
         use_cython()
     if options:  # one program has users' flags; the others sum in the same order, as no sum is contracted
-        monkeypatch.setattr(standalone, "_FLAGS", [*UNOPTIMISED, "-std=c++17", "-pthread"])
+        monkeypatch.setattr(standalone_build, "_FLAGS", [*UNOPTIMISED, "-std=c++17", "-pthread"])
     model = small_model(network)
     layers = tuple(layer.name for layer in model.layers)
     images = np.stack([image(SIZE, seed) for seed in (1, 2)])
