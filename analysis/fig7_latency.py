@@ -4,8 +4,8 @@
                                     [--configurations SiamSNN+HSM] [--levels 1 2 3 4 5 8] [--workers 2]
 
 ROOT is a folder of sequences; the synthetic set by default. Two-status coding uses p = 10 at every T. A wave of p
-levels takes p steps a convolution, so its latency follows from p. Writes the boxes of every run, ``fig7.png``, and
-``fig7.csv``, which also lists operations, since fewer steps mean fewer spikes.
+levels takes p steps a convolution, so its latency follows from p. All have one template, as in the paper. Writes the
+boxes of every run, ``fig7.png``, and ``fig7.csv``, which also lists operations, since fewer steps mean fewer spikes.
 """
 
 import argparse
@@ -45,11 +45,11 @@ points = [
 ]
 for p in sorted(arguments.levels):
     for matching in ("psm", "hsm"):
-        settings = {"coding": f"wave:p={p}", "matching": matching}
+        settings = {**PAPER_CONFIGS["SiamSNN+PSM"], "coding": f"wave:p={p}", "matching": matching}
         steps = bs.TrackerConfig(**settings, model=arguments.model).settings["steps"]
         points.append((f"SiamSNN+{matching.upper()}+wave", steps, settings))
 if importlib.util.find_spec("torch"):
-    config = bs.TrackerConfig(tracker="cnn", model=arguments.model)
+    config = bs.TrackerConfig(**PAPER_CONFIGS["SiamFC"], model=arguments.model)
     report = bs.evaluate(config, dataset, arguments.output / "SiamFC", frames, arguments.workers)
     references["SiamFC"] = report["mean"]["auc"]
 for name, steps, settings in points:
