@@ -33,10 +33,18 @@ def markdown(head, rows):
 
 
 def frames():
-    """Time of a frame by phase, for both networks, with single-precision and fixed-point weights."""
-    measured = [result(f"bench_{name}") for name in ("compact", "compact_fixed", "full", "full_fixed")]
+    """Time of a frame by phase: waves of the three networks, and rate coding of two."""
+    columns = {
+        "compact": "bench_compact_wave",
+        "standard": "bench_standard_wave",
+        "SiamFC": "bench_full_wave",
+        "compact, T = 20": "bench_compact_rate",
+        "SiamFC, T = 20": "bench_full_rate",
+    }
+    measured = [result(name) for name in columns.values()]
     phases = {
         "first layer's current": ["current"],
+        "windows: synapses and thresholds": ["window"],
         "synapses: kernels and pooling gates": ["input"],
         "thresholds, updates, resets": ["threshold", "update", "reset"],
         "counting and recording": ["record"],
@@ -47,27 +55,45 @@ def frames():
     ]
     total = [1e3 * one["seconds_per_frame"] for one in measured]
     rows = [
-        ["seconds per frame, median", *(f"{one['seconds_per_frame']:.3f}" for one in measured)],
+        ["ms a frame, median", *(f"{ms:.1f}" if ms < 100 else f"{ms:.0f}" for ms in total)],
         ["frames timed", *(one["frames"] for one in measured)],
-        ["synaptic operations per frame, million", *(f"{one['operations_per_frame'] / 1e6:,.0f}" for one in measured)],
-        *([f"{name}, ms", *(f"{ms:.1f}" for ms in both)] for name, both in zip(phases, sums, strict=True)),
+        ["synaptic operations a frame, million", *(f"{one['operations_per_frame'] / 1e6:,.0f}" for one in measured)],
+        *([f"{name}, ms", *(f"{ms:.1f}" for ms in all_)] for name, all_ in zip(phases, sums, strict=True)),
         [
             "matching, crops, the tracker, and what the two measurements differ by, ms",
             *(f"{whole - sum(parts):.1f}" for whole, parts in zip(total, zip(*sums, strict=True), strict=True)),
         ],
     ]
-    return markdown(["", "compact", "compact_fixed", "SiamFC", "SiamFC, fixed-point"], rows)
+    return markdown(["", *columns], rows)
+
+
+def levels():
+    """Time and operations of a frame as a wave of p levels."""
+    rows = [
+        [
+            p,
+            *(
+                text
+                for network in ("compact", "standard")
+                for one in [result("levels")[network][str(p)]]
+                for text in (f"{1e3 * one['seconds_per_frame']:.1f}", f"{one['operations_per_frame'] / 1e6:,.0f}")
+            ),
+        ]
+        for p in (2, 3, 4, 8, 16)
+    ]
+    heads = [part for name in ("compact", "standard") for part in (f"{name}, ms a frame", "operations, million")]
+    return markdown(["p", *heads], rows)
 
 
 def peers():
     """Time and memory of every simulator for one crop."""
-    measured = [result(name) for name in ("peers", "peers_fixed", "peers_fixed_two_threads", "peers_full_fixed")]
+    measured = [result(name) for name in ("peers_rate", "peers_rate_two_threads", "peers_full_rate")]
     rows = []
     for name in NAMES:
         version = measured[0]["machine"]["versions"].get(name)
         row = [f"{NAMES[name]} {version}" if version and name != "brian_siamsnn" else NAMES[name]]
         for one in measured:
-            if name in one["measured"]:
+            if name in one["seconds_per_crop"]:
                 seconds = one["seconds_per_crop"][name]
                 ratio = seconds / one["seconds_per_crop"]["brian_siamsnn"]
                 digits = 4 if seconds < 0.5 else 2

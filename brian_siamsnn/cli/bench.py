@@ -90,12 +90,12 @@ def bench_command(
         "instructions": instruction_set(),
         "versions": versions(),
     }
-    click.echo(
+    lines = [
         f"{result['seconds_per_frame']:.4g} s per frame (median of {frames}), "
         f"{result['frames_per_second']:.3g} frames/s; {result['operations_per_frame'] / 1e6:,.0f} million "
         f"synaptic operations per frame, {result['operations_per_second']:.3g} per second; "
         f"kernels with {result['instructions']} instructions"
-    )
+    ]
     if profile:
         branch = matcher.search_branch
         side = exemplar_side(*tracker.box[:1:-1]) * SEARCH_SIZE / EXEMPLAR_SIZE
@@ -108,21 +108,23 @@ def bench_command(
             for layer in branch.groups
         ]
         events = {name: int(steps.sum()) for name, steps in branch.operations.items()}
-        click.echo(f"\nmilliseconds per frame for the {scales} crops (median of 5)")
-        click.echo(f"{'layer':<8}" + "".join(f"{phase:>11}" for phase in PHASES) + f"{'events/s':>12}")
+        lines.append(f"\nmilliseconds per frame for the {scales} crops (median of 5)")
+        lines.append(f"{'layer':<8}" + "".join(f"{phase:>11}" for phase in PHASES) + f"{'events/s':>12}")
         for row in result["profile_ms"]:
             layer = row["layer"]
             took = row["input"] + row["window"]
             rate = f"{1e3 * events[layer] / took:.2e}" if events.get(layer) else ""
-            click.echo(f"{layer:<8}" + "".join(f"{row[phase]:>11.2f}" for phase in PHASES) + f"{rate:>12}")
+            lines.append(f"{layer:<8}" + "".join(f"{row[phase]:>11.2f}" for phase in PHASES) + f"{rate:>12}")
         totals = [sum(row[phase] for row in result["profile_ms"]) for phase in PHASES]
-        click.echo(f"{'sum':<8}" + "".join(f"{total:>11.2f}" for total in totals))
+        lines.append(f"{'sum':<8}" + "".join(f"{total:>11.2f}" for total in totals))
         result["objects"] = {
             name: {"calls": calls, "microseconds_each": 1e6 * seconds / calls}
             for name, (calls, seconds) in sorted(objects.items(), key=lambda item: -item[1].seconds)
         }
-        click.echo(f"\n{'objects called in a run':<32}{'calls':>8}{'us each':>10}")
+        lines.append(f"\n{'objects called in a run':<32}{'calls':>8}{'us each':>10}")
         for name, one in result["objects"].items():
-            click.echo(f"{name:<32}{one['calls']:>8}{one['microseconds_each']:>10.1f}")
+            lines.append(f"{name:<32}{one['calls']:>8}{one['microseconds_each']:>10.1f}")
+    # written first: whoever reads the lines may stop after one
     if json_file:
         write_json(json_file, result)
+    click.echo("\n".join(lines))
