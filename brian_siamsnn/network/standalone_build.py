@@ -1,4 +1,4 @@
-"""Compile a program of Brian2's ``cpp_standalone`` device in half the time.
+"""Compile a program of Brian2's ``cpp_standalone`` device in less than half the time.
 
 Brian2 writes a file for each code object, and a compiler spends most of its time on what these files have in common:
 the same headers, and in each layer the same kernel for a convolution's events. Here both are compiled once, as a
