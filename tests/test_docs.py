@@ -123,7 +123,6 @@ def test_result_tables_match_the_measured_files(monkeypatch):
     monkeypatch.syspath_prepend(str(ROOT / "benchmarks"))
     tables = importlib.import_module("tables")
     page = tables.PAGE.read_text(encoding="utf-8")
-    assert {name for _, name, _ in tables.TABLE.findall(page)} == {
-        *("frames", "levels", "peers", "waves", "scaling", "overhead")
-    }
+    names = {"frames", "levels", "peers", "waves", "scaling", "overhead"}
+    assert {name for _, name, _ in tables.TABLE.findall(page)} == names
     assert tables.written(page) == page

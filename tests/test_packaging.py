@@ -86,6 +86,6 @@ def test_the_wheel_tracks_outside_the_checkout(wheel, tmp_path):
         "from brian_siamsnn.cli.main import main\n"
         "main(['demo', '--frames', '3', '--scales', '1', '--report', '--output', 'out'])"
     )
-    run(tmp_path, sys.executable, "-W", "ignore", "-c", code, PYTHONPATH=str(site))
+    run(tmp_path, sys.executable, "-W", "ignore", "-c", code, PYTHONPATH=site)
     assert json.loads((tmp_path / "out" / "summary.json").read_text())["frames"] == 3
     assert (tmp_path / "out" / "report.html").is_file()
