@@ -20,19 +20,26 @@ from brian_siamsnn.evaluation.report import write_csv
 from brian_siamsnn.evaluation.tables import markdown
 from brian_siamsnn.files import write_whole
 
-#: Output channels of each layer, with g for groups (see brian_siamsnn.model.layers.compact).
+#: Output channels of each layer, with k for kernels and g for groups (see brian_siamsnn.model.layers.compact): the
+#: shipped compact network; other kernels, depths and widths; the shipped standard network, and one of fewer layers.
 CANDIDATES = [
-    "16-32-48-32",
-    "12-24-32-32",
-    "24-48-64-32",
     "16-32-48-48-32",
-    "16-32-64g2-64g2-32",
-    "12-24-32-32-32",
-    "16-32-48-48-48-32",
+    "16k7-32-48-48-32",
+    "16k15-32-48-48-32",
+    "16-32k3-48-48-32",
+    "16-32k7-48-48-32",
+    "16-32-48k5-32",
+    "16-32-48-48-32k1",
+    "16-32-64-32",
+    "16-32-40-40-40-32",
+    "12-24-48-48-32",
+    "16-32-48-48-64",
+    "32-64-80-80-80-64",
+    "32-64-96-96-64",
 ]
 
 
-def run(candidate, data, teacher, pool, steps, folder):
+def run(candidate, data, teacher, pool, pairs, steps, folder):
     """Train one candidate and return its row of the table."""
     import torch
 
@@ -45,7 +52,9 @@ def run(candidate, data, teacher, pool, steps, folder):
     if file.exists():
         model = bs.load_model(file)
     else:
-        recipe = Recipe(architecture=candidate, steps=steps, report_every=max(1, steps // 4))
+        recipe = Recipe(
+            architecture=candidate, steps=steps, pairs=pairs, operations_weight=1.0, report_every=max(1, steps // 4)
+        )
         model = train(data, file, recipe, teacher=bs.load_model(teacher), pool=pool)
     training = model.provenance["training"]
     last = training["history"][-1]
@@ -68,6 +77,7 @@ def main():
     parser.add_argument("--teacher", required=True)
     parser.add_argument("--candidates", nargs="+", default=CANDIDATES)
     parser.add_argument("--steps", type=int, default=1000, help="training batches of each candidate")
+    parser.add_argument("--pairs", type=int, default=6000, help="training pairs that the teacher sees")
     parser.add_argument(
         "--pool", type=Path, help="folder for the teacher's responses and features; OUTPUT/pool by default"
     )
@@ -76,7 +86,7 @@ def main():
     arguments = parser.parse_args()
     arguments.output.mkdir(parents=True, exist_ok=True)
     pool = arguments.pool or arguments.output / "pool"
-    settings = {key: getattr(arguments, key) for key in ("data", "teacher", "steps")}
+    settings = {key: getattr(arguments, key) for key in ("data", "teacher", "pairs", "steps")}
     train_candidate = partial(run, pool=pool, folder=arguments.output, **settings)
     # the first candidate runs alone because it fills the pool that the others share
     rows = [train_candidate(arguments.candidates[0])] if not (pool / "filled.json").exists() else []

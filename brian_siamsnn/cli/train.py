@@ -39,8 +39,9 @@ def _setting(name: str, help: str, **options: Any) -> Callable[[Any], Any]:
 @click.option("--output", required=True, type=click.Path(path_type=Path), help="Model file to write (.safetensors).")
 @_setting(
     "architecture",
-    "compact, alexnet, channels of strided convolutions such as 16-32-48-32, or ciresnet22:16, SiamDW's residual "
-    "network with that many channels in its first convolution (with --spiking-share 0).",
+    "compact, alexnet, channels of strided convolutions such as 16-32-48-32, 16k7-32-48k5-32 to name their kernels, or "
+    "ciresnet22:16, SiamDW's residual network with that many channels in its first convolution (with --spiking-share "
+    "0).",
     metavar="NAME|CHANNELS",
 )
 @click.option(

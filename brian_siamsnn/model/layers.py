@@ -27,6 +27,9 @@ __all__ = [
 ]
 
 
+#: A layer in the description of a `compact` network: channels, kernel and groups.
+_PART = r"(\d+)(?:k(\d+))?(?:g(\d+))?"
+
 #: Largest number of channels, kernel or stride; far more than any layer has, so a larger one means a damaged
 #: description.
 _LARGEST = 2**16
@@ -144,14 +147,15 @@ ALEXNET = (
 def compact(description: str) -> tuple[Convolution, ...]:
     """Create a network of the compact family: strided convolutions, each rectified, without pooling.
 
-    The first two convolutions are 11x11/4 and 5x5/2, all others 3x3/1. The total stride is 8 and the response map
-    is 17x17, as in SiamFC.
+    The first two convolutions have strides 4 and 2, all others 1, so the total stride is 8 and the response map is
+    17x17, as in SiamFC, whatever the kernels.
 
     Parameters
     ----------
     description : str
-        Output channels of each layer, followed by ``gN`` for a layer with N groups: ``"16-32-48-32"``,
-        ``"16-64g2-32"``.
+        Output channels of each layer, followed by ``kN`` for a kernel of N x N and by ``gN`` for N groups, in this
+        order: ``"16-32-48-32"``, ``"16k7-32-64k5g2-32"``. Without ``kN`` the kernel is 11 x 11 in the first layer,
+        5 x 5 in the second, and 3 x 3 in all others.
 
     Returns
     -------
@@ -161,19 +165,23 @@ def compact(description: str) -> tuple[Convolution, ...]:
     Raises
     ------
     InputError
-        If the description has another form, or groups do not divide the channels.
+        If the description has another form, a number is 0, or groups do not divide the channels.
     """
-    if not re.fullmatch(r"\d+(-\d+(g\d+)?)+", description):
-        raise InputError(f"architecture: expected channels such as 16-32-48-32 or 16-64g2-32, got {description!r}")
+    if not re.fullmatch(rf"{_PART}(-{_PART})+", description):
+        raise InputError(
+            "architecture: expected channels such as 16-32-48-32, with kernels and groups such as 16k7-64k5g2-32, "
+            f"got {description!r}"
+        )
     layers, channels = [], 3
     for k, part in enumerate(description.split("-")):
-        out, groups = (int(number) for number in (*part.split("g"), "1")[:2])
-        if 0 in (out, groups) or out % groups or channels % groups:
+        usual, stride = ((11, 4), (5, 2))[k] if k < 2 else (3, 1)
+        given = re.fullmatch(_PART, part).groups()
+        out, kernel, groups = (int(number or default) for number, default in zip(given, (0, usual, 1), strict=True))
+        if 0 in (out, kernel, groups) or out % groups or channels % groups:
             raise InputError(
-                f"architecture: {part} in {description}: expected groups that divide its {out} output and "
-                f"{channels} input channels"
+                f"architecture: {part} in {description}: expected a kernel of at least 1, and groups that divide its "
+                f"{out} output and {channels} input channels"
             )
-        kernel, stride = ((11, 4), (5, 2))[k] if k < 2 else (3, 1)
         layers.append(Convolution(f"conv{k + 1}", channels, out, kernel, stride, groups))
         channels = out
     return tuple(layers)
@@ -209,7 +217,9 @@ def architecture(name: str) -> tuple[Layer, ...]:
     if name[:1].isdecimal():
         return compact(name)
     names = ", ".join((*ARCHITECTURES, CIRESNET22))
-    raise InputError(f"architecture: expected one of {names}, or channels such as 16-32-48-32, got {name!r}")
+    raise InputError(
+        f"architecture: expected one of {names}, or channels such as 16-32-48-32 or 16k7-32-48-32, got {name!r}"
+    )
 
 
 def convolutions(layers: tuple[Layer, ...]) -> tuple[Convolution, ...]:

@@ -90,6 +90,8 @@ def open_sequence(source: FilePath | int) -> Sequence:
             raise InputError(f"{text}: expected a readable folder, but it cannot be read ({error.strerror})") from None
     if exists and path.suffix.lower() in IMAGE_SUFFIXES:
         raise InputError(f"{path}: expected a video or a folder, got one image; give its folder, {path.parent}")
+    if exists and path.suffix.lower() == ".safetensors":
+        raise InputError(f"{path}: expected a video or a folder, got a model file; give it as --model {path}")
     if exists and path.is_fifo():
         return pipe_sequence(path)
     if exists:

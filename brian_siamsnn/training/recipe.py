@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from ..crops import EXEMPLAR_SIZE
 from ..errors import InputError
 from ..model.ciresnet_names import ciresnet22_width
-from ..model.layers import architecture
+from ..model.layers import architecture, sizes
 
 __all__ = ["HELD_OUT", "Recipe"]
 
@@ -24,8 +25,8 @@ class Recipe:
     Parameters
     ----------
     architecture : str
-        Name of an architecture, or its channels, see `architecture`; ``"compact"`` by default. ``"ciresnet22:16"`` is
-        SiamDW's residual network with 16 channels in its first convolution.
+        Name of an architecture, or its channels and kernels, see `architecture`; ``"compact"`` by default.
+        ``"ciresnet22:16"`` is SiamDW's residual network with 16 channels in its first convolution.
     steps : int
         Number of batches; 12,000 by default.
     batch : int
@@ -83,7 +84,7 @@ class Recipe:
     def __post_init__(self) -> None:
         residual = ciresnet22_width(self.architecture) is not None
         if not residual:
-            architecture(self.architecture)
+            sizes(architecture(self.architecture), EXEMPLAR_SIZE)  # the layers fit
         for name in ("steps", "batch", "levels", "pairs", "report_every", "learning_rate"):
             if not getattr(self, name) > 0:
                 raise InputError(f"{name}: expected a positive number, got {getattr(self, name)}")

@@ -35,6 +35,13 @@ def test_an_undecodable_video_is_named(tmp_path):
         open_sequence(tmp_path / "text.mp4")
 
 
+def test_a_model_file_is_refused_with_the_option_to_use(tmp_path):
+    path = tmp_path / "mine.safetensors"
+    path.write_bytes(b"\x08\0\0\0\0\0\0\0{}      ")
+    with refused(path, f"--model {path}"):
+        open_sequence(path)
+
+
 def test_a_single_image_is_refused_with_the_folder_to_use(tmp_path):
     write_images(tmp_path / "images", ["1.png"])
     with refused(tmp_path / "images/1.png", tmp_path / "images"):
