@@ -3,8 +3,8 @@
     python analysis/architecture_search.py DATA --teacher siamfc.safetensors [--candidates A B ...]
 
 Trains each candidate briefly, with the same pairs and the same teacher, and compares the distance between response peak
-and target on the held-out scenes with the synaptic operations per search crop as a wave, p = 4. Writes ``table.csv``,
-``table.md`` and ``search.png``. Finished candidates are skipped, and interrupted runs continue.
+and target on the held-out scenes, and the logistic loss there, with the synaptic operations per search crop as a wave,
+p = 4. Writes ``table.csv``, ``table.md`` and ``search.png``. Finished candidates are skipped, and interrupted runs continue.
 """
 
 import argparse
@@ -94,12 +94,12 @@ def main():
         rows += workers.map(train_candidate, arguments.candidates[len(rows) :])
 
     write_csv(arguments.output / "table.csv", rows)
-    head = ["network", "weights", "neurons", "synapses", "operations", "distance (cells)", "within 1 cell"]
+    head = ["network", "weights", "synapses", "operations", "distance (cells)", "within 1 cell", "held-out loss"]
     lines = [
         [
-            *(row["candidate"], f"{row['weights']:,}", f"{row['neurons']:,}"),
+            *(row["candidate"], f"{row['weights']:,}"),
             *(f"{row[key] / 1e6:.1f} M" for key in ("synapses", "operations")),
-            *(f"{row['distance']:.2f}", f"{row['within_1']:.3f}"),
+            *(f"{row['distance']:.2f}", f"{row['within_1']:.3f}", f"{row['held_out_loss']:.3f}"),
         ]
         for row in rows
     ]
