@@ -4,7 +4,8 @@
 
 Trains each candidate briefly, with the same pairs and the same teacher, and compares the distance between response peak
 and target on the held-out scenes, and the logistic loss there, with the synaptic operations per search crop as a wave,
-p = 4. Writes ``table.csv``, ``table.md`` and ``search.png``. Finished candidates are skipped, and interrupted runs continue.
+p = 4. Writes ``table.csv``, ``table.md`` and ``search.png``. Finished candidates are skipped, and interrupted runs
+continue.
 """
 
 import argparse
