@@ -173,14 +173,13 @@ def compact(description: str) -> tuple[Convolution, ...]:
             f"got {description!r}"
         )
     layers, channels = [], 3
-    for k, part in enumerate(description.split("-")):
+    for k, part in enumerate(re.finditer(_PART, description)):
         usual, stride = ((11, 4), (5, 2))[k] if k < 2 else (3, 1)
-        given = re.fullmatch(_PART, part).groups()
-        out, kernel, groups = (int(number or default) for number, default in zip(given, (0, usual, 1), strict=True))
+        out, kernel, groups = (int(n or default) for n, default in zip(part.groups(), (0, usual, 1), strict=True))
         if 0 in (out, kernel, groups) or out % groups or channels % groups:
             raise InputError(
-                f"architecture: {part} in {description}: expected a kernel of at least 1, and groups that divide its "
-                f"{out} output and {channels} input channels"
+                f"architecture: {part[0]} in {description}: expected a kernel of at least 1, and groups that divide "
+                f"its {out} output and {channels} input channels"
             )
         layers.append(Convolution(f"conv{k + 1}", channels, out, kernel, stride, groups))
         channels = out
