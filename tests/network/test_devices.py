@@ -17,7 +17,7 @@ from brian_siamsnn.network.presentation import Presentation, initial_statements
 from brian_siamsnn.network.runtime import SpikingBranch
 from brian_siamsnn.network.standalone import StandaloneBranch
 from brian_siamsnn.neurons.equations import load_equations
-from tests.helpers.compilation import UNOPTIMISED
+from tests.helpers.compilation import UNOPTIMISED_PROGRAM
 from tests.helpers.messages import refused
 from tests.helpers.reference import NETWORKS, SMALLEST, image, small_model
 
@@ -106,7 +106,7 @@ def test_every_device_gives_the_same_spikes(device, network, coding, options, us
     if device == "runtime":
         use_cython()
     if options:  # one program has users' flags; the others sum in the same order, as no sum is contracted
-        monkeypatch.setattr(standalone_build, "_FLAGS", [*UNOPTIMISED, "-std=c++17", "-pthread"])
+        monkeypatch.setattr(standalone_build, "_FLAGS", UNOPTIMISED_PROGRAM)
     model = small_model(network)
     layers = tuple(layer.name for layer in model.layers)
     images = np.stack([image(SIZE, seed) for seed in (1, 2)])

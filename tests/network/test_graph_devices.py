@@ -14,7 +14,7 @@ from brian_siamsnn.network.genn_installation import genn_problem  # noqa: E402
 from brian_siamsnn.network.genn_translation import check_genn_graph, genn_equations  # noqa: E402
 from brian_siamsnn.network.layer_equations import layer_equations  # noqa: E402
 from brian_siamsnn.network.presentation import Presentation  # noqa: E402
-from tests.helpers.compilation import UNOPTIMISED  # noqa: E402
+from tests.helpers.compilation import UNOPTIMISED_PROGRAM  # noqa: E402
 from tests.helpers.torch_networks import Branches  # noqa: E402
 
 
@@ -43,8 +43,8 @@ def test_layers_take_their_turns_after_all_of_their_sources(model):
     ],
 )
 def test_a_compiled_graph_gives_the_same_spikes(model, device, options, coding, monkeypatch):
-    # sums are in the same order as with users' flags, and compilation takes half as long
-    monkeypatch.setattr(standalone_build, "_FLAGS", [*UNOPTIMISED, "-std=c++17", "-pthread"])
+    # test_devices.py has a program with users' flags; this one compiles in half the time
+    monkeypatch.setattr(standalone_build, "_FLAGS", UNOPTIMISED_PROGRAM)
     if device == "genn" and (problem := genn_problem()):
         pytest.skip(problem)
     pictures = np.random.default_rng(0).random((2, 12, 12, 2))
